@@ -1,0 +1,228 @@
+//! What can go wrong with a catalog.
+
+use std::error::Error as StdError;
+
+use crate::model::VersionId;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = CatalogError> = std::result::Result<T, E>;
+
+/// What can go wrong with a catalog. `Display` is one sentence; [`CatalogError::hint`] says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// There is no such database. Glue: `EntityNotFoundException`.
+    #[error("database {name} does not exist")]
+    DatabaseNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The database whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// There is no such table in that database. Glue: `EntityNotFoundException`.
+    #[error("table {database}.{name} does not exist")]
+    TableNotFound {
+        /// The database, which does exist.
+        database: String,
+        /// The name that was asked for.
+        name: String,
+        /// The table of that database whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// The table never had such a version, or it is no longer kept.
+    #[error("table {database}.{name} has no version {version}")]
+    VersionNotFound {
+        /// The database.
+        database: String,
+        /// The table.
+        name: String,
+        /// The version that was asked for.
+        version: VersionId,
+    },
+    /// What was to be made is there already. Glue: `AlreadyExistsException`.
+    #[error("{what} already exists")]
+    AlreadyExists {
+        /// `database x` or `table x.y`.
+        what: String,
+    },
+    /// A database that still has tables was to be deleted without them.
+    #[error("database {name} still has {tables} table(s)")]
+    DatabaseNotEmpty {
+        /// The database.
+        name: String,
+        /// How many tables it has.
+        tables: u64,
+    },
+    /// Somebody else changed the table meanwhile. Glue: `ConcurrentModificationException`.
+    #[error(
+        "table {table} was changed meanwhile: version {expected} was expected, version {found} is current; read it again and repeat the change"
+    )]
+    Conflict {
+        /// `database.table`.
+        table: String,
+        /// The version the change was made for.
+        expected: VersionId,
+        /// The version that is current.
+        found: VersionId,
+    },
+    /// A name that the catalog does not take.
+    #[error("{what} name {name:?} is not allowed: {reason}")]
+    InvalidName {
+        /// `database` or `table`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A column's type is not one.
+    #[error(
+        "column {column} of table {table} has the type {text:?}, which is not a Hive type: {source}"
+    )]
+    InvalidType {
+        /// `database.table`.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type as the catalog has it.
+        text: String,
+        /// What the parser says.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A partition that does not fit its table.
+    #[error("partition {values} of table {table} is not allowed: {reason}")]
+    InvalidPartition {
+        /// `database.table`.
+        table: String,
+        /// Its values, joined by `/`.
+        values: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A predicate on partition keys that makes no sense for the table.
+    #[error("the partition predicate is not valid: {reason}")]
+    InvalidPredicate {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A document that is no catalog.
+    #[error("the document cannot be imported: {reason}")]
+    InvalidImport {
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// The store was made by a newer version of this program.
+    #[error("the catalog has schema version {found}, this mastic knows up to {known}")]
+    Newer {
+        /// The store's schema version.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// There is no catalog at the place, and none was to be made.
+    #[error("there is no catalog at {location}")]
+    NoCatalog {
+        /// The place, without password.
+        location: String,
+    },
+    /// Another process held the catalog for longer than we wait.
+    #[error(
+        "the catalog is busy: another process has been writing to it for more than {seconds} seconds"
+    )]
+    Busy {
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// A URL that names no catalog.
+    #[error("{url:?} does not name a catalog: {reason}")]
+    Url {
+        /// The URL, without password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store itself failed.
+    #[error("cannot {action}: {source}")]
+    Store {
+        /// What was being done.
+        action: String,
+        /// What the driver says.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+impl CatalogError {
+    /// What the user may do about it, where we can tell.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::DatabaseNotFound { did_you_mean, .. } => did_you_mean
+                .as_ref()
+                .map(|name| format!("did you mean {name}?")),
+            Self::TableNotFound {
+                database,
+                did_you_mean,
+                ..
+            } => did_you_mean
+                .as_ref()
+                .map(|name| format!("did you mean {database}.{name}?")),
+            Self::VersionNotFound { .. } => {
+                Some("list the versions of the table to see those there are".to_owned())
+            }
+            Self::DatabaseNotEmpty { .. } => {
+                Some("delete its tables first, or delete with cascade".to_owned())
+            }
+            Self::Conflict { .. } => Some("nothing was written; run the command again".to_owned()),
+            Self::Newer { .. } => {
+                Some("use a mastic at least as new as the one that made the catalog".to_owned())
+            }
+            Self::NoCatalog { .. } => {
+                Some("a crawl makes the catalog; or check the path".to_owned())
+            }
+            Self::Busy { .. } => {
+                Some("wait for the other process to end, and run the command again".to_owned())
+            }
+            Self::Url { .. } => {
+                Some("give a path, sqlite:PATH, or postgres://USER@HOST/DATABASE".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The name nearest to `name`, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let name = name.to_lowercase();
+    // One slip in a short name, a third of a longer one: beyond that a suggestion is noise.
+    let allowed = (name.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&name, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| {
+            *distance <= allowed || (name.len() >= 4 && candidate.to_lowercase().starts_with(&name))
+        })
+        .min_by(|a, b| a.cmp(b))
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn slips_are_recognised_and_strangers_are_not() {
+        let names = ["flights", "orders", "order_items"];
+        assert_eq!(nearest("Flihgts", names).as_deref(), Some("flights"));
+        assert_eq!(nearest("order", names).as_deref(), Some("orders"));
+        assert_eq!(nearest("order_it", names).as_deref(), Some("order_items"));
+        assert_eq!(nearest("weather", names), None);
+        assert_eq!(nearest("x", names), None);
+    }
+}

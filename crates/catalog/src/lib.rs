@@ -1,0 +1,126 @@
+//! What is known of the data: databases, tables with their versions, and partitions, in the shapes of AWS Glue's
+//! API, kept in a store that several programs can change at once without losing each other's work.
+//!
+//! The store is a SQLite file (the default) or a PostgreSQL schema; both are behind the trait [`CatalogStore`], take
+//! the same migrations (the top-level folder `catalog/`), and run one public suite, `conformance`.
+//!
+//! # Opening, and making a table
+//!
+//! Every change is a [`ChangeSet`], applied as one transaction. A change of a table says what it expects to find
+//! ([`Expected`]): if somebody was faster, it fails with [`CatalogError::Conflict`] and nothing is written.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> mastic_catalog::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("catalog.db").display().to_string();
+//! use mastic_catalog::{
+//!     Change, ChangeSet, Column, Database, Expected, OpenMode, Partition, PartitionChanges, Table, TableOutcome,
+//!     VersionId, open,
+//! };
+//!
+//! let store = open(&path, OpenMode::CreateIfMissing).await?;
+//!
+//! let mut orders = Table::new("sales", "orders");
+//! orders.partition_keys = vec![Column::new("year", "int")];
+//! let changes = ChangeSet::new("crawl")
+//!     .with(Change::CreateDatabase { database: Database::new("sales"), if_not_exists: true })
+//!     .with(Change::PutTable {
+//!         table: orders.clone(),
+//!         expected: Expected::Absent,
+//!         partitions: PartitionChanges::put(vec![
+//!             Partition::new(["2023"], "s3://lake/orders/year=2023/"),
+//!             Partition::new(["2024"], "s3://lake/orders/year=2024/"),
+//!         ]),
+//!     });
+//! let applied = store.apply(changes).await?;
+//! assert_eq!(applied.tables[0].outcome, TableOutcome::Created { version: VersionId(1) });
+//!
+//! // # Asking for partitions: the store answers from its indexes.
+//! use mastic_catalog::{CompareOp, PartitionPredicate};
+//!
+//! let recent = PartitionPredicate::compare("year", CompareOp::Ge, 2024);
+//! let found = store.get_partitions("sales", "orders", None, Some(&recent)).await?;
+//! assert_eq!(found[0].location(), Some("s3://lake/orders/year=2024/"));
+//!
+//! // # Changing a table: only if it is still what was read.
+//! let mut read = store.get_table("sales", "orders").await?;
+//! read.description = Some("what was ordered".into());
+//! let change = Change::PutTable {
+//!     expected: Expected::Version(read.version_id.unwrap()),
+//!     table: read,
+//!     partitions: PartitionChanges::delete(vec![vec!["2023".into()]]),
+//! };
+//! store.apply(ChangeSet::new("me").with(change)).await?;
+//!
+//! // # Comparing versions, and going back: the partitions come along.
+//! use mastic_catalog::diff_versions;
+//!
+//! let diff = diff_versions(&*store, "sales", "orders", VersionId(1), VersionId(2)).await?;
+//! assert_eq!(diff.partitions.removed, [["2023"]]);
+//! let undo = Change::RestoreTable {
+//!     database: "sales".into(),
+//!     name: "orders".into(),
+//!     version: VersionId(1),
+//!     expected: Expected::Version(VersionId(2)),
+//! };
+//! store.apply(ChangeSet::new("undo").with(undo)).await?;
+//! assert_eq!(store.count_partitions("sales", "orders", None, None).await?, 2);
+//!
+//! // # Out as JSON, and in again; `import` also takes what `aws glue get-tables` prints.
+//! use mastic_catalog::{export, import};
+//!
+//! let document = export(&*store, &["sales"]).await?;
+//! let text = serde_json::to_string_pretty(&document).unwrap();
+//! let applied = import(&*store, &text, None, "import").await?;
+//! assert!(!applied.changed());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! * **A version is immutable.** What [`CatalogStore::get_table`] returned with its `version_id`, and the partitions
+//!   of that version, read the same however much is changed afterwards.
+//! * **No version without a difference.** Putting what is there already writes nothing, so a crawl that finds nothing
+//!   new leaves no trace.
+//! * **Nothing current is overwritten.** Deleted tables keep their versions, and can be restored.
+//! * **A predicate on partition keys means what SQL means**, typed by the key: see [`predicate`].
+//!
+//! # What it never does
+//!
+//! It never opens, lists or deletes data files, and it does not depend on the query engine: it holds what is said
+//! about data, and leaves it to others whether that is so.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test that fails panics"
+    )
+)]
+
+#[cfg(feature = "test-util")]
+pub mod conformance;
+pub mod diff;
+pub mod error;
+pub mod model;
+pub mod predicate;
+pub mod store;
+#[cfg(all(unix, feature = "test-util"))]
+pub mod testing;
+pub mod transfer;
+
+pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
+pub use error::{CatalogError, Result};
+pub use model::{
+    Column, Database, HIVE_DEFAULT_PARTITION, Order, Parameters, Partition, SerDeInfo, SkewedInfo,
+    StorageDescriptor, Table, TableVersion, VersionId,
+};
+pub use predicate::{CompareOp, PartitionPredicate, Value};
+pub use store::{
+    Applied, AppliedDatabase, AppliedTable, CatalogStore, Change, ChangeSet, DatabaseOutcome,
+    Expected, OpenMode, PartitionChanges, PartitionDiff, TableOutcome, open,
+};
+pub use transfer::{DatabaseDocument, Document, TableDocument, export, import};

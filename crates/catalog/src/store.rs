@@ -1,0 +1,111 @@
+//! The transactional store of the catalog: what any store can do, and how one is opened.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::model::{Database, Partition, Table, TableVersion, VersionId};
+use crate::predicate::PartitionPredicate;
+
+mod change;
+pub(crate) mod dialect;
+pub(crate) mod driver;
+mod location;
+mod migrate;
+mod partitions;
+mod postgres;
+mod sql;
+mod sqlite;
+mod write;
+
+pub use change::{
+    Applied, AppliedDatabase, AppliedTable, Change, ChangeSet, DatabaseOutcome, Expected,
+    PartitionChanges, TableOutcome,
+};
+pub use location::{OpenMode, open};
+
+/// The values of the partitions in which two versions of a table differ, each list in the order of the values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PartitionDiff {
+    /// In the later version only.
+    pub added: Vec<Vec<String>>,
+    /// In the earlier version only.
+    pub removed: Vec<Vec<String>>,
+    /// In both, with another location, descriptor or parameters.
+    pub changed: Vec<Vec<String>>,
+}
+
+impl PartitionDiff {
+    /// Whether the partitions are the same.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// A store of databases, tables, their versions and partitions.
+///
+/// Names are taken in any case and kept in lower case, as Glue does. Every change goes through [`apply`](Self::apply);
+/// what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
+///
+/// Whoever writes another store runs [`crate::conformance::conformance`] on it.
+#[async_trait]
+pub trait CatalogStore: Send + Sync + Debug {
+    /// Where the store is, without password: for messages.
+    fn location(&self) -> String;
+
+    /// All databases by name.
+    async fn list_databases(&self) -> Result<Vec<Database>>;
+
+    /// One database.
+    async fn get_database(&self, name: &str) -> Result<Database>;
+
+    /// All tables of a database by name, each in its current version.
+    async fn list_tables(&self, database: &str) -> Result<Vec<Table>>;
+
+    /// A table in its current version.
+    async fn get_table(&self, database: &str, name: &str) -> Result<Table>;
+
+    /// All versions of a table, newest first. Those of a deleted table are still there.
+    async fn list_table_versions(&self, database: &str, name: &str) -> Result<Vec<TableVersion>>;
+
+    /// A table as it was in a version.
+    async fn get_table_version(
+        &self,
+        database: &str,
+        name: &str,
+        version: VersionId,
+    ) -> Result<Table>;
+
+    /// The partitions of a version (the current one if `None`) for which the predicate is true, ordered by their
+    /// values as text. The predicate's keys have the types they had in that version.
+    async fn get_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        version: Option<VersionId>,
+        predicate: Option<&PartitionPredicate>,
+    ) -> Result<Vec<Partition>>;
+
+    /// How many partitions [`get_partitions`](Self::get_partitions) would return.
+    async fn count_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        version: Option<VersionId>,
+        predicate: Option<&PartitionPredicate>,
+    ) -> Result<u64>;
+
+    /// In which partitions two versions differ.
+    async fn diff_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        from: VersionId,
+        to: VersionId,
+    ) -> Result<PartitionDiff>;
+
+    /// Makes all the changes or none, in order. The only way to change anything.
+    async fn apply(&self, changes: ChangeSet) -> Result<Applied>;
+}

@@ -1,0 +1,233 @@
+//! What can be changed, and what came of it.
+
+use serde::Serialize;
+
+use crate::model::{Database, Partition, Table, VersionId};
+
+/// Changes that are made together or not at all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChangeSet {
+    /// Who or what makes them: `crawl`, `run NAME`… It is kept with each version.
+    pub by: String,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+}
+
+impl ChangeSet {
+    /// An empty set.
+    pub fn new(by: impl Into<String>) -> Self {
+        Self {
+            by: by.into(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// The set with one change more.
+    #[must_use]
+    pub fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a set has few changes; a box would only be in the way of whoever builds one"
+)]
+pub enum Change {
+    /// Makes a database.
+    CreateDatabase {
+        /// The database.
+        database: Database,
+        /// If it exists: leave it as it is, instead of failing.
+        if_not_exists: bool,
+    },
+    /// Gives a database, found by its name, another definition.
+    UpdateDatabase {
+        /// The new definition.
+        database: Database,
+    },
+    /// Deletes a database.
+    DeleteDatabase {
+        /// Its name.
+        name: String,
+        /// Its tables too; otherwise it must have none.
+        cascade: bool,
+    },
+    /// Makes a table or a new version of it. If table and partitions are as they were but for times, there is no new
+    /// version.
+    PutTable {
+        /// The table. Its `VersionId` and `UpdateTime` are of no account.
+        table: Table,
+        /// What must be there for the change to be made.
+        expected: Expected,
+        /// What becomes of its partitions.
+        partitions: PartitionChanges,
+    },
+    /// Deletes a table with its partitions. Its versions are kept, and can be restored.
+    DeleteTable {
+        /// Its database.
+        database: String,
+        /// Its name.
+        name: String,
+        /// What must be there for the change to be made.
+        expected: Expected,
+    },
+    /// Makes a new version that is like an old one, partitions included; also of a deleted table.
+    RestoreTable {
+        /// Its database.
+        database: String,
+        /// Its name.
+        name: String,
+        /// The version to go back to.
+        version: VersionId,
+        /// What must be there for the change to be made.
+        expected: Expected,
+    },
+}
+
+/// What must be there for a change to be made: the *compare* of compare-and-swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// No such table.
+    Absent,
+    /// The table in this version; otherwise the change fails with [`crate::CatalogError::Conflict`].
+    Version(VersionId),
+    /// Whatever is there.
+    Any,
+}
+
+/// What becomes of a table's partitions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PartitionChanges {
+    /// Partitions to add, or to replace where there is one with the same values.
+    pub put: Vec<Partition>,
+    /// The values of partitions to remove. Those that are not there are no error.
+    pub delete: Vec<Vec<String>>,
+    /// Remove every partition that is not in `put`.
+    pub replace_all: bool,
+}
+
+impl PartitionChanges {
+    /// None.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces these.
+    pub fn put(partitions: Vec<Partition>) -> Self {
+        Self {
+            put: partitions,
+            ..Self::default()
+        }
+    }
+
+    /// Removes those with these values.
+    pub fn delete(values: Vec<Vec<String>>) -> Self {
+        Self {
+            delete: values,
+            ..Self::default()
+        }
+    }
+
+    /// Makes these all there are.
+    pub fn replace_all(partitions: Vec<Partition>) -> Self {
+        Self {
+            put: partitions,
+            replace_all: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// What came of a [`ChangeSet`]: one entry for each change, in order; deleting a database with its tables has one for
+/// each of the tables, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Applied {
+    /// What became of databases.
+    pub databases: Vec<AppliedDatabase>,
+    /// What became of tables.
+    pub tables: Vec<AppliedTable>,
+}
+
+impl Applied {
+    /// Whether anything is different now.
+    pub fn changed(&self) -> bool {
+        self.databases
+            .iter()
+            .any(|database| database.outcome != DatabaseOutcome::Unchanged)
+            || self
+                .tables
+                .iter()
+                .any(|table| !matches!(table.outcome, TableOutcome::Unchanged { .. }))
+    }
+}
+
+/// What became of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedDatabase {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: DatabaseOutcome,
+}
+
+/// What became of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum DatabaseOutcome {
+    /// It is new.
+    Created,
+    /// It has another definition.
+    Updated,
+    /// It is as it was.
+    Unchanged,
+    /// It is gone.
+    Deleted,
+}
+
+/// What became of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedTable {
+    /// Its database.
+    pub database: String,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: TableOutcome,
+    /// How many partitions it has more.
+    pub partitions_added: u64,
+    /// How many were removed.
+    pub partitions_removed: u64,
+    /// How many have another definition.
+    pub partitions_changed: u64,
+}
+
+/// What became of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum TableOutcome {
+    /// It is new, or was deleted before.
+    Created {
+        /// Its version now.
+        version: VersionId,
+    },
+    /// It has a new version.
+    Updated {
+        /// Its version before.
+        from: VersionId,
+        /// Its version now.
+        to: VersionId,
+    },
+    /// It is as it was.
+    Unchanged {
+        /// Its version, before and now.
+        version: VersionId,
+    },
+    /// It is gone.
+    Deleted {
+        /// The last version it had.
+        version: VersionId,
+    },
+}

@@ -1,0 +1,603 @@
+//! Applying a change set: one transaction, compare-and-swap by table.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::dialect::Dialect;
+use super::driver::{Pool, Tx, args};
+use super::partitions::{self, Descriptors, PartitionRow};
+use super::sql::{
+    FoundTable, existing_database, find_table, now, table_at, table_not_found, time_text,
+};
+use super::{
+    Applied, AppliedDatabase, AppliedTable, Change, ChangeSet, DatabaseOutcome, Expected,
+    PartitionChanges, TableOutcome,
+};
+use crate::error::{CatalogError, Result};
+use crate::model::{Database, ShowValues, Table, VersionId};
+
+/// Names have at most this many characters (Glue API: `NameString`).
+const MAX_NAME: usize = 255;
+/// From so many partitions on, reading all of a table's is faster than asking for each.
+const READ_ALL_FROM: usize = 20_000;
+
+pub(super) async fn apply(pool: &Pool, mut changes: ChangeSet) -> Result<Applied> {
+    for change in &mut changes.changes {
+        normalize(change)?;
+    }
+    let mut tx = pool.begin_write().await?;
+    lock(&mut tx, &changes.changes).await?;
+    let mut work = Work {
+        tx: &mut tx,
+        by: &changes.by,
+        now: now(),
+        applied: Applied::default(),
+    };
+    for change in changes.changes {
+        work.make(change).await?;
+    }
+    let applied = work.applied;
+    // Where nothing changed there is nothing to wait for the disk for.
+    if applied.changed() {
+        tx.commit().await?;
+    }
+    Ok(applied)
+}
+
+fn normalize(change: &mut Change) -> Result<()> {
+    match change {
+        Change::CreateDatabase { database, .. } | Change::UpdateDatabase { database } => {
+            database.name = name_of("database", &database.name)?;
+        }
+        Change::DeleteDatabase { name, .. } => *name = name.to_lowercase(),
+        Change::PutTable { table, .. } => {
+            table.database_name = name_of("database", &table.database_name)?;
+            table.name = name_of("table", &table.name)?;
+        }
+        Change::DeleteTable { database, name, .. }
+        | Change::RestoreTable { database, name, .. } => {
+            *database = database.to_lowercase();
+            *name = name.to_lowercase();
+        }
+    }
+    Ok(())
+}
+
+/// The name in lower case, if it is one (Glue API: `NameString`, folded to lower case for Hive).
+fn name_of(what: &'static str, name: &str) -> Result<String> {
+    let reason = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.chars().count() > MAX_NAME {
+        "it has more than 255 characters"
+    } else if name.chars().any(char::is_control) {
+        "it contains a control character"
+    } else {
+        return Ok(name.to_lowercase());
+    };
+    Err(CatalogError::InvalidName {
+        what,
+        name: name.to_owned(),
+        reason,
+    })
+}
+
+/// On PostgreSQL, takes a lock for each table that changes, and for its database, in an order that all writers
+/// share, so that none waits for another in a circle. SQLite has one writer at a time anyway.
+async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    // Key to whether it is exclusive.
+    let mut locks: BTreeMap<i64, bool> = BTreeMap::new();
+    for change in changes {
+        match change {
+            Change::CreateDatabase { database, .. } | Change::UpdateDatabase { database } => {
+                locks.insert(lock_key(&["database", &database.name]), true);
+            }
+            Change::DeleteDatabase { name, .. } => {
+                locks.insert(lock_key(&["database", name]), true);
+            }
+            Change::PutTable {
+                table:
+                    Table {
+                        database_name,
+                        name,
+                        ..
+                    },
+                ..
+            }
+            | Change::DeleteTable {
+                database: database_name,
+                name,
+                ..
+            }
+            | Change::RestoreTable {
+                database: database_name,
+                name,
+                ..
+            } => {
+                locks
+                    .entry(lock_key(&["database", database_name]))
+                    .or_insert(false);
+                locks.insert(lock_key(&["table", database_name, name]), true);
+            }
+        }
+    }
+    for (key, exclusive) in locks {
+        let sql = if exclusive {
+            "SELECT pg_advisory_xact_lock($1)"
+        } else {
+            "SELECT pg_advisory_xact_lock_shared($1)"
+        };
+        tx.execute("lock the tables", sql, args![key]).await?;
+    }
+    Ok(())
+}
+
+/// A number for a name: FNV-1a. Two names with one number only wait for each other.
+fn lock_key(parts: &[&str]) -> i64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in parts.iter().flat_map(|part| part.bytes().chain([0])) {
+        hash ^= u64::from(byte);
+        hash = hash.wrapping_mul(0x0100_0000_01b3);
+    }
+    i64::from_ne_bytes(hash.to_ne_bytes())
+}
+
+/// A change set under way.
+struct Work<'a> {
+    tx: &'a mut Tx,
+    by: &'a str,
+    now: DateTime<Utc>,
+    applied: Applied,
+}
+
+/// What is to be done to the rows of a table's partitions.
+#[derive(Default)]
+struct PartitionPlan {
+    /// Rows that end, by their values as JSON.
+    close: Vec<String>,
+    /// Every current row ends.
+    close_all: bool,
+    /// Rows that begin.
+    insert: Vec<PartitionRow>,
+    added: u64,
+    removed: u64,
+    changed: u64,
+}
+
+impl Work<'_> {
+    async fn make(&mut self, change: Change) -> Result<()> {
+        match change {
+            Change::CreateDatabase {
+                database,
+                if_not_exists,
+            } => self.create_database(database, if_not_exists).await,
+            Change::UpdateDatabase { database } => self.update_database(database).await,
+            Change::DeleteDatabase { name, cascade } => self.delete_database(&name, cascade).await,
+            Change::PutTable {
+                table,
+                expected,
+                partitions,
+            } => self.put_table(table, expected, partitions).await,
+            Change::DeleteTable {
+                database,
+                name,
+                expected,
+            } => self.delete_table(&database, &name, expected).await,
+            Change::RestoreTable {
+                database,
+                name,
+                version,
+                expected,
+            } => {
+                self.restore_table(&database, &name, version, expected)
+                    .await
+            }
+        }
+    }
+
+    fn report_database(&mut self, name: String, outcome: DatabaseOutcome) {
+        self.applied
+            .databases
+            .push(AppliedDatabase { name, outcome });
+    }
+
+    async fn create_database(&mut self, mut database: Database, if_not_exists: bool) -> Result<()> {
+        let name = database.name.clone();
+        match existing_database(self.tx, &name).await {
+            Ok(_) if if_not_exists => {
+                self.report_database(name, DatabaseOutcome::Unchanged);
+                return Ok(());
+            }
+            Ok(_) => {
+                return Err(CatalogError::AlreadyExists {
+                    what: format!("database {name}"),
+                });
+            }
+            Err(CatalogError::DatabaseNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        database.create_time.get_or_insert(self.now);
+        self.tx
+            .execute(
+                &format!("create the database {name}"),
+                "INSERT INTO databases (name, definition) VALUES ($1, $2)
+                 ON CONFLICT (name) DO UPDATE
+                 SET definition = excluded.definition, dropped_at = NULL, dropped_by = NULL",
+                args![name.clone(), json(&database)?],
+            )
+            .await?;
+        self.report_database(name, DatabaseOutcome::Created);
+        Ok(())
+    }
+
+    async fn update_database(&mut self, mut database: Database) -> Result<()> {
+        let name = database.name.clone();
+        let old = existing_database(self.tx, &name).await?;
+        if old.same_definition(&database) {
+            self.report_database(name, DatabaseOutcome::Unchanged);
+            return Ok(());
+        }
+        database.create_time = old.create_time.or(database.create_time);
+        self.tx
+            .execute(
+                &format!("update the database {name}"),
+                "UPDATE databases SET definition = $1 WHERE name = $2",
+                args![json(&database)?, name.clone()],
+            )
+            .await?;
+        self.report_database(name, DatabaseOutcome::Updated);
+        Ok(())
+    }
+
+    async fn delete_database(&mut self, name: &str, cascade: bool) -> Result<()> {
+        existing_database(self.tx, name).await?;
+        let action = format!("delete the database {name}");
+        let tables = self
+            .tx
+            .rows(
+                &action,
+                "SELECT name FROM tables WHERE database_name = $1 AND dropped_at IS NULL ORDER BY name",
+                args![name],
+                |row| Ok(row.text(0)?),
+            )
+            .await?;
+        if !cascade && !tables.is_empty() {
+            return Err(CatalogError::DatabaseNotEmpty {
+                name: name.to_owned(),
+                tables: tables.len() as u64,
+            });
+        }
+        for table in tables {
+            self.delete_table(name, &table, Expected::Any).await?;
+        }
+        self.tx
+            .execute(
+                &action,
+                "UPDATE databases SET dropped_at = $1, dropped_by = $2 WHERE name = $3",
+                args![time_text(self.now), self.by, name],
+            )
+            .await?;
+        self.report_database(name.to_owned(), DatabaseOutcome::Deleted);
+        Ok(())
+    }
+
+    /// Whether what is there is what was expected. Returns the table if it is there now.
+    async fn expect(
+        &mut self,
+        database: &str,
+        name: &str,
+        found: Option<&FoundTable>,
+        expected: Expected,
+    ) -> Result<Option<Table>> {
+        let Some(found) = found.filter(|found| !found.dropped) else {
+            return match expected {
+                Expected::Version(_) => Err(table_not_found(self.tx, database, name).await?),
+                Expected::Absent | Expected::Any => Ok(None),
+            };
+        };
+        match expected {
+            Expected::Absent => Err(CatalogError::AlreadyExists {
+                what: format!("table {database}.{name}"),
+            }),
+            Expected::Version(expected) if expected != found.last_version => {
+                Err(CatalogError::Conflict {
+                    table: format!("{database}.{name}"),
+                    expected,
+                    found: found.last_version,
+                })
+            }
+            Expected::Version(_) | Expected::Any => {
+                table_at(self.tx, found, found.last_version, database, name)
+                    .await
+                    .map(Some)
+            }
+        }
+    }
+
+    async fn delete_table(&mut self, database: &str, name: &str, expected: Expected) -> Result<()> {
+        let found = find_table(self.tx, database, name).await?;
+        let old = self
+            .expect(database, name, found.as_ref(), expected)
+            .await?;
+        let (Some(found), Some(_)) = (found, old) else {
+            return Err(table_not_found(self.tx, database, name).await?);
+        };
+        let next = VersionId(found.last_version.0 + 1);
+        let removed = partitions::close(self.tx, found.id, next, None).await?;
+        self.tx
+            .execute(
+                &format!("delete the table {database}.{name}"),
+                "UPDATE tables SET dropped_at = $1, dropped_by = $2 WHERE table_id = $3",
+                args![time_text(self.now), self.by, found.id],
+            )
+            .await?;
+        self.applied.tables.push(AppliedTable {
+            database: database.to_owned(),
+            name: name.to_owned(),
+            outcome: TableOutcome::Deleted {
+                version: found.last_version,
+            },
+            partitions_added: 0,
+            partitions_removed: removed,
+            partitions_changed: 0,
+        });
+        Ok(())
+    }
+
+    async fn restore_table(
+        &mut self,
+        database: &str,
+        name: &str,
+        version: VersionId,
+        expected: Expected,
+    ) -> Result<()> {
+        let Some(found) = find_table(self.tx, database, name).await? else {
+            return Err(table_not_found(self.tx, database, name).await?);
+        };
+        let table = table_at(self.tx, &found, version, database, name).await?;
+        let partitions = partitions::read(self.tx, &found, &table, None).await?;
+        self.put_table(table, expected, PartitionChanges::replace_all(partitions))
+            .await
+    }
+
+    async fn put_table(
+        &mut self,
+        mut table: Table,
+        expected: Expected,
+        changes: PartitionChanges,
+    ) -> Result<()> {
+        let (database, name) = (table.database_name.clone(), table.name.clone());
+        existing_database(self.tx, &database).await?;
+        let found = find_table(self.tx, &database, &name).await?;
+        let old = self
+            .expect(&database, &name, found.as_ref(), expected)
+            .await?;
+
+        let mut descriptors =
+            Descriptors::load(self.tx, found.as_ref().map(|found| found.id)).await?;
+        let current = found
+            .as_ref()
+            .zip(old.as_ref())
+            .map(|(found, old)| (found.id, old));
+        let plan = self
+            .plan_partitions(&table, current, changes, &mut descriptors)
+            .await?;
+
+        let mut applied = AppliedTable {
+            database: database.clone(),
+            name: name.clone(),
+            outcome: TableOutcome::Created {
+                version: VersionId(1),
+            },
+            partitions_added: plan.added,
+            partitions_removed: plan.removed,
+            partitions_changed: plan.changed,
+        };
+        let last = found
+            .as_ref()
+            .map_or(VersionId(0), |found| found.last_version);
+        let version = VersionId(last.0 + 1);
+        applied.outcome = match &old {
+            None => TableOutcome::Created { version },
+            Some(old)
+                if old.same_definition(&table) && plan.added + plan.removed + plan.changed == 0 =>
+            {
+                applied.outcome = TableOutcome::Unchanged { version: last };
+                self.applied.tables.push(applied);
+                return Ok(());
+            }
+            Some(_) => TableOutcome::Updated {
+                from: last,
+                to: version,
+            },
+        };
+
+        let action = format!("write the table {database}.{name}");
+        let table_id = match &found {
+            Some(found) => {
+                self.tx
+                    .execute(
+                        &action,
+                        "UPDATE tables SET last_version = $1, dropped_at = NULL, dropped_by = NULL WHERE table_id = $2",
+                        args![version.0, found.id],
+                    )
+                    .await?;
+                found.id
+            }
+            None => {
+                let table_id = self.next_table_id().await?;
+                self.tx
+                    .execute(
+                        &action,
+                        "INSERT INTO tables (table_id, database_name, name, last_version) VALUES ($1, $2, $3, $4)",
+                        args![table_id, database.as_str(), name.as_str(), version.0],
+                    )
+                    .await?;
+                table_id
+            }
+        };
+        let created = old
+            .as_ref()
+            .and_then(|old| old.create_time)
+            .or(table.create_time);
+        table.create_time = created.or(Some(self.now));
+        table.update_time = None;
+        table.version_id = None;
+        self.tx
+            .execute(
+                &action,
+                "INSERT INTO table_versions (table_id, version, created_at, created_by, definition,
+                                             partitions_added, partitions_removed, partitions_changed)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                args![
+                    table_id,
+                    version.0,
+                    time_text(self.now),
+                    self.by,
+                    json(&table)?,
+                    plan.added as i64,
+                    plan.removed as i64,
+                    plan.changed as i64,
+                ],
+            )
+            .await?;
+        descriptors.save(self.tx, table_id).await?;
+        if plan.close_all {
+            partitions::close(self.tx, table_id, version, None).await?;
+        } else if !plan.close.is_empty() {
+            partitions::close(self.tx, table_id, version, Some(&plan.close)).await?;
+        }
+        partitions::insert(
+            self.tx,
+            table_id,
+            version,
+            &table.partition_keys,
+            &plan.insert,
+            self.now,
+        )
+        .await?;
+        self.applied.tables.push(applied);
+        Ok(())
+    }
+
+    async fn next_table_id(&mut self) -> Result<i64> {
+        self.tx
+            .row(
+                "number the table",
+                "UPDATE counters SET value = value + 1 WHERE name = 'table' RETURNING value",
+                vec![],
+                |row| Ok(row.int(0)?),
+            )
+            .await?
+            .ok_or_else(|| CatalogError::Store {
+                action: "number the table".to_owned(),
+                source: "the counter 'table' is missing".into(),
+            })
+    }
+
+    /// Compares what is to be with what is.
+    async fn plan_partitions(
+        &mut self,
+        table: &Table,
+        current: Option<(i64, &Table)>,
+        changes: PartitionChanges,
+        descriptors: &mut Descriptors,
+    ) -> Result<PartitionPlan> {
+        let mut puts: HashMap<String, PartitionRow> = HashMap::with_capacity(changes.put.len());
+        let mut order = Vec::with_capacity(changes.put.len());
+        for partition in changes.put {
+            let row = partitions::encode(partition, table, descriptors)?;
+            order.push(row.key.clone());
+            if let Some(twice) = puts.insert(row.key.clone(), row) {
+                return Err(CatalogError::InvalidPartition {
+                    table: format!("{}.{}", table.database_name, table.name),
+                    values: ShowValues(&twice.values).to_string(),
+                    reason: "it is given twice".to_owned(),
+                });
+            }
+        }
+        let deletes = changes
+            .delete
+            .iter()
+            .map(|values| partitions::key_of(values))
+            .collect::<Result<HashSet<String>>>()?;
+
+        let mut plan = PartitionPlan::default();
+        if let Some((table_id, old)) = current {
+            // Sort keys are written by the keys' types: other types, other rows.
+            let rekey = partitions::key_types(&old.partition_keys)
+                != partitions::key_types(&table.partition_keys);
+            let all = changes.replace_all || rekey || puts.len() + deletes.len() >= READ_ALL_FROM;
+            let only: Option<Vec<String>> =
+                (!all).then(|| puts.keys().chain(&deletes).cloned().collect());
+            let only: Option<Vec<&str>> = only
+                .as_ref()
+                .map(|only| only.iter().map(String::as_str).collect());
+            let mut misfit = None;
+            let mut kept = 0_u64;
+            partitions::for_each_current(self.tx, table_id, only.as_deref(), |mut row| {
+                if let Some(put) = puts.get_mut(&row.key) {
+                    let same = put.same_definition(&row);
+                    if same && !rekey {
+                        kept += 1;
+                        puts.remove(&row.key);
+                        return;
+                    }
+                    plan.changed += u64::from(!same);
+                    put.created = row.created;
+                    plan.close.push(std::mem::take(&mut row.key));
+                } else if changes.replace_all || deletes.contains(&row.key) {
+                    plan.removed += 1;
+                    plan.close.push(row.key);
+                } else if rekey {
+                    if misfit.is_none() {
+                        misfit = partitions::check_count(&row.values, table).err();
+                    }
+                    plan.close.push(row.key.clone());
+                    plan.insert.push(row);
+                } else {
+                    kept += 1;
+                }
+            })
+            .await?;
+            if let Some(misfit) = misfit {
+                return Err(misfit);
+            }
+            plan.close_all = all && kept == 0 && !plan.close.is_empty();
+        }
+        let closed: HashSet<&str> = plan.close.iter().map(String::as_str).collect();
+        let (mut added, mut rows) = (0, Vec::with_capacity(puts.len()));
+        for key in order {
+            if let Some(row) = puts.remove(&key) {
+                added += u64::from(!closed.contains(key.as_str()));
+                rows.push(row);
+            }
+        }
+        plan.insert.append(&mut rows);
+        plan.added = added;
+        Ok(plan)
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|source| CatalogError::Store {
+        action: "write a definition as JSON".to_owned(),
+        source: source.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_and_checked() {
+        assert_eq!(name_of("table", "Flüge").unwrap(), "flüge");
+        for name in ["", "  ", "a\nb", &"x".repeat(256)] {
+            assert!(name_of("table", name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The catalog as a JSON document in Glue's shapes: out, and in again.
+//!
+//! An export looks like this, with databases, tables and partitions as Glue's API prints each:
+//!
+//! ```json
+//! { "Databases": [ { "Database": { "Name": "sales" },
+//!                    "Tables": [ { "Table": { "Name": "orders" }, "Partitions": [ { "Values": ["2024"] } ] } ] } ] }
+//! ```
+//!
+//! An import takes that, and what the AWS CLI prints: `aws glue get-database(s)`, `get-table(s)`,
+//! `get-partition(s)`: `{"Database": …}`, `{"DatabaseList": […]}`, `{"Table": …}`, `{"TableList": […]}`,
+//! `{"Partition": …}`, `{"Partitions": […]}`, alone or in one object, or several such objects one after the other
+//! (as `cat *.json` gives).
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CatalogError, Result};
+use crate::model::{Database, Partition, Table};
+use crate::store::{Applied, CatalogStore, Change, ChangeSet, Expected, PartitionChanges};
+
+/// A catalog, or a part of one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Document {
+    /// The databases, each with its tables.
+    pub databases: Vec<DatabaseDocument>,
+}
+
+/// A database with its tables.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DatabaseDocument {
+    /// The database.
+    pub database: Database,
+    /// Its tables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableDocument>,
+}
+
+/// A table with its partitions.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct TableDocument {
+    /// The table.
+    pub table: Table,
+    /// Its partitions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<Partition>,
+}
+
+/// The current state of these databases, of all if none is named. Each table is read with the partitions of the very
+/// version that is written; two tables may be of different moments if somebody writes meanwhile.
+pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Document> {
+    let wanted = if databases.is_empty() {
+        store.list_databases().await?
+    } else {
+        let mut wanted = Vec::with_capacity(databases.len());
+        for name in databases {
+            wanted.push(store.get_database(name).await?);
+        }
+        wanted
+    };
+    let mut document = Document::default();
+    for database in wanted {
+        let mut tables = Vec::new();
+        for table in store.list_tables(&database.name).await? {
+            let partitions = store
+                .get_partitions(&database.name, &table.name, table.version_id, None)
+                .await?;
+            tables.push(TableDocument { table, partitions });
+        }
+        document
+            .databases
+            .push(DatabaseDocument { database, tables });
+    }
+    Ok(document)
+}
+
+/// Puts what the text holds into the store, in one transaction: new databases and tables are made, tables that exist
+/// get a new version where they differ, partitions are added or replaced. **Nothing is deleted.** Tables without a
+/// `DatabaseName` go to `default_database`.
+pub async fn import(
+    store: &dyn CatalogStore,
+    text: &str,
+    default_database: Option<&str>,
+    by: impl Into<String>,
+) -> Result<Applied> {
+    let parsed = Parsed::read(text, default_database)?;
+    let changes = parsed.into_changes(store, by.into()).await?;
+    store.apply(changes).await
+}
+
+/// Everything an import may hold, at the top of an object.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Anything {
+    databases: Vec<DatabaseDocument>,
+    database: Option<Database>,
+    database_list: Vec<Database>,
+    table: Option<Table>,
+    table_list: Vec<Table>,
+    partition: Option<Partition>,
+    partitions: Vec<Partition>,
+    partition_list: Vec<Partition>,
+}
+
+/// What was read, flat.
+#[derive(Debug, Default)]
+struct Parsed {
+    databases: Vec<Database>,
+    tables: Vec<TableDocument>,
+    /// Partitions of tables that may be in the document or in the store.
+    partitions: Vec<Partition>,
+}
+
+impl Parsed {
+    fn read(text: &str, default_database: Option<&str>) -> Result<Self> {
+        let mut parsed = Self::default();
+        let mut any = false;
+        for value in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {
+            let value = value.map_err(|error| invalid(error.to_string()))?;
+            parsed.take(value)?;
+            any = true;
+        }
+        if !any {
+            return Err(invalid("it is empty"));
+        }
+        for table in parsed.tables.iter_mut().map(|table| &mut table.table) {
+            if table.database_name.is_empty() {
+                table.database_name = default_database
+                    .ok_or_else(|| invalid(format!("table {:?} has no DatabaseName", table.name)))?
+                    .to_owned();
+            }
+        }
+        for partition in &mut parsed.partitions {
+            if partition.database_name.is_empty() {
+                default_database
+                    .unwrap_or_default()
+                    .clone_into(&mut partition.database_name);
+            }
+            if partition.database_name.is_empty() || partition.table_name.is_empty() {
+                return Err(invalid(format!(
+                    "partition {:?} does not say its DatabaseName and TableName",
+                    partition.values
+                )));
+            }
+        }
+        Ok(parsed)
+    }
+
+    fn take(&mut self, value: serde_json::Value) -> Result<()> {
+        const KNOWN: [&str; 8] = [
+            "Databases",
+            "Database",
+            "DatabaseList",
+            "Table",
+            "TableList",
+            "Partition",
+            "Partitions",
+            "PartitionList",
+        ];
+        let Some(object) = value.as_object() else {
+            return Err(invalid("it is not a JSON object"));
+        };
+        if !object.keys().any(|name| KNOWN.contains(&name.as_str())) {
+            let found: Vec<&str> = object.keys().take(5).map(String::as_str).collect();
+            return Err(invalid(format!(
+                "it has none of {}, but {}",
+                KNOWN.join(", "),
+                if found.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    found.join(", ")
+                }
+            )));
+        }
+        let anything: Anything =
+            serde_json::from_value(value).map_err(|error| invalid(error.to_string()))?;
+        for database in anything.databases {
+            let name = database.database.name.clone();
+            for mut table in database.tables {
+                table.table.database_name.clone_from(&name);
+                self.tables.push(table);
+            }
+            self.databases.push(database.database);
+        }
+        self.databases
+            .extend(anything.database.into_iter().chain(anything.database_list));
+        self.tables.extend(
+            anything
+                .table
+                .into_iter()
+                .chain(anything.table_list)
+                .map(|table| TableDocument {
+                    table,
+                    partitions: Vec::new(),
+                }),
+        );
+        self.partitions.extend(
+            anything
+                .partition
+                .into_iter()
+                .chain(anything.partitions)
+                .chain(anything.partition_list),
+        );
+        Ok(())
+    }
+
+    async fn into_changes(mut self, store: &dyn CatalogStore, by: String) -> Result<ChangeSet> {
+        let mut changes = ChangeSet::new(by);
+        // Partitions on their own go to their table, in the document or in the store.
+        let full_name =
+            |database: &str, table: &str| (database.to_lowercase(), table.to_lowercase());
+        let mut places: HashMap<(String, String), usize> = HashMap::new();
+        for (place, TableDocument { table, .. }) in self.tables.iter().enumerate() {
+            places.insert(full_name(&table.database_name, &table.name), place);
+        }
+        for partition in std::mem::take(&mut self.partitions) {
+            let name = full_name(&partition.database_name, &partition.table_name);
+            let place = match places.get(&name) {
+                Some(place) => *place,
+                None => {
+                    let table = store.get_table(&name.0, &name.1).await?;
+                    self.tables.push(TableDocument {
+                        table,
+                        partitions: Vec::new(),
+                    });
+                    places.insert(name, self.tables.len() - 1);
+                    self.tables.len() - 1
+                }
+            };
+            self.tables[place].partitions.push(partition);
+        }
+        let mut named: Vec<String> = Vec::new();
+        for database in self.databases {
+            named.push(database.name.to_lowercase());
+            changes
+                .changes
+                .push(match store.get_database(&database.name).await {
+                    Ok(_) => Change::UpdateDatabase { database },
+                    Err(CatalogError::DatabaseNotFound { .. }) => Change::CreateDatabase {
+                        database,
+                        if_not_exists: true,
+                    },
+                    Err(error) => return Err(error),
+                });
+        }
+        // `get-tables` without `get-database`: the database follows from the tables.
+        for table in &self.tables {
+            let name = table.table.database_name.to_lowercase();
+            if !named.contains(&name) {
+                named.push(name.clone());
+                changes.changes.push(Change::CreateDatabase {
+                    database: Database::new(name),
+                    if_not_exists: true,
+                });
+            }
+        }
+        for TableDocument { table, partitions } in self.tables {
+            changes.changes.push(Change::PutTable {
+                table,
+                expected: Expected::Any,
+                partitions: PartitionChanges::put(partitions),
+            });
+        }
+        Ok(changes)
+    }
+}
+
+fn invalid(reason: impl Into<String>) -> CatalogError {
+    CatalogError::InvalidImport {
+        reason: reason.into(),
+    }
+}
