@@ -1,0 +1,201 @@
+//! What can go wrong with files and stores.
+
+use std::path::PathBuf;
+
+use datafusion::error::DataFusionError;
+
+/// A result of this crate.
+pub type Result<T, E = LakeError> = std::result::Result<T, E>;
+
+/// What went wrong, and where.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LakeError {
+    /// A URL that no store answers to.
+    #[error("'{url}' is not a place that Mastic can read: {reason}")]
+    Url {
+        /// The URL as given.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Nothing is there.
+    #[error("{url} does not exist")]
+    NotFound {
+        /// What was looked for.
+        url: String,
+    },
+    /// The place is there, but holds no data file.
+    #[error("{url} holds no data files")]
+    Empty {
+        /// The place.
+        url: String,
+    },
+    /// The object store refused or failed.
+    #[error("cannot {action} {url}: {}", reason(source))]
+    Store {
+        /// The object or prefix.
+        url: String,
+        /// What was tried: `read`, `list`, `write`.
+        action: &'static str,
+        /// What the store said.
+        source: object_store::Error,
+    },
+    /// The file system refused or failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file whose contents break the rules of its format.
+    #[error("{file}{}: {message}", place(*line, *column))]
+    Data {
+        /// The file.
+        file: String,
+        /// The line, from 1, where the format has lines.
+        line: Option<u64>,
+        /// The column, from 1: a byte in the line, where known.
+        column: Option<u64>,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A file that no format recognises.
+    #[error("{file} is in no format that Mastic knows: {reason}")]
+    UnknownFormat {
+        /// The file.
+        file: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// A sink that cannot be written as asked.
+    #[error("cannot write to {url}: {message}")]
+    Sink {
+        /// The sink's root.
+        url: String,
+        /// Why not.
+        message: String,
+    },
+    /// An option of a format or sink with a bad name or value.
+    #[error("{0}")]
+    Option(String),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] DataFusionError),
+    /// Arrow failed.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+/// The error of ours within one of the engine's, where there is one.
+pub fn find(error: &DataFusionError) -> Option<&LakeError> {
+    let mut current: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = current {
+        if let Some(ours) = error.downcast_ref::<LakeError>() {
+            return match ours {
+                LakeError::Engine(inner) => find(inner).or(Some(ours)),
+                ours => Some(ours),
+            };
+        }
+        if let Some(DataFusionError::Shared(inner)) = error.downcast_ref::<DataFusionError>() {
+            return find(inner);
+        }
+        current = error.source();
+    }
+    None
+}
+
+/// What an error of the engine says, without the layers that it was passed through.
+pub fn message(error: &DataFusionError) -> String {
+    match find(error) {
+        Some(LakeError::Engine(inner)) => inner.strip_backtrace(),
+        Some(ours) => ours.to_string(),
+        None => error.strip_backtrace(),
+    }
+}
+
+fn place(line: Option<u64>, column: Option<u64>) -> String {
+    match (line, column) {
+        (Some(line), Some(column)) => format!(", line {line}, column {column}"),
+        (Some(line), None) => format!(", line {line}"),
+        _ => String::new(),
+    }
+}
+
+/// The store's own words, without its wrapping.
+fn reason(error: &object_store::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    let mut words = error.to_string();
+    while let Some(source) = innermost.source() {
+        innermost = source;
+        words = source.to_string();
+    }
+    // The innermost words alone can be as bare as "403"; the outermost always name the case.
+    let outer = error.to_string();
+    if outer.len() < 300 { outer } else { words }
+}
+
+impl LakeError {
+    /// What a person can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            LakeError::Store { source, url, .. } => match source {
+                object_store::Error::Unauthenticated { .. }
+                | object_store::Error::PermissionDenied { .. } => Some(
+                    "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the [s3] part of mastic.toml"
+                        .into(),
+                ),
+                _ if url.starts_with("s3://") => Some(
+                    "for a store that is not AWS set AWS_ENDPOINT_URL (and AWS_REGION), or `endpoint` in the [s3] part of mastic.toml"
+                        .into(),
+                ),
+                _ => None,
+            },
+            LakeError::UnknownFormat { .. } => {
+                Some("Mastic reads CSV, JSON, XML, Parquet, Avro and ORC, plain or compressed".into())
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn data(file: &str, message: impl Into<String>) -> Self {
+        LakeError::Data {
+            file: file.to_owned(),
+            line: None,
+            column: None,
+            message: message.into(),
+        }
+    }
+
+    /// Wraps this error for the engine, which hands it back unchanged inside its own.
+    pub fn into_engine(self) -> DataFusionError {
+        match self {
+            LakeError::Engine(error) => error,
+            other => DataFusionError::External(Box::new(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_named_as_far_as_it_is_known() {
+        let error = |line, column| {
+            LakeError::Data {
+                file: "a.csv".into(),
+                line,
+                column,
+                message: "bad".into(),
+            }
+            .to_string()
+        };
+        assert_eq!(error(Some(3), Some(7)), "a.csv, line 3, column 7: bad");
+        assert_eq!(error(Some(3), None), "a.csv, line 3: bad");
+        assert_eq!(error(None, None), "a.csv: bad");
+    }
+}

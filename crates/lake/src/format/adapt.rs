@@ -1,0 +1,226 @@
+//! Binds a file's columns to its table's by name, with widening and nothing else.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr_adapter::{
+    BatchAdapter, BatchAdapterFactory, DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter,
+    PhysicalExprAdapterFactory,
+};
+use mastic_schema::hive::{format_type, parse_type};
+use mastic_schema::merge::{position, widen};
+
+use crate::error::{LakeError, Result};
+
+/// Adapts expressions over a table to each file: columns are found by name (the same case first,
+/// then any case), missing ones are null, narrower ones are widened. A file's column that is
+/// wider than the table's would lose values, and is an error.
+#[derive(Debug, Clone, Default)]
+pub struct ByName;
+
+impl PhysicalExprAdapterFactory for ByName {
+    fn create(
+        &self,
+        logical: SchemaRef,
+        physical: SchemaRef,
+    ) -> EngineResult<Arc<dyn PhysicalExprAdapter>> {
+        // The default adapter knows names by their exact case only: show it the file under the
+        // table's names, and put the file's own names back afterwards.
+        let fields = logical.fields();
+        let mut renamed: Vec<Field> = physical
+            .fields()
+            .iter()
+            .map(|f| f.as_ref().clone())
+            .collect();
+        for field in fields {
+            let Some(at) = position(physical.fields(), field.name()) else {
+                continue;
+            };
+            let taken = fields
+                .iter()
+                .any(|other| other.name() == physical.field(at).name());
+            if physical.field(at).name() != field.name() && !taken {
+                renamed[at].set_name(field.name());
+            }
+        }
+        let renamed = Arc::new(Schema::new_with_metadata(
+            renamed,
+            physical.metadata().clone(),
+        ));
+        let inner = DefaultPhysicalExprAdapterFactory.create(logical.clone(), renamed.clone())?;
+        Ok(Arc::new(Adapter {
+            inner,
+            logical,
+            renamed,
+            physical,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Adapter {
+    inner: Arc<dyn PhysicalExprAdapter>,
+    logical: SchemaRef,
+    renamed: SchemaRef,
+    physical: SchemaRef,
+}
+
+impl Adapter {
+    fn check(&self, column: &Column) -> EngineResult<()> {
+        let (Ok(table), Ok(file)) = (
+            self.logical.field_with_name(column.name()),
+            self.renamed.field_with_name(column.name()),
+        ) else {
+            return Ok(());
+        };
+        if fits(file.data_type(), table.data_type()) {
+            return Ok(());
+        }
+        Err(DataFusionError::External(Box::new(LakeError::Option(
+            format!(
+                "column '{}' is {} in a file and {} in the table, which would lose values; crawl again to widen the table",
+                column.name(),
+                format_type(file.data_type()),
+                format_type(table.data_type()),
+            ),
+        ))))
+    }
+}
+
+/// The type as catalogs know it.
+pub(super) fn plain(data_type: &DataType) -> DataType {
+    parse_type(&format_type(data_type)).unwrap_or(DataType::Utf8)
+}
+
+fn fits(file: &DataType, table: &DataType) -> bool {
+    let (file, table) = (plain(file), plain(table));
+    file == table || widen(&file, &table) == table || nested_fits(&file, &table)
+}
+
+/// A table's struct may lack fields that a file's has: they are not read.
+fn nested_fits(file: &DataType, table: &DataType) -> bool {
+    match (file, table) {
+        (DataType::Struct(a), DataType::Struct(b)) => b.iter().all(|field| {
+            position(a, field.name()).is_none_or(|at| fits(a[at].data_type(), field.data_type()))
+        }),
+        (DataType::List(a), DataType::List(b)) => fits(a.data_type(), b.data_type()),
+        _ => false,
+    }
+}
+
+impl PhysicalExprAdapter for Adapter {
+    fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> EngineResult<Arc<dyn PhysicalExpr>> {
+        expr.apply(|e| {
+            if let Some(column) = e.downcast_ref::<Column>() {
+                self.check(column)?;
+            }
+            Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+        })?;
+        let rewritten = self.inner.rewrite(expr)?;
+        rewritten
+            .transform(|e| {
+                if let Some(column) = e.downcast_ref::<Column>()
+                    && column.index() < self.physical.fields().len()
+                    && self.renamed.field(column.index()).name() == column.name()
+                {
+                    let name = self.physical.field(column.index()).name();
+                    if name != column.name() {
+                        let own = Column::new(name, column.index());
+                        return Ok(Transformed::yes(Arc::new(own) as Arc<dyn PhysicalExpr>));
+                    }
+                }
+                Ok(Transformed::no(e))
+            })
+            .data()
+    }
+}
+
+/// Adapts whole batches, for formats that hand out a file's own columns.
+pub(super) struct Batcher {
+    target: SchemaRef,
+    adapter: Option<(SchemaRef, BatchAdapter)>,
+}
+
+impl Batcher {
+    pub(super) fn new(target: SchemaRef) -> Self {
+        Batcher {
+            target,
+            adapter: None,
+        }
+    }
+
+    pub(super) fn adapt(&mut self, file: &str, batch: &RecordBatch) -> Result<RecordBatch> {
+        let named = |e: DataFusionError| LakeError::data(file, crate::error::message(&e));
+        if self
+            .adapter
+            .as_ref()
+            .is_none_or(|(s, _)| s != batch.schema_ref())
+        {
+            let adapter = BatchAdapterFactory::new(self.target.clone())
+                .with_adapter_factory(Arc::new(ByName))
+                .make_adapter(batch.schema_ref())
+                .map_err(named)?;
+            self.adapter = Some((batch.schema(), adapter));
+        }
+        match &self.adapter {
+            Some((_, adapter)) => adapter.adapt_batch(batch).map_err(named),
+            None => Ok(batch.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::array::{Array, Float64Array, Int32Array, Int64Array, StringArray};
+
+    fn adapt(file: &RecordBatch, table: Vec<Field>) -> Result<RecordBatch> {
+        Batcher::new(Arc::new(Schema::new(table))).adapt("f", file)
+    }
+
+    #[test]
+    fn columns_bind_by_name_and_widen() {
+        let file = RecordBatch::try_from_iter([
+            ("B", Arc::new(StringArray::from(vec!["x"])) as _),
+            ("a", Arc::new(Int32Array::from(vec![7])) as _),
+        ])
+        .unwrap();
+        let table = vec![
+            Field::new("a", DataType::Int64, true),
+            Field::new("missing", DataType::Utf8, true),
+            Field::new("b", DataType::Utf8, true),
+        ];
+        let batch = adapt(&file, table).unwrap();
+        let a = batch
+            .column(0)
+            .as_any()
+            .downcast_ref::<Int64Array>()
+            .unwrap();
+        assert_eq!(a.value(0), 7);
+        assert!(batch.column(1).is_null(0));
+        let b = batch
+            .column(2)
+            .as_any()
+            .downcast_ref::<StringArray>()
+            .unwrap();
+        assert_eq!(b.value(0), "x");
+    }
+
+    #[test]
+    fn narrowing_is_an_error() {
+        let file =
+            RecordBatch::try_from_iter([("a", Arc::new(Float64Array::from(vec![1.5])) as _)])
+                .unwrap();
+        let error = adapt(&file, vec![Field::new("a", DataType::Int64, true)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "f: column 'a' is double in a file and bigint in the table, which would lose values; crawl again to widen the table"
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! Avro, ORC and Parquet: formats that carry their schema.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Fields, Schema};
+use arrow_avro::reader::ReaderBuilder as AvroReaderBuilder;
+use bytes::{Buf, Bytes};
+use orc_rust::ArrowReaderBuilder as OrcReaderBuilder;
+use orc_rust::projection::ProjectionMask as OrcMask;
+use orc_rust::reader::ChunkReader as OrcChunks;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::adapt::{Batcher, plain};
+use super::{Batches, Decode, Inference};
+use crate::compress::Compression;
+use crate::error::{LakeError, Result};
+use crate::input::Input;
+
+/// A file that is read from its end: by ranges, or from memory where it is compressed as a whole.
+#[derive(Clone)]
+enum Ranged {
+    Stored(Input),
+    Memory(Bytes),
+}
+
+impl Ranged {
+    fn open(input: &Input) -> Result<Self> {
+        let head = input.range(0, input.meta.size.min(crate::compress::MAGIC_LENGTH as u64))?;
+        Self::of(input, Compression::of(&head))
+    }
+
+    fn of(input: &Input, compression: Compression) -> Result<Self> {
+        Ok(match compression {
+            Compression::None => Ranged::Stored(input.clone()),
+            _ => Ranged::Memory(input.to_bytes()?),
+        })
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Ranged::Stored(input) => input.meta.size,
+            Ranged::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    fn bytes(&self, start: u64, length: u64) -> io::Result<Bytes> {
+        let end = start.saturating_add(length);
+        if end > self.length() {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file is cut short",
+            ));
+        }
+        match self {
+            Ranged::Stored(input) => input.range(start, length).map_err(io::Error::other),
+            Ranged::Memory(bytes) => {
+                let at = |n: u64| usize::try_from(n).map_err(io::Error::other);
+                Ok(bytes.slice(at(start)?..at(end)?))
+            }
+        }
+    }
+
+    /// From `start` on, fetched in steps.
+    fn reader(&self, start: u64) -> Steps {
+        Steps {
+            file: self.clone(),
+            at: start,
+            step: Bytes::new(),
+        }
+    }
+}
+
+struct Steps {
+    file: Ranged,
+    at: u64,
+    step: Bytes,
+}
+
+impl Read for Steps {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const STEP: u64 = 1 << 20;
+        if self.step.is_empty() {
+            let length = STEP.min(self.file.length().saturating_sub(self.at));
+            self.step = self.file.bytes(self.at, length)?;
+            self.at += length;
+        }
+        let count = buffer.len().min(self.step.len());
+        self.step.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl Length for Ranged {
+    fn len(&self) -> u64 {
+        self.length()
+    }
+}
+
+impl ChunkReader for Ranged {
+    type T = BufReader<Steps>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(BufReader::new(self.reader(start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        Ok(self.bytes(start, length as u64)?)
+    }
+}
+
+impl OrcChunks for Ranged {
+    type T = BufReader<Steps>;
+
+    fn len(&self) -> u64 {
+        self.length()
+    }
+
+    fn get_read(&self, start: u64) -> io::Result<Self::T> {
+        Ok(BufReader::new(self.reader(start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: u64) -> io::Result<Bytes> {
+        self.bytes(start, length)
+    }
+}
+
+/// Columns as catalogs know them, all of them nullable: another file may lack them.
+fn columns(schema: &Schema) -> Fields {
+    schema
+        .fields()
+        .iter()
+        .map(|f| Field::new(f.name(), plain(f.data_type()), true))
+        .collect()
+}
+
+fn inference(schema: &Schema, rows: u64, bytes: u64, complete: bool) -> Inference {
+    Inference {
+        fields: columns(schema),
+        rows,
+        bytes,
+        complete,
+        node: None,
+    }
+}
+
+pub(super) fn infer_parquet(input: &Input, compression: Compression) -> Result<Inference> {
+    let file = Ranged::of(input, compression)?;
+    let metadata = ArrowReaderMetadata::load(&file, Default::default())
+        .map_err(|e| input.bad(e.to_string()))?;
+    let rows = metadata.metadata().file_metadata().num_rows();
+    Ok(inference(
+        metadata.schema(),
+        u64::try_from(rows).unwrap_or_default(),
+        file.length(),
+        true,
+    ))
+}
+
+/// Which of a file's columns any column of the table is bound to.
+fn bound(file: &Schema, decode: &Decode) -> Vec<usize> {
+    let mut wanted: Vec<usize> = decode
+        .projection
+        .iter()
+        .filter_map(|i| {
+            mastic_schema::merge::position(file.fields(), decode.schema.field(*i).name())
+        })
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted
+}
+
+fn adapted<E: std::fmt::Display>(
+    batches: impl Iterator<Item = std::result::Result<arrow::array::RecordBatch, E>> + Send + 'static,
+    decode: &Decode,
+) -> Result<Batches> {
+    let mut batcher = Batcher::new(Arc::new(decode.schema.project(&decode.projection)?));
+    let file = decode.file.clone();
+    Ok(Box::new(batches.map(move |batch| {
+        let batch = batch.map_err(|e| LakeError::data(&file, e.to_string()))?;
+        batcher.adapt(&file, &batch)
+    })))
+}
+
+pub(super) fn decode_parquet(input: &Input, decode: &Decode) -> Result<Batches> {
+    let bad = |e: parquet::errors::ParquetError| input.bad(e.to_string());
+    let builder = ParquetRecordBatchReaderBuilder::try_new(Ranged::open(input)?).map_err(bad)?;
+    let wanted = bound(builder.schema(), decode);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(decode.batch_size)
+        .build()
+        .map_err(bad)?;
+    adapted(reader, decode)
+}
+
+pub(super) fn infer_orc(input: &Input, compression: Compression) -> Result<Inference> {
+    let file = Ranged::of(input, compression)?;
+    let length = file.length();
+    let builder = OrcReaderBuilder::try_new(file).map_err(|e| input.bad(e.to_string()))?;
+    let rows = builder.file_metadata().number_of_rows();
+    Ok(inference(&builder.schema(), rows, length, true))
+}
+
+pub(super) fn decode_orc(input: &Input, decode: &Decode) -> Result<Batches> {
+    let builder =
+        OrcReaderBuilder::try_new(Ranged::open(input)?).map_err(|e| input.bad(e.to_string()))?;
+    let wanted = bound(&builder.schema(), decode);
+    let mask = {
+        let root = builder.file_metadata().root_data_type();
+        let names: Vec<&str> = wanted
+            .iter()
+            .filter_map(|i| root.children().get(*i))
+            .map(orc_rust::schema::NamedColumn::name)
+            .collect();
+        OrcMask::named_roots(root, &names)
+    };
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(decode.batch_size)
+        .build();
+    adapted(reader, decode)
+}
+
+pub(super) fn infer_avro(file: &str, reader: impl Read) -> Result<Inference> {
+    let bad = |message: String| LakeError::data(file, message);
+    let mut reader = BufReader::new(reader);
+    let avro = AvroReaderBuilder::new()
+        .build(&mut reader)
+        .map_err(|e| bad(e.to_string()))?;
+    let schema = avro.schema();
+    // Avro has no count of records but in its blocks: reading them also finds a file cut short.
+    let mut rows = 0;
+    for batch in avro {
+        rows += batch.map_err(|e| bad(e.to_string()))?.num_rows() as u64;
+    }
+    Ok(inference(&schema, rows, 0, true))
+}
+
+pub(super) fn decode_avro(input: &Input, decode: &Decode) -> Result<Batches> {
+    let bad = |e: arrow::error::ArrowError| input.bad(e.to_string());
+    let mut reader = input.buffered()?;
+    if reader
+        .fill_buf()
+        .map_err(|e| input.unreadable(&e))?
+        .is_empty()
+    {
+        return Ok(Box::new(std::iter::empty()));
+    }
+    let avro = AvroReaderBuilder::new()
+        .with_batch_size(decode.batch_size)
+        .build(reader)
+        .map_err(bad)?;
+    adapted(avro, decode)
+}

@@ -1,0 +1,298 @@
+//! Formats by the names that Hive and Glue know them by.
+//!
+//! Classifications are those of Glue's built-in classifiers; SerDe libraries and input and output
+//! formats those of Hive ("Supported SerDes and data formats", Athena user guide).
+
+use std::collections::BTreeMap;
+
+use super::{CsvOptions, FileFormat, XmlOptions};
+use crate::error::{LakeError, Result};
+
+/// How a format is written down in a catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serde {
+    /// Glue's classification.
+    pub classification: &'static str,
+    /// The SerDe's class.
+    pub library: &'static str,
+    /// Hadoop's input format.
+    pub input_format: &'static str,
+    /// Hadoop's output format.
+    pub output_format: &'static str,
+    /// The SerDe's parameters.
+    pub parameters: BTreeMap<String, String>,
+}
+
+const TEXT_INPUT: &str = "org.apache.hadoop.mapred.TextInputFormat";
+const TEXT_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat";
+const OPEN_CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
+
+/// Null markers as a JSON array: Hive's `serialization.null.format` holds only one.
+const NULL_MARKERS: &str = "mastic.null_markers";
+
+fn character(byte: u8) -> String {
+    char::from(byte).to_string()
+}
+
+impl FileFormat {
+    /// Glue's classification of the format.
+    pub fn classification(&self) -> &'static str {
+        match self {
+            FileFormat::Csv(_) => "csv",
+            FileFormat::Json => "json",
+            FileFormat::Xml(_) => "xml",
+            FileFormat::Parquet => "parquet",
+            FileFormat::Avro => "avro",
+            FileFormat::Orc => "orc",
+        }
+    }
+
+    /// How the format is written down in a catalog.
+    pub fn serde(&self) -> Serde {
+        let (library, input_format, output_format) = match self {
+            FileFormat::Csv(_) => (OPEN_CSV, TEXT_INPUT, TEXT_OUTPUT),
+            FileFormat::Json => (
+                "org.openx.data.jsonserde.JsonSerDe",
+                TEXT_INPUT,
+                TEXT_OUTPUT,
+            ),
+            FileFormat::Xml(_) => (
+                "com.ibm.spss.hive.serde2.xml.XmlSerDe",
+                "com.ibm.spss.hive.serde2.xml.XmlInputFormat",
+                TEXT_OUTPUT,
+            ),
+            FileFormat::Parquet => (
+                "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+                "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+            ),
+            FileFormat::Avro => (
+                "org.apache.hadoop.hive.serde2.avro.AvroSerDe",
+                "org.apache.hadoop.hive.ql.io.avro.AvroContainerInputFormat",
+                "org.apache.hadoop.hive.ql.io.avro.AvroContainerOutputFormat",
+            ),
+            FileFormat::Orc => (
+                "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+                "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat",
+                "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
+            ),
+        };
+        let mut parameters = BTreeMap::new();
+        match self {
+            FileFormat::Csv(options) => {
+                parameters.insert("separatorChar".into(), character(options.delimiter));
+                if let Some(quote) = options.quote {
+                    parameters.insert("quoteChar".into(), character(quote));
+                }
+                if let Some(escape) = options.escape {
+                    parameters.insert("escapeChar".into(), character(escape));
+                }
+                let header = if options.header { "1" } else { "0" };
+                parameters.insert("skip.header.line.count".into(), header.into());
+                if !options.null_markers.is_empty() {
+                    let markers = serde_json::Value::from(options.null_markers.clone());
+                    parameters.insert(NULL_MARKERS.into(), markers.to_string());
+                }
+            }
+            FileFormat::Xml(options) => {
+                parameters.insert("rowTag".into(), options.row_tag.clone());
+            }
+            _ => {
+                parameters.insert("serialization.format".into(), "1".into());
+            }
+        }
+        Serde {
+            classification: self.classification(),
+            library,
+            input_format,
+            output_format,
+            parameters,
+        }
+    }
+
+    /// The format that a catalog's entry stands for, also one that Glue or Hive wrote.
+    /// `parameters` are those of the SerDe over those of the table.
+    ///
+    /// # Errors
+    /// When neither the classification nor the SerDe is one that Mastic reads.
+    pub fn from_serde(
+        classification: Option<&str>,
+        library: Option<&str>,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<FileFormat> {
+        let library = library.unwrap_or_default().to_ascii_lowercase();
+        let by_library = [
+            ("opencsvserde", "csv"),
+            ("lazysimpleserde", "csv"),
+            ("jsonserde", "json"),
+            ("xmlserde", "xml"),
+            ("parquethiveserde", "parquet"),
+            ("avroserde", "avro"),
+            ("orcserde", "orc"),
+        ]
+        .iter()
+        .find(|(ending, _)| library.ends_with(ending))
+        .map(|(_, name)| *name);
+        let name = classification
+            .map(str::to_ascii_lowercase)
+            .filter(|c| !c.is_empty() && c != "unknown")
+            .or_else(|| by_library.map(str::to_owned))
+            .unwrap_or_default();
+        Ok(match name.as_str() {
+            "csv" => FileFormat::Csv(csv_options(&library, parameters)?),
+            "json" => FileFormat::Json,
+            "parquet" | "glueparquet" => FileFormat::Parquet,
+            "avro" => FileFormat::Avro,
+            "orc" => FileFormat::Orc,
+            "xml" => match parameters.get("rowTag") {
+                Some(row_tag) => FileFormat::Xml(XmlOptions {
+                    row_tag: row_tag.clone(),
+                }),
+                None => {
+                    return Err(LakeError::Option(
+                        "an XML table needs the parameter rowTag".into(),
+                    ));
+                }
+            },
+            other => {
+                return Err(LakeError::Option(format!(
+                    "the format '{other}' (SerDe '{library}') is none that Mastic reads; there are csv, json, xml, parquet, avro and orc"
+                )));
+            }
+        })
+    }
+
+    /// The format that a person names, with its default options.
+    ///
+    /// # Errors
+    /// When there is no such format.
+    pub fn named(name: &str) -> Result<FileFormat> {
+        const NAMES: [&str; 6] = ["csv", "json", "xml", "parquet", "avro", "orc"];
+        let lower = name.to_ascii_lowercase();
+        if NAMES.contains(&lower.as_str()) {
+            return Self::from_serde(Some(&lower), None, &BTreeMap::new());
+        }
+        let meant = mastic_schema::names::closest(&lower, NAMES)
+            .map(|n| format!(" (did you mean '{n}'?)"))
+            .unwrap_or_default();
+        Err(LakeError::Option(format!(
+            "there is no format '{name}'{meant}; there are csv, json, xml, parquet, avro and orc"
+        )))
+    }
+}
+
+fn byte(parameters: &BTreeMap<String, String>, keys: &[&str]) -> Result<Option<u8>> {
+    let Some((key, text)) = keys.iter().find_map(|k| parameters.get_key_value(*k)) else {
+        return Ok(None);
+    };
+    let text = match text.as_str() {
+        "\\t" => "\t",
+        "\\u0001" => "\u{1}",
+        "\\\\" => "\\",
+        other => other,
+    };
+    match text.as_bytes() {
+        [] | [0] => Ok(None),
+        [one] => Ok(Some(*one)),
+        // Hive also takes the number of the character ("1" alone is ambiguous, and is the digit).
+        _ => match text.parse::<u8>() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(LakeError::Option(format!(
+                "the parameter {key} is '{text}', and only one-byte characters can be read"
+            ))),
+        },
+    }
+}
+
+fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<CsvOptions> {
+    let lazy = library.ends_with("lazysimpleserde");
+    let defaults = CsvOptions::default();
+    let delimiter = byte(parameters, &["separatorChar", "field.delim", "delimiter"])?;
+    let quote = if lazy {
+        // LazySimpleSerDe knows no quotes; Glue's crawler uses it for unquoted files.
+        byte(parameters, &["quoteChar"])?
+    } else {
+        byte(parameters, &["quoteChar"])?.or(defaults.quote)
+    };
+    let header = match parameters.get("skip.header.line.count").map(|n| n.trim()) {
+        None => !lazy && library.is_empty(),
+        Some("0") => false,
+        Some("1") => true,
+        Some(other) => {
+            return Err(LakeError::Option(format!(
+                "the parameter skip.header.line.count is '{other}', and only 0 and 1 can be read"
+            )));
+        }
+    };
+    let mut null_markers: Vec<String> = match parameters.get(NULL_MARKERS) {
+        Some(text) => serde_json::from_str(text).map_err(|e| {
+            LakeError::Option(format!(
+                "the parameter {NULL_MARKERS} is no JSON array: {e}"
+            ))
+        })?,
+        None => Vec::new(),
+    };
+    null_markers.extend(parameters.get("serialization.null.format").cloned());
+    Ok(CsvOptions {
+        delimiter: delimiter.unwrap_or(if lazy { 1 } else { defaults.delimiter }),
+        quote,
+        escape: byte(parameters, &["escapeChar", "escape.delim"])?.filter(|e| Some(*e) != quote),
+        header,
+        null_markers,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn formats_survive_the_catalog() {
+        for format in [
+            FileFormat::Csv(CsvOptions {
+                delimiter: b'\t',
+                quote: Some(b'\''),
+                escape: Some(b'\\'),
+                header: false,
+                null_markers: vec!["NA".into(), "-".into()],
+            }),
+            FileFormat::Csv(CsvOptions::default()),
+            FileFormat::Json,
+            FileFormat::Xml(XmlOptions {
+                row_tag: "r".into(),
+            }),
+            FileFormat::Parquet,
+            FileFormat::Avro,
+            FileFormat::Orc,
+        ] {
+            let serde = format.serde();
+            let back = FileFormat::from_serde(
+                Some(serde.classification),
+                Some(serde.library),
+                &serde.parameters,
+            );
+            assert_eq!(back.unwrap(), format);
+        }
+    }
+
+    #[test]
+    fn tables_that_glue_wrote_are_understood() {
+        // As in the Athena user guide, "LazySimpleSerDe for CSV, TSV, and custom-delimited files".
+        let parameters = [("field.delim".to_owned(), "\\t".to_owned())].into();
+        let lazy = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
+        let format = FileFormat::from_serde(None, Some(lazy), &parameters).unwrap();
+        assert_eq!(
+            format,
+            FileFormat::Csv(CsvOptions {
+                delimiter: b'\t',
+                quote: None,
+                escape: None,
+                header: false,
+                null_markers: vec![],
+            })
+        );
+        let error = FileFormat::named("parket").unwrap_err().to_string();
+        assert!(error.contains("did you mean 'parquet'?"), "{error}");
+    }
+}

@@ -1,0 +1,174 @@
+//! One file, read synchronously from a blocking thread.
+//!
+//! Decoders are plain iterators over [`Read`]; what is asynchronous about an object store ends
+//! here. Every function of [`Input`] must be called from a thread where blocking is allowed
+//! (`spawn_blocking`), never from a task of the runtime itself.
+
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::{GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
+use tokio::runtime::Handle;
+
+use crate::compress::{Compression, MAGIC_LENGTH};
+use crate::error::{LakeError, Result};
+
+/// A file of a store.
+#[derive(Clone, Debug)]
+pub struct Input {
+    store: Arc<dyn ObjectStore>,
+    /// What the listing said of the file.
+    pub meta: ObjectMeta,
+    /// The file's name in messages.
+    pub url: String,
+    handle: Handle,
+}
+
+/// The decompressed contents of a file.
+pub struct Contents {
+    /// How the whole file is compressed.
+    pub compression: Compression,
+    /// What was compressed.
+    pub reader: Box<dyn Read + Send>,
+}
+
+impl Input {
+    /// A file of `store`, to be read from blocking threads of the current runtime.
+    pub fn new(store: Arc<dyn ObjectStore>, meta: ObjectMeta, url: String, handle: Handle) -> Self {
+        Input {
+            store,
+            meta,
+            url,
+            handle,
+        }
+    }
+
+    fn failed(&self, source: object_store::Error) -> LakeError {
+        match source {
+            object_store::Error::NotFound { .. } => LakeError::NotFound {
+                url: self.url.clone(),
+            },
+            source => LakeError::Store {
+                url: self.url.clone(),
+                action: "read",
+                source,
+            },
+        }
+    }
+
+    /// Something about this file's contents that is wrong.
+    pub fn bad(&self, message: impl Into<String>) -> LakeError {
+        LakeError::data(&self.url, message)
+    }
+
+    /// The file's bytes as they are stored, from the first on.
+    ///
+    /// # Errors
+    /// When the file is gone or the store refuses.
+    pub fn raw(&self) -> Result<Box<dyn Read + Send>> {
+        let result = self
+            .handle
+            .block_on(self.store.get(&self.meta.location))
+            .map_err(|e| self.failed(e))?;
+        Ok(match result.payload {
+            GetResultPayload::File(file, _) => Box::new(file),
+            GetResultPayload::Stream(stream) => Box::new(StreamReader {
+                stream,
+                current: Bytes::new(),
+                handle: self.handle.clone(),
+            }),
+        })
+    }
+
+    /// The file's contents, decompressed as its first bytes say.
+    ///
+    /// # Errors
+    /// When the file is gone, the store refuses, or the compression's header is bad.
+    pub fn contents(&self) -> Result<Contents> {
+        let mut raw = self.raw()?;
+        let mut head = Vec::with_capacity(MAGIC_LENGTH);
+        let bad = |e: io::Error| self.bad(e.to_string());
+        raw.by_ref()
+            .take(MAGIC_LENGTH as u64)
+            .read_to_end(&mut head)
+            .map_err(bad)?;
+        let compression = Compression::of(&head);
+        let whole = Box::new(io::Cursor::new(head).chain(raw));
+        let reader = compression.reader(whole).map_err(bad)?;
+        Ok(Contents {
+            compression,
+            reader,
+        })
+    }
+
+    /// Bytes `start..start + length` as they are stored.
+    ///
+    /// # Errors
+    /// When the file is gone, is shorter, or the store refuses.
+    pub fn range(&self, start: u64, length: u64) -> Result<Bytes> {
+        self.handle
+            .block_on(
+                self.store
+                    .get_range(&self.meta.location, start..start + length),
+            )
+            .map_err(|e| self.failed(e))
+    }
+
+    /// All of the contents, decompressed, in memory: for formats that are read from their end and
+    /// were compressed as a whole nonetheless.
+    ///
+    /// # Errors
+    /// As [`Self::contents`], and when the compressed data is bad.
+    pub fn to_bytes(&self) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        self.contents()?
+            .reader
+            .read_to_end(&mut bytes)
+            .map_err(|e| self.unreadable(&e))?;
+        Ok(bytes.into())
+    }
+
+    /// A read that failed in the middle of the file.
+    pub fn unreadable(&self, error: &io::Error) -> LakeError {
+        let message = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the file is cut short".to_owned(),
+            _ => error.to_string(),
+        };
+        self.bad(message)
+    }
+
+    /// The contents behind a buffer.
+    ///
+    /// # Errors
+    /// As [`Self::contents`].
+    pub fn buffered(&self) -> Result<BufReader<Box<dyn Read + Send>>> {
+        Ok(BufReader::with_capacity(
+            256 * 1024,
+            self.contents()?.reader,
+        ))
+    }
+}
+
+struct StreamReader {
+    stream: BoxStream<'static, object_store::Result<Bytes>>,
+    current: Bytes,
+    handle: Handle,
+}
+
+impl Read for StreamReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.handle.block_on(self.stream.next()) {
+                None => return Ok(0),
+                Some(Ok(bytes)) => self.current = bytes,
+                Some(Err(error)) => return Err(io::Error::other(error)),
+            }
+        }
+        let count = buffer.len().min(self.current.len());
+        buffer[..count].copy_from_slice(&self.current.split_to(count));
+        Ok(count)
+    }
+}

@@ -1,0 +1,23 @@
+//! What is stored: object stores by URL, listings, compression, and every file format.
+//!
+//! * [`store`]: `s3://bucket/prefix` or a local path becomes a [`store::Location`];
+//! * [`list`]: the visible data files below a location;
+//! * [`compress`]: compression told by magic bytes, read member by member;
+//! * [`format`]: every format behind one trait: sniff, infer, decode;
+//! * [`scan`]: files as a DataFusion plan, bound to a table's schema by name;
+//! * [`sink`]: the partitioned writer that commits by manifest.
+//!
+//! This crate knows nothing of catalogs, databases or tables.
+
+pub mod compress;
+pub mod error;
+pub mod format;
+pub mod infer;
+pub mod input;
+pub mod list;
+pub mod scan;
+pub mod sink;
+pub mod store;
+pub mod value;
+
+pub use error::{LakeError, Result};

@@ -1,0 +1,317 @@
+//! Files as a DataFusion plan.
+//!
+//! A scan lowers to stock `DataSourceExec`s, one for each format among its files. Parquet is read
+//! by DataFusion's own source (row-group and page pruning, late materialisation); every other
+//! format by [`LakeSource`], which runs our decoders on blocking threads, a file at a time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource,
+    ParquetSource,
+};
+use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use futures::StreamExt;
+use object_store::{ObjectMeta, ObjectStore};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::error::LakeError;
+use crate::format::{ByName, Decode, FileFormat, decode};
+use crate::input::Input;
+
+/// A file of a scan.
+#[derive(Debug, Clone)]
+pub struct ScanFile {
+    /// What the listing said of it.
+    pub meta: ObjectMeta,
+    /// Its format.
+    pub format: FileFormat,
+    /// The values of the table's partition keys, in their order.
+    pub partition_values: Vec<ScalarValue>,
+}
+
+/// What is to be read.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// The store that holds the files.
+    pub store_url: ObjectStoreUrl,
+    /// The columns that are kept in files.
+    pub file_schema: SchemaRef,
+    /// The partition keys, which come after them.
+    pub partition_fields: Vec<FieldRef>,
+    /// The files.
+    pub files: Vec<ScanFile>,
+    /// Which columns are wanted, of files and partitions together.
+    pub projection: Option<Vec<usize>>,
+    /// Rows to be read at most.
+    pub limit: Option<usize>,
+}
+
+impl Scan {
+    /// The schema of all columns, partition keys last.
+    pub fn table_schema(&self) -> TableSchema {
+        TableSchema::builder(self.file_schema.clone())
+            .with_table_partition_cols(self.partition_fields.clone())
+            .build()
+    }
+
+    /// The plan that reads it.
+    ///
+    /// # Errors
+    /// When the projection names columns that are not there.
+    pub fn plan(self, session: &dyn Session) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let table = self.table_schema();
+        if self.files.is_empty() {
+            let schema = match &self.projection {
+                Some(columns) => Arc::new(table.table_schema().project(columns)?),
+                None => table.table_schema().clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let mut groups: Vec<(FileFormat, bool, Vec<PartitionedFile>)> = Vec::new();
+        for file in self.files {
+            let own = file.format != FileFormat::Parquet || is_compressed(&file.meta);
+            let mut partitioned = PartitionedFile::new_from_meta(file.meta);
+            partitioned.partition_values = file.partition_values;
+            match groups
+                .iter_mut()
+                .find(|(format, o, _)| *format == file.format && *o == own)
+            {
+                Some((.., files)) => files.push(partitioned),
+                None => groups.push((file.format, own, vec![partitioned])),
+            }
+        }
+        let targets = session.config().target_partitions().max(1);
+        let mut plans = Vec::with_capacity(groups.len());
+        for (format, own, files) in groups {
+            let source: Arc<dyn FileSource> = if own {
+                Arc::new(LakeSource::new(table.clone(), format))
+            } else {
+                let options = session.config_options().execution.parquet.clone();
+                let options = datafusion::config::TableParquetOptions {
+                    global: options,
+                    ..Default::default()
+                };
+                Arc::new(ParquetSource::new(table.clone()).with_table_parquet_options(options))
+            };
+            let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
+                .with_file_groups(FileGroup::new(files).split_files(targets))
+                .with_projection_indices(self.projection.clone())?
+                .with_limit(self.limit)
+                .with_expr_adapter(Some(Arc::new(ByName)))
+                .build();
+            plans.push(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>);
+        }
+        match (plans.pop(), plans.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                plans.push(last);
+                UnionExec::try_new(plans)
+            }
+            (None, _) => Err(DataFusionError::Internal("a scan without groups".into())),
+        }
+    }
+}
+
+/// Parquet within a whole-file compression, which DataFusion's source does not undo. Formats like
+/// Parquet compress within, so only a name that says otherwise is taken at its word.
+fn is_compressed(meta: &ObjectMeta) -> bool {
+    let name = meta.location.filename().unwrap_or_default();
+    [".gz", ".bz2", ".xz", ".zst", ".zip", ".sz"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// Reads files through our own decoders.
+#[derive(Clone)]
+pub struct LakeSource {
+    table: TableSchema,
+    format: FileFormat,
+    batch_size: usize,
+    projection: SplitProjection,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl LakeSource {
+    /// A source of all columns of `table`.
+    pub fn new(table: TableSchema, format: FileFormat) -> Self {
+        LakeSource {
+            projection: SplitProjection::unprojected(&table),
+            table,
+            format,
+            batch_size: 8192,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl FileSource for LakeSource {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        _partition: usize,
+    ) -> EngineResult<Arc<dyn FileOpener>> {
+        let opener = Arc::new(LakeOpener {
+            store,
+            prefix: match config.object_store_url.as_str() {
+                "file:///" => "/".to_owned(),
+                url => url.to_owned(),
+            },
+            format: self.format.clone(),
+            schema: self.table.file_schema().clone(),
+            projection: self.projection.file_indices.clone(),
+            batch_size: self.batch_size,
+        });
+        ProjectionOpener::try_new(self.projection.clone(), opener, self.table.file_schema())
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        &self.table
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        Arc::new(LakeSource {
+            batch_size,
+            ..self.clone()
+        })
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        Some(&self.projection.source)
+    }
+
+    fn try_pushdown_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> EngineResult<Option<Arc<dyn FileSource>>> {
+        let merged = self.projection.source.try_merge(projection)?;
+        Ok(Some(Arc::new(LakeSource {
+            projection: SplitProjection::new(self.table.file_schema(), &merged),
+            ..self.clone()
+        })))
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    fn file_type(&self) -> &str {
+        self.format.classification()
+    }
+
+    fn fmt_extra(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let FileFormat::Csv(options) = &self.format {
+            write!(f, ", delimiter={:?}", char::from(options.delimiter))?;
+        }
+        Ok(())
+    }
+
+    /// A compressed file cannot be cut, and a quoted line break makes any cut of CSV a guess.
+    fn supports_repartitioning(&self) -> bool {
+        false
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
+    ) -> EngineResult<TreeNodeRecursion> {
+        for projected in self.projection.source.iter() {
+            if f(&projected.expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+}
+
+impl fmt::Debug for LakeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LakeSource").field(&self.format).finish()
+    }
+}
+
+struct LakeOpener {
+    store: Arc<dyn ObjectStore>,
+    /// What makes a key a URL.
+    prefix: String,
+    format: FileFormat,
+    schema: SchemaRef,
+    projection: Vec<usize>,
+    batch_size: usize,
+}
+
+impl FileOpener for LakeOpener {
+    fn open(&self, file: PartitionedFile) -> EngineResult<FileOpenFuture> {
+        let url = format!("{}{}", self.prefix, file.object_meta.location);
+        let input = Input::new(
+            self.store.clone(),
+            file.object_meta,
+            url.clone(),
+            Handle::current(),
+        );
+        let wanted = Decode {
+            file: url,
+            schema: self.schema.clone(),
+            projection: self.projection.clone(),
+            batch_size: self.batch_size,
+        };
+        let format = self.format.clone();
+        Ok(Box::pin(async move {
+            // Two batches ahead: enough to keep the thread busy, not enough to fill memory.
+            let (sender, receiver) = mpsc::channel(2);
+            let reader = tokio::task::spawn_blocking(move || {
+                let result = decode(&input, &format, &wanted).map(|batches| {
+                    for batch in batches {
+                        let bad = batch.is_err();
+                        let sent = sender.blocking_send(batch.map_err(LakeError::into_engine));
+                        // Nobody listens any more: the query was cancelled or has its limit.
+                        if sent.is_err() || bad {
+                            break;
+                        }
+                    }
+                });
+                if let Err(error) = result {
+                    // Where nobody listens, nobody misses the error either.
+                    let _ = sender.blocking_send(Err(error.into_engine()));
+                }
+            });
+            let stream = futures::stream::unfold(
+                (receiver, Some(reader)),
+                |(mut receiver, reader)| async move {
+                    if let Some(batch) = receiver.recv().await {
+                        return Some((batch, (receiver, reader)));
+                    }
+                    // A reader that panicked must not look like a file that ended.
+                    match reader?.await {
+                        Ok(()) => None,
+                        Err(error) => Some((
+                            Err(DataFusionError::Internal(format!(
+                                "a reader failed: {error}"
+                            ))),
+                            (receiver, None),
+                        )),
+                    }
+                },
+            );
+            Ok(stream.boxed())
+        }))
+    }
+}

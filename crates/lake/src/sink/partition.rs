@@ -1,0 +1,304 @@
+//! Hive's partition folders: `key=value/key=value`.
+//!
+//! Escaping follows Hive's `FileUtils.escapePathName` (hive/common, `FileUtils.java`), which Spark,
+//! Trino and so Athena share; NULL and the empty string are both `__HIVE_DEFAULT_PARTITION__`, and
+//! both are NULL when read back.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{cast, take_record_batch};
+use arrow::datatypes::{
+    DataType, Float32Type, Float64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use arrow::error::ArrowError;
+use arrow::row::{RowConverter, SortField};
+use arrow::temporal_conversions::{
+    timestamp_ms_to_datetime, timestamp_ns_to_datetime, timestamp_s_to_datetime,
+    timestamp_us_to_datetime,
+};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+/// The folder of rows whose key is NULL or empty (`hive.exec.default.partition.name`).
+pub const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// A name or value of a partition key as Hive writes it into a path: control characters and
+/// ``" # % ' * / : = ? \ { [ ] ^`` as `%` and two hexadecimal digits, everything else as it is.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_control() || "\"#%'*/:=?\\{[]^".contains(c) {
+            out.push_str(&format!("%{:02X}", c as u32));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The inverse of [`escape`]. What is no escape stays as it is, and so does a text whose escapes
+/// are not UTF-8: other writers escape the bytes of letters beyond ASCII as well.
+pub fn unescape(text: &str) -> String {
+    match percent_encoding::percent_decode_str(text).decode_utf8() {
+        Ok(plain) => plain.into_owned(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// The folder of one partition: `year=2013/carrier=__HIVE_DEFAULT_PARTITION__`.
+pub fn folder<'a>(keys: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> String {
+    let mut out = String::new();
+    for (key, value) in keys {
+        if !out.is_empty() {
+            out.push('/');
+        }
+        out.push_str(&escape(key));
+        out.push('=');
+        match value {
+            None | Some("") => out.push_str(DEFAULT_PARTITION),
+            Some(value) => out.push_str(&escape(value)),
+        }
+    }
+    out
+}
+
+/// Whether a column of this type can name folders.
+pub(super) fn can_be_key(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, value) => can_be_key(value),
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Boolean
+        | DataType::Null
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Timestamp(_, _) => true,
+        other => other.is_numeric(),
+    }
+}
+
+/// One value of a key as Hive renders it; `None` for NULL and for what reads back as NULL.
+///
+/// Timestamps with a zone are rendered in UTC, decimals with all the digits of their scale (as
+/// Trino does), floats as Java prints them.
+fn render(column: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError> {
+    if column.is_null(row) {
+        return Ok(None);
+    }
+    let text = match column.data_type() {
+        DataType::Null => return Ok(None),
+        DataType::Dictionary(_, value) => {
+            let plain = cast(&column.slice(row, 1), value)?;
+            return render(&plain, 0);
+        }
+        DataType::Date64 => {
+            let days = cast(&column.slice(row, 1), &DataType::Date32)?;
+            return render(&days, 0);
+        }
+        DataType::Float16 => {
+            let wider = cast(&column.slice(row, 1), &DataType::Float32)?;
+            return render(&wider, 0);
+        }
+        DataType::Float32 => {
+            let value = column.as_primitive::<Float32Type>().value(row);
+            java_float(f64::from(value), &format!("{value:e}"))
+        }
+        DataType::Float64 => {
+            let value = column.as_primitive::<Float64Type>().value(row);
+            java_float(value, &format!("{value:e}"))
+        }
+        DataType::Timestamp(unit, _) => {
+            let moment = match unit {
+                TimeUnit::Second => {
+                    timestamp_s_to_datetime(column.as_primitive::<TimestampSecondType>().value(row))
+                }
+                TimeUnit::Millisecond => timestamp_ms_to_datetime(
+                    column.as_primitive::<TimestampMillisecondType>().value(row),
+                ),
+                TimeUnit::Microsecond => timestamp_us_to_datetime(
+                    column.as_primitive::<TimestampMicrosecondType>().value(row),
+                ),
+                TimeUnit::Nanosecond => timestamp_ns_to_datetime(
+                    column.as_primitive::<TimestampNanosecondType>().value(row),
+                ),
+            };
+            let Some(moment) = moment else {
+                return Err(ArrowError::CastError(
+                    "a timestamp beyond the calendar cannot name a partition".into(),
+                ));
+            };
+            let text = moment.format("%Y-%m-%d %H:%M:%S%.9f").to_string();
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => ArrayFormatter::try_new(column.as_ref(), &FormatOptions::default())?
+            .value(row)
+            .try_to_string()?,
+    };
+    Ok((!text.is_empty() && text != DEFAULT_PARTITION).then_some(text))
+}
+
+/// `Double.toString`: plain from 10⁻³ to 10⁷, else with an exponent; always a digit after the
+/// point. `scientific` is Rust's shortest form, such as `1.25e-7`.
+fn java_float(value: f64, scientific: &str) -> String {
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
+    }
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let size = value.abs();
+    if size != 0.0 && !(1e-3..1e7).contains(&size) {
+        let point = if digits.contains('.') { "" } else { ".0" };
+        return format!("{digits}{point}E{exponent}");
+    }
+    // The digits are the shortest already: they only have to be moved.
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", digits),
+    };
+    let digits = digits.replace('.', "");
+    let Ok(whole) = usize::try_from(exponent + 1) else {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
+        return format!("{sign}0.{zeros}{digits}");
+    };
+    if whole == 0 {
+        format!("{sign}0.{digits}")
+    } else if digits.len() > whole {
+        format!("{sign}{}.{}", &digits[..whole], &digits[whole..])
+    } else {
+        format!("{sign}{digits}{}.0", "0".repeat(whole - digits.len()))
+    }
+}
+
+/// One partition: its values, and the folder that they name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Partition {
+    pub(super) values: Vec<Option<String>>,
+    pub(super) folder: String,
+}
+
+/// Splits batches by their partition keys, and drops the keys.
+pub(super) struct Splitter {
+    names: Vec<String>,
+    keys: Vec<usize>,
+    data: Vec<usize>,
+    converter: Option<RowConverter>,
+    by_row: HashMap<Box<[u8]>, usize>,
+    by_folder: HashMap<String, usize>,
+    partitions: Vec<Partition>,
+}
+
+impl Splitter {
+    /// `keys` are positions in `schema`, in the order of the folders.
+    pub(super) fn new(schema: &SchemaRef, keys: &[usize]) -> Result<Self, ArrowError> {
+        let fields = schema.fields();
+        let mut partitions = Vec::new();
+        let converter = if keys.is_empty() {
+            partitions.push(Partition {
+                values: Vec::new(),
+                folder: String::new(),
+            });
+            None
+        } else {
+            let sort = keys
+                .iter()
+                .map(|&key| SortField::new(fields[key].data_type().clone()))
+                .collect();
+            Some(RowConverter::new(sort)?)
+        };
+        Ok(Splitter {
+            names: keys.iter().map(|&k| fields[k].name().clone()).collect(),
+            keys: keys.to_vec(),
+            data: (0..fields.len()).filter(|i| !keys.contains(i)).collect(),
+            converter,
+            by_row: HashMap::new(),
+            by_folder: HashMap::new(),
+            partitions,
+        })
+    }
+
+    /// Every partition seen so far, by its number.
+    pub(super) fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// The batch's rows by partition number, keys dropped, rows in their order.
+    pub(super) fn split(
+        &mut self,
+        batch: &RecordBatch,
+    ) -> Result<Vec<(usize, RecordBatch)>, ArrowError> {
+        let Some(converter) = &self.converter else {
+            return Ok(vec![(0, batch.clone())]);
+        };
+        let data = batch.project(&self.data)?;
+        let columns: Vec<ArrayRef> = self
+            .keys
+            .iter()
+            .map(|&key| batch.column(key).clone())
+            .collect();
+        let rows = converter.convert_columns(&columns)?;
+        let mut numbers: Vec<usize> = Vec::with_capacity(batch.num_rows());
+        for i in 0..rows.num_rows() {
+            // Lakes come clustered: most rows are like the one before them.
+            let same = i > 0 && rows.row(i) == rows.row(i - 1);
+            let number = match numbers.last() {
+                Some(&last) if same => last,
+                _ => match self.by_row.get(rows.row(i).as_ref()) {
+                    Some(&known) => known,
+                    None => {
+                        let number = self.number_of(&columns, i)?;
+                        self.by_row.insert(rows.row(i).as_ref().into(), number);
+                        number
+                    }
+                },
+            };
+            numbers.push(number);
+        }
+        let Some(&first) = numbers.first() else {
+            return Ok(Vec::new());
+        };
+        if numbers.iter().all(|&n| n == first) {
+            return Ok(vec![(first, data)]);
+        }
+        // One gather puts each partition's rows side by side; the parts are then slices of it.
+        let mut order: Vec<u32> = (0..).take(numbers.len()).collect();
+        order.sort_by_key(|&i| numbers[i as usize]);
+        let gathered = take_record_batch(&data, &UInt32Array::from(order.clone()))?;
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for group in order.chunk_by(|&a, &b| numbers[a as usize] == numbers[b as usize]) {
+            parts.push((
+                numbers[group[0] as usize],
+                gathered.slice(start, group.len()),
+            ));
+            start += group.len();
+        }
+        Ok(parts)
+    }
+
+    /// The partition of a row: several rows of keys can name one folder (NULL and empty).
+    fn number_of(&mut self, columns: &[ArrayRef], row: usize) -> Result<usize, ArrowError> {
+        let values = columns
+            .iter()
+            .map(|column| render(column, row))
+            .collect::<Result<Vec<_>, _>>()?;
+        let names = self.names.iter().map(String::as_str);
+        let folder = folder(names.zip(values.iter().map(Option::as_deref)));
+        Ok(match self.by_folder.entry(folder.clone()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                self.partitions.push(Partition { values, folder });
+                *new.insert(self.partitions.len() - 1)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "partition_tests.rs"]
+mod tests;
