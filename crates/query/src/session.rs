@@ -1,0 +1,166 @@
+//! A session: statements over one catalog.
+
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use mastic_catalog::CatalogStore;
+use mastic_lake::format::FileFormat;
+use mastic_lake::store::Stores;
+
+use crate::error::{QueryError, Result};
+use crate::files::FilesTable;
+use crate::snapshot::Snapshot;
+use crate::table::LakeTable;
+
+/// The name that the catalog has among DataFusion's catalogs. Athena's default is called the same.
+pub(crate) const CATALOG: &str = "awsdatacatalog";
+/// The database of names without one.
+const DEFAULT_DATABASE: &str = "default";
+
+/// Answers statements over one catalog.
+pub struct Session {
+    context: SessionContext,
+    catalog: Arc<dyn CatalogStore>,
+    stores: Arc<Stores>,
+    database: Option<String>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("catalog", &self.catalog)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session over a catalog; names without a database are looked up in `database`.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or the database is not in it.
+    pub async fn open(
+        catalog: Arc<dyn CatalogStore>,
+        stores: Arc<Stores>,
+        database: Option<&str>,
+    ) -> Result<Self> {
+        if let Some(name) = database {
+            catalog.get_database(name).await?;
+        }
+        let database = database.map(str::to_lowercase);
+        let default = database.as_deref().unwrap_or(DEFAULT_DATABASE);
+        let mut config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(CATALOG, default);
+        let options = config.options_mut();
+        options.sql_parser.collect_spans = true;
+        // Rows are filtered while Parquet is decoded, not after.
+        options.execution.parquet.pushdown_filters = true;
+        options.execution.parquet.reorder_filters = true;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_default_features()
+            .build();
+        let mut context = SessionContext::new_with_state(state);
+        mastic_functions::register_all(&mut context)?;
+        let session = Session {
+            context,
+            catalog,
+            stores,
+            database,
+        };
+        session.refresh().await?;
+        Ok(session)
+    }
+
+    /// Takes a new snapshot of the catalog, which the next statement is planned over.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub async fn refresh(&self) -> Result<Snapshot> {
+        let snapshot = Snapshot::take(self.catalog.clone(), self.stores.clone()).await?;
+        self.context
+            .register_catalog(CATALOG, Arc::new(snapshot.clone()));
+        Ok(snapshot)
+    }
+
+    /// The engine's own context, for those who plan by themselves.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Arc<dyn CatalogStore> {
+        &self.catalog
+    }
+
+    /// The stores.
+    pub fn stores(&self) -> &Arc<Stores> {
+        &self.stores
+    }
+
+    /// The database of names without one, where it was chosen.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// Plans a statement over a fresh snapshot.
+    ///
+    /// # Errors
+    /// When the statement is no SQL, is none that Mastic answers, or names what is not there.
+    pub async fn sql(&self, text: &str) -> Result<DataFrame> {
+        let snapshot = self.refresh().await?;
+        crate::statement::plan(self, &snapshot, text).await
+    }
+
+    /// A table of the catalog, named `table` or `database.table`, under its own name.
+    ///
+    /// # Errors
+    /// When there is no such table, or it is none that can be read.
+    pub async fn table(&self, name: &str) -> Result<DataFrame> {
+        let reference = TableReference::parse_str(name);
+        let database = reference
+            .schema()
+            .or(self.database())
+            .unwrap_or(DEFAULT_DATABASE);
+        let table = self.catalog.get_table(database, reference.table()).await?;
+        let provider = LakeTable::new(Arc::new(table), self.catalog.clone(), self.stores.clone())?;
+        let source = provider_as_source(Arc::new(provider));
+        let plan = LogicalPlanBuilder::scan(reference.table(), source, None)?.build()?;
+        Ok(DataFrame::new(self.context.state(), plan))
+    }
+
+    /// The files below a path, as one table.
+    ///
+    /// # Errors
+    /// When nothing is there, or a file is not in the expected format.
+    pub async fn path(&self, url: &str, format: Option<&str>) -> Result<DataFrame> {
+        let wanted = match format {
+            // An XML file tells its own row tag.
+            Some(name) if name.eq_ignore_ascii_case("xml") => {
+                Some(FileFormat::Xml(mastic_lake::format::XmlOptions {
+                    row_tag: String::new(),
+                }))
+            }
+            Some(name) => Some(FileFormat::named(name)?),
+            None => None,
+        };
+        let root = self.stores.locate(url)?;
+        let name = root.path.filename().unwrap_or("files").to_owned();
+        let table = FilesTable::open(root, wanted.as_ref()).await?;
+        let source = provider_as_source(Arc::new(table));
+        let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
+        Ok(DataFrame::new(self.context.state(), plan))
+    }
+}
+
+impl From<QueryError> for datafusion::error::DataFusionError {
+    fn from(error: QueryError) -> Self {
+        datafusion::error::DataFusionError::External(Box::new(error))
+    }
+}

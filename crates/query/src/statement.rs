@@ -1,0 +1,180 @@
+//! The statement layer: what a text asks for, and who answers it.
+
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFilterPosition};
+
+use crate::error::{QueryError, Result};
+use crate::session::{CATALOG, Session};
+use crate::snapshot::Snapshot;
+
+/// Plans one statement over a snapshot.
+pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> Result<DataFrame> {
+    let mut statements = DFParser::parse_sql(text).map_err(QueryError::from)?;
+    let statement = match (statements.pop_front(), statements.is_empty()) {
+        (Some(one), true) => one,
+        (None, _) => return Err(QueryError::Unsupported("there is no statement".into())),
+        (Some(_), false) => {
+            return Err(QueryError::Unsupported(
+                "there are several statements; give one at a time".into(),
+            ));
+        }
+    };
+    if let Some(query) = utility(session, snapshot, &statement)? {
+        return Ok(session.context().sql(&query).await?);
+    }
+    refuse(&statement)?;
+    let state = session.context().state();
+    let plan = state
+        .statement_to_plan(statement)
+        .await
+        .map_err(|e| explain(session, snapshot, e))?;
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&plan)
+        .map_err(|_| refused("this statement"))?;
+    Ok(DataFrame::new(state, plan))
+}
+
+fn refused(what: &str) -> QueryError {
+    QueryError::Unsupported(format!(
+        "{what} is not built: `mastic sql` answers SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW; tables come from `mastic crawl` and `mastic run`"
+    ))
+}
+
+/// Says so, in one sentence, where a statement would otherwise change nothing but this process.
+fn refuse(statement: &Statement) -> Result<()> {
+    let Statement::Statement(inner) = statement else {
+        return match statement {
+            Statement::Explain(_) => Ok(()),
+            Statement::CreateExternalTable(_) => Err(refused("CREATE EXTERNAL TABLE")),
+            Statement::CopyTo(_) => Err(refused("COPY")),
+            _ => Err(refused("this statement")),
+        };
+    };
+    match inner.as_ref() {
+        ast::Statement::Query(_)
+        | ast::Statement::Explain { .. }
+        | ast::Statement::ExplainTable { .. }
+        | ast::Statement::ShowColumns { .. }
+        | ast::Statement::ShowVariable { .. }
+        | ast::Statement::ShowFunctions { .. } => Ok(()),
+        other => {
+            let text = other.to_string();
+            let words: Vec<&str> = text.split_whitespace().take(2).collect();
+            Err(refused(&words.join(" ").to_uppercase()))
+        }
+    }
+}
+
+/// `SHOW DATABASES` and `SHOW TABLES`, as queries: DataFusion shows its own schemas among them.
+fn utility(
+    session: &Session,
+    snapshot: &Snapshot,
+    statement: &Statement,
+) -> Result<Option<String>> {
+    let Statement::Statement(inner) = statement else {
+        return Ok(None);
+    };
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let like = |filter: &Option<ShowStatementFilterPosition>, column: &str| match filter {
+        Some(
+            ShowStatementFilterPosition::Infix(ShowStatementFilter::Like(pattern))
+            | ShowStatementFilterPosition::Suffix(ShowStatementFilter::Like(pattern)),
+        ) => format!(" AND {column} LIKE {}", quoted(pattern)),
+        _ => String::new(),
+    };
+    Ok(match inner.as_ref() {
+        ast::Statement::ShowDatabases { show_options, .. }
+        | ast::Statement::ShowSchemas { show_options, .. } => Some(format!(
+            "SELECT schema_name AS database FROM information_schema.schemata \
+             WHERE catalog_name = '{CATALOG}' AND schema_name <> 'information_schema'{} ORDER BY 1",
+            like(&show_options.filter_position, "schema_name")
+        )),
+        ast::Statement::ShowTables { show_options, .. } => {
+            let database = match &show_options.show_in {
+                Some(place) => place.parent_name.as_ref().map(|name| {
+                    let name = name.to_string();
+                    name.trim_matches(['"', '`']).to_lowercase()
+                }),
+                None => session.database().map(str::to_owned),
+            };
+            let condition = match &database {
+                Some(name) if snapshot.database_names().contains(name) => {
+                    format!("table_schema = {}", quoted(name))
+                }
+                Some(name) => {
+                    let known = snapshot.database_names();
+                    return Err(QueryError::Statement {
+                        message: format!("there is no database '{name}'"),
+                        place: None,
+                        hint: mastic_schema::names::closest(name, known.iter().map(String::as_str))
+                            .map(|n| format!("did you mean '{n}'?")),
+                    });
+                }
+                None => "table_schema <> 'information_schema'".to_owned(),
+            };
+            Some(format!(
+                "SELECT table_schema AS database, table_name AS \"table\" FROM information_schema.tables \
+                 WHERE table_catalog = '{CATALOG}' AND {condition}{} ORDER BY 1, 2",
+                like(&show_options.filter_position, "table_name")
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// A planning error, with "did you mean" for tables, which DataFusion does not have.
+fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> QueryError {
+    let missing = match error.find_root() {
+        DataFusionError::Plan(message) => message
+            .strip_prefix("table '")
+            .and_then(|rest| rest.split_once("' not found"))
+            .map(|(name, _)| name.to_owned()),
+        _ => None,
+    };
+    let Some(full) = missing else {
+        return error.into();
+    };
+    let name = full.strip_prefix(&format!("{CATALOG}.")).unwrap_or(&full);
+    let tables = snapshot.table_names();
+    let (database, table) = name.split_once('.').unwrap_or(("", name));
+    let shown = if session.database().is_none() && database == "default" {
+        table
+    } else {
+        name
+    };
+    // The same table in another database, then the closest name.
+    let close = tables
+        .iter()
+        .find(|t| t.split_once('.').is_some_and(|(_, t)| t == table))
+        .cloned()
+        .or_else(|| mastic_schema::names::closest(name, tables.iter().map(String::as_str)))
+        .or_else(|| {
+            let bare = tables
+                .iter()
+                .filter_map(|t| t.split_once('.').map(|(_, t)| t));
+            let bare = mastic_schema::names::closest(table, bare)?;
+            tables
+                .iter()
+                .find(|t| t.ends_with(&format!(".{bare}")))
+                .cloned()
+        });
+    let place = match QueryError::from(error) {
+        QueryError::Statement { place, .. } => place,
+        _ => None,
+    };
+    QueryError::Statement {
+        message: format!("there is no table '{shown}'"),
+        place,
+        hint: Some(match close {
+            Some(close) => format!("did you mean '{close}'?"),
+            None if tables.is_empty() => "the catalog is empty: `mastic crawl` fills it".into(),
+            None => "`mastic catalog tables` lists them all".into(),
+        }),
+    }
+}

@@ -1,0 +1,378 @@
+//! A table of the catalog as a table of the engine.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::union::UnionExec;
+use futures::{StreamExt, TryStreamExt};
+use mastic_catalog::{
+    CatalogStore, HIVE_DEFAULT_PARTITION, Partition, PartitionPredicate, StorageDescriptor, Table,
+};
+use mastic_lake::LakeError;
+use mastic_lake::format::FileFormat;
+use mastic_lake::list::{fits, list};
+use mastic_lake::scan::{Scan, ScanFile};
+use mastic_lake::store::{Location, Stores};
+
+use crate::error::{QueryError, Result};
+use crate::predicate::translate;
+
+/// Above this many partitions, the table's root is listed once instead of each of them.
+const LIST_EACH: usize = 32;
+/// How many listings run at once.
+const LISTINGS: usize = 16;
+
+/// A table of the catalog, in one version.
+pub(crate) struct LakeTable {
+    table: Arc<Table>,
+    catalog: Arc<dyn CatalogStore>,
+    stores: Arc<Stores>,
+    file_schema: SchemaRef,
+    partition_fields: Vec<FieldRef>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for LakeTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "LakeTable({}.{})",
+            self.table.database_name, self.table.name
+        )
+    }
+}
+
+/// Strings as views, which Parquet reads without copying and every operator is fastest on.
+pub(crate) fn as_views(fields: &Fields) -> Vec<FieldRef> {
+    fields
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Utf8 => Arc::new(Field::new(field.name(), DataType::Utf8View, true)),
+            other => Arc::new(Field::new(field.name(), other.clone(), true)),
+        })
+        .collect()
+}
+
+/// The schema of files and partition keys together.
+pub(crate) fn whole(file_schema: &Schema, partition_fields: &[FieldRef]) -> SchemaRef {
+    let fields: Vec<FieldRef> = file_schema
+        .fields()
+        .iter()
+        .chain(partition_fields)
+        .cloned()
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// The value of a partition key, which catalogs keep as text.
+pub(crate) fn key_value(text: &str, field: &Field) -> Option<ScalarValue> {
+    if text == HIVE_DEFAULT_PARTITION {
+        return ScalarValue::try_from(field.data_type()).ok();
+    }
+    ScalarValue::try_from_string(text.to_owned(), field.data_type()).ok()
+}
+
+impl LakeTable {
+    pub(crate) fn new(
+        table: Arc<Table>,
+        catalog: Arc<dyn CatalogStore>,
+        stores: Arc<Stores>,
+    ) -> Result<Self> {
+        let partition_fields = as_views(&table.arrow_partition_keys()?);
+        let columns = table.arrow_columns()?;
+        let file_schema = Arc::new(Schema::new(as_views(&columns)));
+        let schema = whole(&file_schema, &partition_fields);
+        if table.storage_descriptor.is_none() {
+            return Err(QueryError::Unsupported(format!(
+                "{}.{} has no files: it is {}",
+                table.database_name,
+                table.name,
+                table
+                    .table_type
+                    .as_deref()
+                    .unwrap_or("a table without a location")
+            )));
+        }
+        Ok(LakeTable {
+            table,
+            catalog,
+            stores,
+            file_schema,
+            partition_fields,
+            schema,
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("{}.{}", self.table.database_name, self.table.name)
+    }
+
+    fn format(&self, own: Option<&StorageDescriptor>) -> Result<FileFormat> {
+        let table = self.table.storage_descriptor.as_ref();
+        let serde = own
+            .and_then(|d| d.serde_info.as_ref())
+            .filter(|s| s.serialization_library.is_some())
+            .or_else(|| table.and_then(|d| d.serde_info.as_ref()));
+        let mut parameters = self.table.parameters.clone();
+        let mut library = None;
+        if let Some(serde) = serde {
+            parameters.extend(serde.parameters.clone());
+            library = serde.serialization_library.as_deref();
+        }
+        let format = FileFormat::from_serde(self.table.classification(), library, &parameters)
+            .map_err(|e| QueryError::Unsupported(format!("{} cannot be read: {e}", self.name())))?;
+        // Null markers are the table's: one file tells them, and all files have them.
+        Ok(match (format, own) {
+            (FileFormat::Csv(mut options), Some(_)) => {
+                if let Ok(FileFormat::Csv(of_table)) = self.format(None) {
+                    options.null_markers = of_table.null_markers;
+                }
+                FileFormat::Csv(options)
+            }
+            (format, _) => format,
+        })
+    }
+
+    fn include(&self) -> Result<BTreeSet<String>> {
+        match self.table.parameters.get("mastic.include") {
+            None => Ok(BTreeSet::new()),
+            Some(text) => serde_json::from_str(text).map_err(|e| {
+                QueryError::Unsupported(format!(
+                    "the parameter mastic.include of {} is no JSON array: {e}",
+                    self.name()
+                ))
+            }),
+        }
+    }
+
+    /// The files that a statement with these filters has to read, by store.
+    async fn files(&self, filters: &[Expr]) -> Result<Vec<(Location, Vec<ScanFile>)>> {
+        let include = self.include()?;
+        let wanted = |file: &object_store::ObjectMeta| {
+            fits(file.location.filename().unwrap_or_default(), &include)
+        };
+        let root = self.table.location().unwrap_or_default();
+        if root.is_empty() {
+            return Err(QueryError::Unsupported(format!(
+                "{} has no location",
+                self.name()
+            )));
+        }
+        let root = self.stores.locate(root)?;
+        mastic_lake::sink::recover(&root).await?;
+        if self.partition_fields.is_empty() {
+            let format = self.format(None)?;
+            let files = self
+                .listed(&root)
+                .await?
+                .into_iter()
+                .filter(wanted)
+                .map(|meta| ScanFile {
+                    meta,
+                    format: format.clone(),
+                    partition_values: Vec::new(),
+                });
+            return Ok(vec![(root.clone(), files.collect())]);
+        }
+        let keys = &self.table.partition_keys;
+        let predicate = filters
+            .iter()
+            .filter_map(|f| translate(f, keys))
+            .reduce(PartitionPredicate::and);
+        let partitions = self
+            .catalog
+            .get_partitions(
+                &self.table.database_name,
+                &self.table.name,
+                self.table.version_id,
+                predicate.as_ref(),
+            )
+            .await?;
+        let mut places = Vec::with_capacity(partitions.len());
+        for partition in &partitions {
+            let location = partition.location().unwrap_or_default();
+            places.push((self.stores.locate(location)?, self.describe(partition)?));
+        }
+        let mut found: Vec<(Location, Vec<ScanFile>)> = Vec::new();
+        let mut add = |place: &Location, file: ScanFile| match found
+            .iter_mut()
+            .find(|(p, _)| p.store_url == place.store_url)
+        {
+            Some((_, files)) => files.push(file),
+            None => found.push((place.clone(), vec![file])),
+        };
+        let below = |place: &Location| {
+            place.store_url == root.store_url && place.path.prefix_matches(&root.path)
+        };
+        if places.len() > LIST_EACH && places.iter().all(|(place, _)| below(place)) {
+            let by_folder: HashMap<&str, usize> = places
+                .iter()
+                .enumerate()
+                .map(|(i, (place, _))| (place.path.as_ref(), i))
+                .collect();
+            for meta in self.listed(&root).await?.into_iter().filter(wanted) {
+                let mut folder = meta.location.as_ref();
+                while let Some((parent, _)) = folder.rsplit_once('/') {
+                    folder = parent;
+                    if let Some(i) = by_folder.get(folder) {
+                        let (place, (format, values)) = &places[*i];
+                        add(place, scan_file(&meta, format, values));
+                        break;
+                    }
+                }
+            }
+        } else {
+            let mut listings =
+                futures::stream::iter(places.into_iter().map(async |(place, about)| {
+                    let files = self.listed(&place).await?;
+                    Ok::<_, QueryError>((place, about, files))
+                }))
+                .buffered(LISTINGS);
+            while let Some((place, (format, values), files)) = listings.try_next().await? {
+                for meta in files.iter().filter(|f| wanted(f)) {
+                    add(&place, scan_file(meta, &format, &values));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn listed(&self, place: &Location) -> Result<Vec<object_store::ObjectMeta>> {
+        match list(place).await {
+            Ok(listing) => Ok(listing.files),
+            Err(LakeError::NotFound { url }) => Err(QueryError::Statement {
+                message: format!(
+                    "the files of {} are gone: {url} does not exist",
+                    self.name()
+                ),
+                place: None,
+                hint: Some("crawl again to bring the catalog up to date".into()),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn describe(&self, partition: &Partition) -> Result<(FileFormat, Vec<ScalarValue>)> {
+        let format = self.format(partition.storage_descriptor.as_ref())?;
+        if partition.values.len() != self.partition_fields.len() {
+            return Err(QueryError::Unsupported(format!(
+                "a partition of {} has {} values for {} keys",
+                self.name(),
+                partition.values.len(),
+                self.partition_fields.len()
+            )));
+        }
+        let values = partition
+            .values
+            .iter()
+            .zip(&self.partition_fields)
+            .map(|(text, field)| {
+                key_value(text, field).ok_or_else(|| {
+                    QueryError::Unsupported(format!(
+                        "the partition {} of {} has the value '{text}', which is no {}",
+                        partition.values.join("/"),
+                        self.name(),
+                        mastic_schema::hive::format_type(field.data_type())
+                    ))
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok((format, values))
+    }
+}
+
+fn scan_file(
+    meta: &object_store::ObjectMeta,
+    format: &FileFormat,
+    values: &[ScalarValue],
+) -> ScanFile {
+    ScanFile {
+        meta: meta.clone(),
+        format: format.clone(),
+        partition_values: values.to_vec(),
+    }
+}
+
+/// The plan that reads files of several stores.
+pub(crate) fn scan_all(
+    session: &dyn Session,
+    file_schema: &SchemaRef,
+    partition_fields: &[FieldRef],
+    found: Vec<(Location, Vec<ScanFile>)>,
+    projection: Option<&Vec<usize>>,
+    limit: Option<usize>,
+) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let scan = |store_url: ObjectStoreUrl, files| Scan {
+        store_url,
+        file_schema: file_schema.clone(),
+        partition_fields: partition_fields.to_vec(),
+        files,
+        projection: projection.cloned(),
+        limit,
+    };
+    let mut plans = Vec::with_capacity(found.len());
+    for (place, files) in found {
+        session
+            .runtime_env()
+            .register_object_store(place.store_url.as_ref(), place.store.clone());
+        plans.push(scan(place.store_url, files).plan(session)?);
+    }
+    match plans.len() {
+        0 => scan(ObjectStoreUrl::local_filesystem(), Vec::new()).plan(session),
+        1 => plans
+            .pop()
+            .ok_or_else(|| DataFusionError::Internal("one plan".into())),
+        _ => UnionExec::try_new(plans),
+    }
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        // Pruning by partitions, row groups and pages all leave rows to be filtered.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let found = self
+            .files(filters)
+            .await
+            .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        // A limit counts rows after the filters.
+        let limit = limit.filter(|_| filters.is_empty());
+        scan_all(
+            session,
+            &self.file_schema,
+            &self.partition_fields,
+            found,
+            projection,
+            limit,
+        )
+    }
+}
