@@ -1,0 +1,132 @@
+//! What SQL can say: the functions of Athena (that is, of Trino) which DataFusion lacks.
+//!
+//! [`register_all`] adds them to whatever plans or runs SQL. A plan names its functions, so every place
+//! that reads one, a cluster's workers included, must have called it too.
+//!
+//! ```
+//! use datafusion::prelude::SessionContext;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> datafusion::error::Result<()> {
+//! let mut session = SessionContext::new();
+//! mastic_functions::register_all(&mut session)?;
+//!
+//! let answer = session
+//!     .sql(
+//!         "SELECT date_diff('month', date_parse(seen, '%d/%m/%Y'), DATE '2024-03-31') AS months, \
+//!                 json_extract_scalar(body, '$.user.tags[0]') AS tag \
+//!          FROM (VALUES ('31/01/2024', '{\"user\": {\"tags\": [\"new\"]}}')) AS t(seen, body)",
+//!     )
+//!     .await?
+//!     .collect()
+//!     .await?;
+//!
+//! let answer = datafusion::arrow::util::pretty::pretty_format_batches(&answer)?.to_string();
+//! assert!(answer.contains("| 2      | new |"), "{answer}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What there is
+//!
+//! | topic | functions |
+//! |---|---|
+//! | parts of dates | `year`, `quarter`, `month`, `week` (`week_of_year`), `year_of_week` (`yow`), `day` (`day_of_month`), `day_of_week` (`dow`), `day_of_year` (`doy`), `hour`, `minute`, `second`, `millisecond` |
+//! | dates | `date_add`, `date_diff`, `last_day_of_month`, `date`, `to_unixtime`, `date_parse`, `date_format`, `from_iso8601_date`, `from_iso8601_timestamp` |
+//! | text | `split`, `split_part`, `codepoint`, `hamming_distance`, `levenshtein_distance` |
+//! | patterns | `regexp_extract`, `regexp_extract_all`, `regexp_split`, `regexp_replace` |
+//! | JSON | `json_extract_scalar`, `json_extract`, `json_array_length`, `json_size`, `json_parse`, `json_format` |
+//! | conditions and numbers | `if`, `mod`, `truncate`, `ceiling`, `sign`, `is_nan`, `is_finite`, `is_infinite`, `nan`, `infinity` |
+//! | arrays and maps | `element_at`, `cardinality`, `contains` |
+//! | aggregates | `max_by`, `min_by`, `count_if`, `arbitrary`, `every`, `variance`, `map_agg`, `histogram` |
+//!
+//! # Where DataFusion's own meaning is replaced
+//!
+//! Athena's SQL runs unchanged only if these mean what they mean there. DataFusion's functions stay
+//! under the names given here, if they have one.
+//!
+//! | name | DataFusion | here, as in Trino |
+//! |---|---|---|
+//! | `date_format` | `to_char`, with `strftime` formats | MySQL formats: `%i` is minutes, `%M` a month's name |
+//! | `to_unixtime` | whole seconds | a double, with the fraction |
+//! | `split_part` | empty text beyond the last field; counts from the end if negative | NULL; an error |
+//! | `regexp_replace` | with three arguments, the first match | every match, `$1` for groups; with flags as before |
+//! | `element_at` | `map_extract`: maps only, gives an array | arrays too, gives the element |
+//! | `cardinality` | unsigned, counts innermost elements | `bigint`, the length |
+//! | `contains` | text only | arrays too |
+//!
+//! # What all of them keep to
+//!
+//! NULL in, NULL out, unless Trino's documentation says otherwise. Bad input is an error that names the
+//! function and the value; where Trino returns NULL for it (JSON), so do these. An argument may be a
+//! column or a constant, text in any of Arrow's string types or a dictionary of them. Text is never taken for
+//! a date or a number without a `CAST`.
+//!
+//! Timestamps with a time zone are taken apart, and added to by days or more, on the calendar of that zone.
+//!
+//! This crate holds no state and reads no files.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod aggregates;
+mod args;
+mod arrays;
+mod dates;
+mod function;
+mod json;
+mod regexp;
+mod scalars;
+mod strings;
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::functions::{math, string};
+use datafusion::functions_aggregate::{any_value, bool_and_or, variance};
+
+/// Adds the functions of this crate to `registry`. Doing so again changes nothing.
+///
+/// # Errors
+///
+/// If the registry takes no functions.
+pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    let scalars = [
+        dates::all(),
+        strings::all(),
+        regexp::all(),
+        json::all(),
+        scalars::all(),
+        arrays::all(),
+    ];
+    for udf in scalars.concat() {
+        registry.register_udf(udf)?;
+    }
+    for udaf in aggregates::all() {
+        registry.register_udaf(udaf)?;
+    }
+
+    // Functions that DataFusion has under another name. They keep it in plans, and DataFusion's own stay
+    // what is found under it, for what the optimizer knows of them is lost on an alias.
+    let aliases = [
+        (string::levenshtein(), "levenshtein_distance"),
+        (math::trunc(), "truncate"),
+        (math::ceil(), "ceiling"),
+        (math::signum(), "sign"),
+        (math::isnan(), "is_nan"),
+    ];
+    for (udf, alias) in aliases {
+        registry.register_udf(Arc::new(udf.as_ref().clone().with_aliases([alias])))?;
+        registry.register_udf(udf)?;
+    }
+    let aliases = [
+        (any_value::any_value_udaf(), "arbitrary"),
+        (bool_and_or::bool_and_udaf(), "every"),
+        (variance::var_samp_udaf(), "variance"),
+    ];
+    for (udaf, alias) in aliases {
+        registry.register_udaf(Arc::new(udaf.as_ref().clone().with_aliases([alias])))?;
+        registry.register_udaf(udaf)?;
+    }
+    Ok(())
+}
