@@ -1,8 +1,8 @@
 //! What a level of folders stands for: a Hive key, a part of a date, or something else.
 
 use mastic_catalog::HIVE_DEFAULT_PARTITION;
+use mastic_lake::list::hive_folder;
 use mastic_lake::value;
-use percent_encoding::percent_decode_str;
 
 /// A level of folders between a table and its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,23 +66,14 @@ pub(crate) fn is_date_part(name: &str) -> bool {
         .any(|part| name.eq_ignore_ascii_case(part))
 }
 
-/// The key and the decoded value of a folder named as Hive names partitions. Hive percent-encodes
-/// what a path may not hold (`FileUtils.escapePathName`).
-pub(crate) fn hive(folder: &str) -> Option<(String, String)> {
-    let (key, value) = folder.split_once('=')?;
-    if key.is_empty() {
-        return None;
-    }
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    Some((decode(key).to_lowercase(), decode(value)))
-}
-
 /// What the folders on one level stand for; `above` is the level above.
 pub(crate) fn level<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
     above: Option<&Level>,
 ) -> Level {
-    let mut keys = names.clone().map(|name| hive(name).map(|(key, _)| key));
+    let mut keys = names
+        .clone()
+        .map(|name| hive_folder(name).map(|(key, _)| key));
     if let Some(Some(first)) = keys.next()
         && keys.all(|key| key.as_ref() == Some(&first))
     {
@@ -103,7 +94,7 @@ pub(crate) fn level<'a>(
 /// The value that a folder gives its level's key.
 pub(crate) fn value_of(level: &Level, folder: &str) -> String {
     match level {
-        Level::Hive(_) => hive(folder).map_or_else(|| folder.to_owned(), |(_, value)| value),
+        Level::Hive(_) => hive_folder(folder).map_or_else(|| folder.to_owned(), |(_, value)| value),
         _ => folder.to_owned(),
     }
 }

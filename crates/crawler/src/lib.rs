@@ -15,8 +15,10 @@
 //! std::fs::create_dir_all(dir.path().join("sales/year=2024"))?;
 //! std::fs::write(dir.path().join("sales/year=2024/a.csv"), "id,price\n1,2.5\n2,3\n")?;
 //!
-//! let catalog = mastic_catalog::open(":memory:", OpenMode::CreateIfMissing).await?;
-//! let options = CrawlOptions::new([dir.path().display().to_string()], "shop");
+//! let path = dir.path().join("catalog.db").display().to_string();
+//! let catalog = mastic_catalog::open(&path, OpenMode::CreateIfMissing).await?;
+//! let target = dir.path().join("sales").display().to_string();
+//! let options = CrawlOptions::new([target], "shop");
 //! let report = crawl(catalog.as_ref(), &Stores::default(), &options, &Silent).await?;
 //! assert_eq!(report.tables[0].name, "sales");
 //! assert_eq!(report.tables[0].columns, ["id bigint", "price double"]);

@@ -7,6 +7,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use crate::error::{LakeError, Result};
+use crate::sink::unescape;
 use crate::store::Location;
 
 /// What lies below a location.
@@ -132,6 +133,12 @@ fn one(meta: ObjectMeta) -> Listing {
         listing.files.push(meta);
     }
     listing
+}
+
+/// The key, in lower case, and the value of a folder that is named as Hive names partitions.
+pub fn hive_folder(name: &str) -> Option<(String, String)> {
+    let (key, value) = name.split_once('=')?;
+    (!key.is_empty()).then(|| (unescape(key).to_lowercase(), unescape(value)))
 }
 
 /// Whether a file's name fits one of these patterns, in which `*` stands for any characters.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::catalog::Session;
-use datafusion::common::ScalarValue;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{
@@ -62,6 +63,8 @@ pub struct Scan {
     pub projection: Option<Vec<usize>>,
     /// Rows to be read at most.
     pub limit: Option<usize>,
+    /// How many rows the files have, about, where it is known: joins are ordered by it.
+    pub rows: Option<usize>,
 }
 
 impl Scan {
@@ -98,6 +101,12 @@ impl Scan {
                 None => groups.push((file.format, own, vec![partitioned])),
             }
         }
+        // What is known of all files together is taken for each group's, by its share of bytes.
+        let all_bytes: u64 = groups
+            .iter()
+            .flat_map(|g| &g.2)
+            .map(|f| f.object_meta.size)
+            .sum();
         let targets = session.config().target_partitions().max(1);
         let mut plans = Vec::with_capacity(groups.len());
         for (format, own, files) in groups {
@@ -111,7 +120,17 @@ impl Scan {
                 };
                 Arc::new(ParquetSource::new(table.clone()).with_table_parquet_options(options))
             };
+            let bytes: u64 = files.iter().map(|f| f.object_meta.size).sum();
+            let mut statistics = Statistics::new_unknown(table.table_schema());
+            statistics.total_byte_size =
+                Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
+            if let Some(rows) = self.rows {
+                let share = u128::from(bytes) * rows as u128 / u128::from(all_bytes.max(1));
+                statistics.num_rows =
+                    Precision::Inexact(usize::try_from(share).unwrap_or(usize::MAX));
+            }
             let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
+                .with_statistics(statistics)
                 .with_file_groups(FileGroup::new(files).split_files(targets))
                 .with_projection_indices(self.projection.clone())?
                 .with_limit(self.limit)

@@ -13,7 +13,7 @@ use futures::StreamExt;
 use mastic_lake::LakeError;
 use mastic_lake::format::{Examined, FileFormat, Limits, examine};
 use mastic_lake::input::Input;
-use mastic_lake::list::list;
+use mastic_lake::list::{hive_folder, list};
 use mastic_lake::scan::ScanFile;
 use mastic_lake::store::Location;
 use mastic_schema::merge::widen_fields;
@@ -21,7 +21,7 @@ use mastic_schema::names::column_names;
 use tokio::runtime::Handle;
 
 use crate::error::{QueryError, Result};
-use crate::table::{as_views, key_value, scan_all, whole};
+use crate::table::{FileSet, as_views, key_value, scan_all, whole};
 
 /// Files below a path, read as one table.
 pub(crate) struct FilesTable {
@@ -29,6 +29,7 @@ pub(crate) struct FilesTable {
     file_schema: SchemaRef,
     partition_fields: Vec<FieldRef>,
     files: Vec<ScanFile>,
+    rows: usize,
     schema: SchemaRef,
 }
 
@@ -43,15 +44,7 @@ fn hive_folders(root: &Location, file: &object_store::path::Path) -> Vec<(String
     let depth = root.path.parts().count();
     file.parts()
         .skip(depth)
-        .filter_map(|part| {
-            let (key, value) = part.as_ref().split_once('=')?;
-            let decode = |t: &str| {
-                percent_encoding::percent_decode_str(t)
-                    .decode_utf8_lossy()
-                    .into_owned()
-            };
-            Some((decode(key).to_lowercase(), decode(value)))
-        })
+        .filter_map(|part| hive_folder(part.as_ref()))
         .collect()
 }
 
@@ -152,6 +145,7 @@ impl FilesTable {
             })
             .collect();
         let file_schema = Arc::new(Schema::new(as_views(&fields)));
+        let rows: u64 = seen.iter().map(|(_, e)| e.inference.rows).sum();
         let mut files = Vec::with_capacity(seen.len());
         for ((input, found), folders) in seen.into_iter().zip(folders) {
             let mut format = found.format;
@@ -179,6 +173,7 @@ impl FilesTable {
             file_schema,
             partition_fields,
             files,
+            rows: usize::try_from(rows).unwrap_or(usize::MAX),
             schema,
         })
     }
@@ -212,7 +207,10 @@ impl TableProvider for FilesTable {
             session,
             &self.file_schema,
             &self.partition_fields,
-            vec![(self.root.clone(), self.files.clone())],
+            FileSet {
+                places: vec![(self.root.clone(), self.files.clone())],
+                rows: Some(self.rows),
+            },
             projection,
             limit.filter(|_| filters.is_empty()),
         )

@@ -1,6 +1,6 @@
 //! A table of the catalog as a table of the engine.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -154,11 +154,14 @@ impl LakeTable {
         }
     }
 
-    /// The files that a statement with these filters has to read, by store.
-    async fn files(&self, filters: &[Expr]) -> Result<Vec<(Location, Vec<ScanFile>)>> {
+    /// The files that a statement with these filters has to read.
+    async fn files(&self, filters: &[Expr]) -> Result<FileSet> {
         let include = self.include()?;
-        let wanted = |file: &object_store::ObjectMeta| {
-            fits(file.location.filename().unwrap_or_default(), &include)
+        // Globs are for the files of one folder: what lies deeper belongs to other tables.
+        let wanted = |file: &object_store::ObjectMeta, folder: &str| {
+            let (parent, name) = file.location.as_ref().rsplit_once('/').unwrap_or_default();
+            let own = include.is_empty() || parent == folder || file.location.as_ref() == folder;
+            own && fits(name, &include)
         };
         let root = self.table.location().unwrap_or_default();
         if root.is_empty() {
@@ -171,17 +174,14 @@ impl LakeTable {
         mastic_lake::sink::recover(&root).await?;
         if self.partition_fields.is_empty() {
             let format = self.format(None)?;
-            let files = self
-                .listed(&root)
-                .await?
-                .into_iter()
-                .filter(wanted)
-                .map(|meta| ScanFile {
-                    meta,
-                    format: format.clone(),
-                    partition_values: Vec::new(),
-                });
-            return Ok(vec![(root.clone(), files.collect())]);
+            let files = self.listed(&root).await?.into_iter();
+            let files = files
+                .filter(|file| wanted(file, root.path.as_ref()))
+                .map(|meta| scan_file(&meta, &format, &[]));
+            return Ok(FileSet {
+                rows: record_count(&self.table.parameters),
+                places: vec![(root.clone(), files.collect())],
+            });
         }
         let keys = &self.table.partition_keys;
         let predicate = filters
@@ -197,6 +197,9 @@ impl LakeTable {
                 predicate.as_ref(),
             )
             .await?;
+        let rows = partitions.iter().try_fold(0usize, |all, p| {
+            all.checked_add(record_count(&p.parameters)?)
+        });
         let mut places = Vec::with_capacity(partitions.len());
         for partition in &partitions {
             let location = partition.location().unwrap_or_default();
@@ -219,13 +222,15 @@ impl LakeTable {
                 .enumerate()
                 .map(|(i, (place, _))| (place.path.as_ref(), i))
                 .collect();
-            for meta in self.listed(&root).await?.into_iter().filter(wanted) {
+            for meta in self.listed(&root).await? {
                 let mut folder = meta.location.as_ref();
                 while let Some((parent, _)) = folder.rsplit_once('/') {
                     folder = parent;
                     if let Some(i) = by_folder.get(folder) {
                         let (place, (format, values)) = &places[*i];
-                        add(place, scan_file(&meta, format, values));
+                        if wanted(&meta, folder) {
+                            add(place, scan_file(&meta, format, values));
+                        }
                         break;
                     }
                 }
@@ -238,12 +243,15 @@ impl LakeTable {
                 }))
                 .buffered(LISTINGS);
             while let Some((place, (format, values), files)) = listings.try_next().await? {
-                for meta in files.iter().filter(|f| wanted(f)) {
+                for meta in files.iter().filter(|f| wanted(f, place.path.as_ref())) {
                     add(&place, scan_file(meta, &format, &values));
                 }
             }
         }
-        Ok(found)
+        Ok(FileSet {
+            places: found,
+            rows,
+        })
     }
 
     async fn listed(&self, place: &Location) -> Result<Vec<object_store::ObjectMeta>> {
@@ -290,6 +298,17 @@ impl LakeTable {
     }
 }
 
+/// The files of a scan, by store, and how many rows they have, about.
+pub(crate) struct FileSet {
+    pub(crate) places: Vec<(Location, Vec<ScanFile>)>,
+    pub(crate) rows: Option<usize>,
+}
+
+/// Glue's `recordCount`, which crawls and runs write.
+fn record_count(parameters: &BTreeMap<String, String>) -> Option<usize> {
+    parameters.get("recordCount")?.parse().ok()
+}
+
 fn scan_file(
     meta: &object_store::ObjectMeta,
     format: &FileFormat,
@@ -307,10 +326,11 @@ pub(crate) fn scan_all(
     session: &dyn Session,
     file_schema: &SchemaRef,
     partition_fields: &[FieldRef],
-    found: Vec<(Location, Vec<ScanFile>)>,
+    found: FileSet,
     projection: Option<&Vec<usize>>,
     limit: Option<usize>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let stores = found.places.len().max(1);
     let scan = |store_url: ObjectStoreUrl, files| Scan {
         store_url,
         file_schema: file_schema.clone(),
@@ -318,9 +338,11 @@ pub(crate) fn scan_all(
         files,
         projection: projection.cloned(),
         limit,
+        // Of several stores, each is as likely as the others to hold most of it.
+        rows: found.rows.map(|rows| rows / stores),
     };
-    let mut plans = Vec::with_capacity(found.len());
-    for (place, files) in found {
+    let mut plans = Vec::with_capacity(stores);
+    for (place, files) in found.places {
         session
             .runtime_env()
             .register_object_store(place.store_url.as_ref(), place.store.clone());

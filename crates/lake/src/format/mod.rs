@@ -10,6 +10,8 @@ mod columns;
 mod csv;
 mod json;
 mod serde;
+#[cfg(test)]
+mod tests;
 mod xml;
 
 use std::fmt;

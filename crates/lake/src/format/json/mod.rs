@@ -40,7 +40,9 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(f32, String)> {
             }
             Ok(None) => break,
             // The head ends within a record, or the file is cut short.
-            Err(Broken::Syntax { message, .. }) if message.contains("cut short") => {
+            Err(Broken::Syntax {
+                message, cut: true, ..
+            }) => {
                 if count == 0 && head.complete {
                     return looks_like_object(text).then(|| (0.5, message));
                 }
@@ -83,6 +85,7 @@ fn lake_error(file: &str, broken: Broken) -> LakeError {
             line,
             column,
             message,
+            ..
         } => LakeError::Data {
             file: file.to_owned(),
             line: Some(line),

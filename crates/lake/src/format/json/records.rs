@@ -15,6 +15,8 @@ pub(crate) enum Broken {
         line: u64,
         column: u64,
         message: String,
+        /// Whether more bytes might have made it right.
+        cut: bool,
     },
 }
 
@@ -114,6 +116,16 @@ impl<R: Read> Records<R> {
             line: self.line,
             column: self.column(self.start),
             message: message.into(),
+            cut: false,
+        }
+    }
+
+    fn cut_short(&self, what: &str) -> Broken {
+        Broken::Syntax {
+            line: self.line,
+            column: self.column(self.start),
+            message: format!("the file is cut short: {what} is not closed"),
+            cut: true,
         }
     }
 
@@ -149,7 +161,7 @@ impl<R: Read> Records<R> {
             match (self.state, byte) {
                 (State::Top, None) => return Ok(None),
                 (_, None) => {
-                    return Err(self.broken("the file is cut short: its array is not closed"));
+                    return Err(self.cut_short("its array"));
                 }
                 (State::Top, Some(b'[')) => {
                     self.start += 1;
@@ -238,7 +250,7 @@ impl<R: Read> Records<R> {
                 return Err(self.broken("a record is longer than 512 MiB"));
             }
             if !self.fill()? {
-                return Err(self.broken("the file is cut short: this record is not closed"));
+                return Err(self.cut_short("this record"));
             }
         }
     }
@@ -278,6 +290,7 @@ mod tests {
                     line,
                     column,
                     message,
+                    ..
                 }) => return Err(format!("{line}:{column} {message}")),
             }
         }
