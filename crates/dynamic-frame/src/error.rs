@@ -1,0 +1,175 @@
+//! What can be wrong with a transform.
+
+use std::ops::Range;
+
+use datafusion::error::DataFusionError;
+use mastic_schema::hive::TypeError;
+
+/// A transform that cannot be applied to a frame. Every kind can say what to do about it: see
+/// [`FrameError::hint`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The frame has no such field.
+    #[error("there is no field '{path}'")]
+    FieldNotFound {
+        /// The path that was asked for, as written.
+        path: String,
+        /// The closest path that exists.
+        did_you_mean: Option<String>,
+        /// The fields that do exist where the first unknown name was looked up.
+        available: Vec<String>,
+    },
+    /// A field would get the name of another one.
+    #[error("the field '{path}' is there already")]
+    FieldExists {
+        /// The path of both.
+        path: String,
+    },
+    /// The text is no path.
+    #[error("'{path}' is no path to a field: {reason}")]
+    BadPath {
+        /// The text.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The text is no Hive type.
+    #[error("{source}")]
+    BadType {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        source: TypeError,
+    },
+    /// The text is no mapping of a field to another.
+    #[error("'{text}' is no mapping")]
+    BadMapping {
+        /// The text.
+        text: String,
+    },
+    /// A field has a type that the transform cannot work on.
+    #[error("'{path}' is {found}, but {expected} is needed")]
+    TypeMismatch {
+        /// The field's path, or the expression's text.
+        path: String,
+        /// What would do.
+        expected: String,
+        /// What it is, as a Hive type.
+        found: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// An SQL expression or query that cannot be read, or does not fit the frame.
+    #[error("{message}")]
+    Expression {
+        /// The SQL text.
+        text: String,
+        /// What is wrong.
+        message: String,
+        /// Where in `text`, in bytes, where that is known.
+        span: Option<Range<usize>>,
+        /// The closest name that exists.
+        did_you_mean: Option<String>,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A query names a frame that does not exist.
+    #[error("there is no frame '{name}'")]
+    FrameNotFound {
+        /// The name.
+        name: String,
+        /// Where in the query, in bytes, where that is known.
+        span: Option<Range<usize>>,
+        /// The closest name that exists.
+        did_you_mean: Option<String>,
+        /// The names that exist.
+        available: Vec<String>,
+    },
+    /// A transform would leave a frame without a field.
+    #[error("no field would be left")]
+    NoFieldsLeft,
+    /// The engine could not make a plan of it.
+    #[error("{}", brief(source))]
+    Engine {
+        /// The engine's own error.
+        #[from]
+        source: DataFusionError,
+    },
+}
+
+impl FrameError {
+    /// What to do about the error, in a sentence, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        let meant = |name: &Option<String>| name.as_ref().map(|n| format!("did you mean '{n}'?"));
+        match self {
+            Self::FieldNotFound {
+                did_you_mean,
+                available,
+                ..
+            } => meant(did_you_mean).or_else(|| {
+                (!available.is_empty()).then(|| format!("there are {}", listed(available)))
+            }),
+            Self::FrameNotFound {
+                did_you_mean,
+                available,
+                ..
+            } => meant(did_you_mean).or_else(|| {
+                (!available.is_empty()).then(|| format!("there are {}", listed(available)))
+            }),
+            Self::Expression {
+                did_you_mean, hint, ..
+            } => meant(did_you_mean).or_else(|| hint.clone()),
+            Self::TypeMismatch { hint, .. } => hint.clone(),
+            Self::FieldExists { path } => Some(format!(
+                "drop or rename '{path}' first, or choose another name"
+            )),
+            Self::BadPath { .. } => Some(
+                "write names joined by dots, and a name that holds a dot in `backticks`".to_owned(),
+            ),
+            Self::BadMapping { .. } => Some(
+                "write 'source type -> target type' or [source, type, target, type]".to_owned(),
+            ),
+            Self::NoFieldsLeft => Some("a frame needs at least one field".to_owned()),
+            Self::BadType { .. } | Self::Engine { .. } => None,
+        }
+    }
+
+    /// The closest name that exists, where the error is about an unknown name.
+    pub fn did_you_mean(&self) -> Option<&str> {
+        match self {
+            Self::FieldNotFound { did_you_mean, .. }
+            | Self::FrameNotFound { did_you_mean, .. }
+            | Self::Expression { did_you_mean, .. } => did_you_mean.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// The names, and where there are many only how many more there are.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names.iter().take(SHOWN).map(String::as_str);
+    let list = shown.collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{list} and {more} more"),
+        _ => list,
+    }
+}
+
+/// The engine's message without its own prefixes and backtrace.
+pub(crate) fn brief(error: &DataFusionError) -> String {
+    let message = match error.find_root() {
+        DataFusionError::SQL(parser, _) => parser.to_string(),
+        root => root.message().into_owned(),
+    };
+    let message = message
+        .split(DataFusionError::BACK_TRACE_SEP)
+        .next()
+        .unwrap_or_default()
+        .trim();
+    message
+        .strip_prefix("sql parser error: ")
+        .unwrap_or(message)
+        .to_owned()
+}

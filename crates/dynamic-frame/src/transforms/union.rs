@@ -1,0 +1,55 @@
+//! `Union`: the records of several frames.
+
+use std::collections::HashSet;
+
+use arrow::datatypes::{Field, Fields};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, cast, lit};
+use mastic_schema::merge::{position, widen_fields};
+
+use crate::record::column;
+use crate::{DynamicFrame, Result};
+
+impl DynamicFrame {
+    /// Puts the records of another frame behind those of this one. Fields go by name, whatever
+    /// their order and case; where a frame lacks a field its records hold NULL; where both have it
+    /// with different types, it gets the type that holds both (`bigint` and `double`: `double`;
+    /// `bigint` and `string`: `string`). Records that are equal stay as many as they were.
+    ///
+    /// # Errors
+    /// When a type cannot be made the common one.
+    pub fn union(self, other: Self) -> Result<Self> {
+        let common = widen_fields(self.fields(), other.fields(), &mut |_| {});
+        let left = self.conform(&common)?;
+        let right = other.conform(&common)?;
+        Ok(Self {
+            inner: left.inner.union(right.inner)?,
+        })
+    }
+
+    /// The frame with exactly these fields.
+    fn conform(self, fields: &Fields) -> Result<Self> {
+        let mut used = HashSet::new();
+        let columns = fields.iter().map(|wanted| {
+            let own = position(self.fields(), wanted.name()).filter(|at| used.insert(*at));
+            Ok(match own.map(|at| &self.fields()[at]) {
+                None => lit(ScalarValue::try_from(wanted.data_type())?).alias(wanted.name()),
+                Some(own) => conformed(own, wanted),
+            })
+        });
+        let columns: Vec<Expr> = columns.collect::<Result<_>>()?;
+        Ok(Self {
+            inner: self.inner.select(columns)?,
+        })
+    }
+}
+
+fn conformed(own: &Field, wanted: &Field) -> Expr {
+    let mut expr = column(own.name());
+    if own.data_type() != wanted.data_type() {
+        expr = cast(expr, wanted.data_type().clone());
+    } else if own.name() == wanted.name() {
+        return expr;
+    }
+    expr.alias(wanted.name())
+}
