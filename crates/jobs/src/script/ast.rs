@@ -1,0 +1,213 @@
+//! A script, read: every name and expression knows its place.
+
+use std::sync::Arc;
+
+use mastic_dynamic_frame::{JoinKind, Mapping};
+
+use crate::script::parameters::Parameter;
+use crate::source::{Source, Span, Text};
+
+/// An ETL script.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Script {
+    /// The text that it was read from.
+    pub source: Arc<Source>,
+    /// Its name: as written, else the file's.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<Text>,
+    /// Its parameters, with the values in force.
+    pub parameters: Vec<Parameter>,
+    /// What it reads.
+    pub sources: Vec<SourceDef>,
+    /// What it makes of that.
+    pub frames: Vec<FrameDef>,
+    /// What it writes.
+    pub sinks: Vec<SinkDef>,
+}
+
+/// A source: a catalog table or files under a path.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SourceDef {
+    /// What frames call it.
+    pub name: Text,
+    /// Where its records are.
+    pub origin: Origin,
+    /// A condition that its records meet; the engine pushes it down into the scan.
+    pub predicate: Option<Text>,
+}
+
+/// Where a source's records are.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A catalog table.
+    Table(Text),
+    /// Files.
+    Path {
+        /// A folder or file, local or a URL.
+        path: Text,
+        /// Their format; found out where it is not given.
+        format: Option<Text>,
+        /// The format's options.
+        options: Vec<(Text, Text)>,
+    },
+}
+
+/// A frame: a name for what steps make.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FrameDef {
+    /// Its name.
+    pub name: Text,
+    /// Its steps, in order.
+    pub steps: Vec<StepDef>,
+    /// Whether all steps could be read; only then is it worth saying what is missing.
+    pub(crate) complete: bool,
+}
+
+/// One step of a frame.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StepDef {
+    /// The step's verb, as written.
+    pub verb: Text,
+    /// What it does.
+    pub step: Step,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Step {
+    /// Starts from a source or another frame.
+    From(Text),
+    /// Drops fields.
+    DropFields(Vec<Text>),
+    /// Drops fields of which no value was ever seen.
+    DropNullFields,
+    /// Renames fields: old path and new.
+    RenameField(Vec<(Text, Text)>),
+    /// Keeps only these fields.
+    SelectFields(Vec<Text>),
+    /// Keeps the records for which a condition is true.
+    Filter(Text),
+    /// Sets fields to expressions, or removes them.
+    Map(Vec<(Text, Option<Text>)>),
+    /// Joins another frame.
+    Join {
+        /// The other frame.
+        with: Text,
+        /// The pairs of fields that must be equal.
+        on: Vec<(Text, Text)>,
+        /// Which records are kept.
+        how: JoinKind,
+    },
+    /// Puts out exactly the mapped fields.
+    ApplyMapping(Vec<MappingDef>),
+    /// Adds other frames' records.
+    Union(Vec<Text>),
+    /// Runs a query over frames.
+    Sql(Text),
+}
+
+/// One mapping, and where its parts stand.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MappingDef {
+    /// The mapping.
+    pub mapping: Mapping,
+    /// The parts as they stand in the script: paths and types.
+    pub parts: Vec<Text>,
+    /// The whole.
+    pub span: Span,
+}
+
+/// What is written, and where to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SinkDef {
+    /// The frame, or a source that is only converted.
+    pub frame: Text,
+    /// The folder, local or a URL.
+    pub path: Text,
+    /// The files' format.
+    pub format: SinkFormat,
+    /// The format's options.
+    pub options: Vec<(Text, Text)>,
+    /// The partition keys, outermost first.
+    pub partition_by: Vec<Text>,
+    /// What happens to what is there already.
+    pub mode: SinkMode,
+    /// The catalog table to create or update.
+    pub table: Option<Text>,
+}
+
+/// The formats that sinks write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SinkFormat {
+    /// Apache Parquet.
+    #[default]
+    Parquet,
+    /// CSV with a header.
+    Csv,
+    /// JSON, one record a line.
+    Json,
+}
+
+impl SinkFormat {
+    /// The formats' names, as a script writes them.
+    pub const NAMES: [&'static str; 3] = ["parquet", "csv", "json"];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "parquet" | "glueparquet" => Self::Parquet,
+            "csv" => Self::Csv,
+            "json" | "jsonl" => Self::Json,
+            _ => return None,
+        })
+    }
+
+    /// The format's name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// What a sink does with what is at its path already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SinkMode {
+    /// Adds files beside it, as Glue does.
+    #[default]
+    Append,
+    /// Replaces all of it.
+    Overwrite,
+    /// Replaces the partitions that are written, and leaves the others.
+    OverwritePartitions,
+    /// Fails where there is anything.
+    Error,
+}
+
+impl SinkMode {
+    /// The modes' names, as a script writes them.
+    pub const NAMES: [&'static str; 4] = ["append", "overwrite", "overwrite_partitions", "error"];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "append" => Self::Append,
+            "overwrite" => Self::Overwrite,
+            "overwrite_partitions" => Self::OverwritePartitions,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
+
+    /// The mode's name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}

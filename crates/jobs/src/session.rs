@@ -1,0 +1,76 @@
+//! A query session as a script's sources.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use datafusion::prelude::{DataFrame, SessionContext};
+use mastic_catalog::CatalogError;
+use mastic_query::{QueryError, Session};
+use mastic_schema::names;
+
+use crate::plan::{SourceError, Sources};
+
+#[async_trait]
+impl Sources for Session {
+    async fn table(&self, name: &str) -> Result<DataFrame, SourceError> {
+        match Self::table(self, name).await {
+            Ok(frame) => Ok(frame),
+            Err(error) => {
+                let meant = closest_table(self, name, &error).await;
+                Err(source_error(&error).meant(meant))
+            }
+        }
+    }
+
+    async fn path(
+        &self,
+        path: &str,
+        format: Option<&str>,
+        options: &BTreeMap<String, String>,
+    ) -> Result<DataFrame, SourceError> {
+        // Dialect, compression and null markers are found out from the files.
+        if let Some(option) = options.keys().next() {
+            return Err(
+                SourceError::new(format!("a source of files has no option '{option}'")).hint(
+                    "the files' dialect and compression are found out from the files themselves",
+                ),
+            );
+        }
+        Self::path(self, path, format)
+            .await
+            .map_err(|error| source_error(&error))
+    }
+
+    fn context(&self) -> &SessionContext {
+        Self::context(self)
+    }
+}
+
+fn source_error(error: &QueryError) -> SourceError {
+    let told = SourceError::new(error.to_string());
+    match error.hint() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+/// The closest `database.table`, where a table or its database was not found.
+async fn closest_table(session: &Session, name: &str, error: &QueryError) -> Option<String> {
+    let missing = matches!(
+        error,
+        QueryError::Catalog(
+            CatalogError::TableNotFound { .. } | CatalogError::DatabaseNotFound { .. }
+        )
+    );
+    if !missing {
+        return None;
+    }
+    let catalog = session.catalog();
+    let mut known = Vec::new();
+    for database in catalog.list_databases().await.ok()? {
+        for table in catalog.list_tables(&database.name).await.ok()? {
+            known.push(format!("{}.{}", database.name, table.name));
+        }
+    }
+    names::closest(name, known.iter().map(String::as_str))
+}

@@ -1,0 +1,196 @@
+//! Runs from script to files and catalog, and back by SQL.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use mastic_catalog::{CatalogStore, OpenMode, TableOutcome};
+use mastic_jobs::{Prepared, Report, RunError, Script, ScriptErrors, Source, plan};
+use mastic_lake::store::Stores;
+use mastic_query::Session;
+
+struct House {
+    folder: tempfile::TempDir,
+    catalog: Arc<dyn CatalogStore>,
+    stores: Arc<Stores>,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db").display().to_string();
+        let catalog = mastic_catalog::open(&path, OpenMode::CreateIfMissing)
+            .await
+            .unwrap();
+        Self {
+            folder,
+            catalog,
+            stores: Arc::new(Stores::default()),
+        }
+    }
+
+    async fn session(&self) -> Session {
+        Session::open(self.catalog.clone(), self.stores.clone(), None)
+            .await
+            .unwrap()
+    }
+
+    async fn prepare(&self, text: &str) -> Result<Prepared, ScriptErrors> {
+        let given = [("out".to_owned(), self.folder.path().display().to_string())];
+        let script = Script::parse(&Source::new("job.yaml", text), &given)?;
+        let plan = plan(&script, &self.session().await).await?;
+        Prepared::new(&script, plan, &self.stores, &*self.catalog).await
+    }
+
+    async fn run(&self, text: &str) -> Result<Report, RunError> {
+        let prepared = self
+            .prepare(text)
+            .await
+            .unwrap_or_else(|e| panic!("{}", e.render()));
+        prepared
+            .run(&*self.catalog, None, std::future::pending())
+            .await
+    }
+
+    async fn sql(&self, query: &str) -> String {
+        let rows = self
+            .session()
+            .await
+            .sql(query)
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+        pretty_format_batches(&rows).unwrap().to_string()
+    }
+
+    fn visible(&self, folder: &str) -> usize {
+        let path = self.folder.path().join(folder);
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries
+            .filter(|e| !e.file_name().to_string_lossy().starts_with('_'))
+            .count()
+    }
+}
+
+fn airlines(rest: &str) -> String {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/lake/airlines/airlines.json");
+    format!(
+        "parameters: {{out: x}}\nsources:\n  airlines: {{path: '{}'}}\n{rest}",
+        file.display()
+    )
+}
+
+const BY_LETTER: &str = "frames:
+  out:
+    - from: airlines
+    - map: {letter: 'nullif(substr(carrier, 1, 1), ''9'')'}
+sinks:
+  - {frame: out, path: '${out}/airlines', partition_by: letter, mode: MODE, table: lake.airlines}
+";
+
+#[tokio::test]
+async fn a_run_writes_files_and_catalog() {
+    let house = House::new().await;
+    let text = airlines(&BY_LETTER.replace("MODE", "overwrite"));
+    let report = house.run(&text).await.unwrap();
+    assert_eq!(report.sinks[0].written.rows, 16);
+    assert_eq!(report.sinks[0].table.as_deref(), Some("lake.airlines"));
+    assert!(matches!(
+        report.catalog.tables[0].outcome,
+        TableOutcome::Created { .. }
+    ));
+    insta::assert_snapshot!(
+        "read_back",
+        house.sql("SELECT letter, count(*) AS n, max(name) AS last FROM lake.airlines GROUP BY letter ORDER BY letter").await
+    );
+    // The same again makes no new version; added to, there are twice as many.
+    let again = house.run(&text).await.unwrap();
+    assert!(matches!(
+        again.catalog.tables[0].outcome,
+        TableOutcome::Unchanged { .. }
+    ));
+    house
+        .run(&airlines(&BY_LETTER.replace("MODE", "append")))
+        .await
+        .unwrap();
+    let counted = house.sql("SELECT count(*) AS n FROM lake.airlines").await;
+    assert!(counted.contains("32"), "{counted}");
+}
+
+#[tokio::test]
+async fn a_run_that_fails_changes_nothing() {
+    let house = House::new().await;
+    let sinks = "frames:
+  bad:
+    - from: airlines
+    - map: {n: cast(name as bigint)}
+sinks:
+  - {frame: airlines, path: '${out}/good', table: lake.good}
+  - {frame: bad, path: '${out}/bad', table: lake.bad}
+";
+    let error = house.run(&airlines(sinks)).await.unwrap_err();
+    assert!(matches!(error, RunError::Write { .. }), "{error}");
+    assert_eq!(house.visible("good") + house.visible("bad"), 0);
+    assert!(
+        house
+            .catalog
+            .list_databases()
+            .await
+            .unwrap()
+            .iter()
+            .all(|d| d.name != "lake")
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_changes_nothing() {
+    let house = House::new().await;
+    let text = airlines("sinks: {frame: airlines, path: '${out}/a', table: lake.a}\n");
+    let prepared = house.prepare(&text).await.unwrap();
+    let error = prepared
+        .run(&*house.catalog, None, std::future::ready(()))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("stopped"), "{error}");
+    assert_eq!(house.visible("a"), 0);
+}
+
+#[tokio::test]
+async fn sinks_that_do_not_fit_the_catalog() {
+    let house = House::new().await;
+    house
+        .run(&airlines(&BY_LETTER.replace("MODE", "overwrite")))
+        .await
+        .unwrap();
+    let cases = [
+        (
+            "other_place",
+            "sinks: [{frame: airlines, path: '${out}/elsewhere', table: lake.airlines}]\n",
+        ),
+        (
+            "other_keys",
+            "sinks: [{frame: airlines, path: '${out}/airlines', table: lake.airlines}]\n",
+        ),
+        (
+            "options",
+            "sinks: [{frame: airlines, path: '${out}/o', options: {compresion: zstd}}, {frame: airlines, path: '${out}/p', format: csv, options: {delimiter: tab-ish}}]\n",
+        ),
+        (
+            "no_table",
+            "  x: lake.airline\nsinks: [{frame: x, path: '${out}/o'}]\n",
+        ),
+    ];
+    for (name, rest) in cases {
+        let said = house.prepare(&airlines(rest)).await.unwrap_err().render();
+        let folder = house.folder.path().display().to_string();
+        let said = said.replace(&folder, "TMP");
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .display()
+            .to_string();
+        insta::assert_snapshot!(format!("catalog_{name}"), said.replace(&samples, "ROOT"));
+    }
+}
