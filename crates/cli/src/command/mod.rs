@@ -1,0 +1,35 @@
+//! One module for each command.
+
+mod catalog;
+mod crawl;
+mod demo;
+mod prompt;
+mod run;
+mod sql;
+
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use crate::args::{Arguments, Command};
+use crate::config::Setting;
+use crate::error::Result;
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let global = arguments.global;
+    if let Command::Completions { shell } = arguments.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "mastic", &mut script);
+        std::io::stdout().write_all(&script)?;
+        return Ok(());
+    }
+    let setting = Setting::read(&global)?;
+    match arguments.command {
+        Command::Crawl(crawl) => crawl::run(crawl, &global, &setting).await,
+        Command::Run(run) => run::run(run, &global, &setting).await,
+        Command::Sql(sql) => sql::run(sql, &global, &setting).await,
+        Command::Catalog(catalog) => catalog::run(catalog, &global, &setting).await,
+        Command::Demo(demo) => demo::run(demo, &global, &setting).await,
+        Command::Completions { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,180 @@
+//! `mastic run`.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mastic_jobs::{
+    OnSinkProgress, Prepared, Report, RunError, Script, ScriptError, ScriptErrors, Source, explain,
+    plan,
+};
+use mastic_lake::sink::Progress;
+use mastic_query::Session;
+
+use crate::args::{Global, Output, Run};
+use crate::config::Setting;
+use crate::error::{CliError, Excerpt, Mistake, Result};
+use crate::format::{bytes, count, counted, duration};
+use crate::output::Listing;
+use crate::progress::Line;
+
+impl From<ScriptErrors> for CliError {
+    fn from(errors: ScriptErrors) -> Self {
+        CliError::Failed(errors.0.iter().map(mistake).collect())
+    }
+}
+
+fn mistake(error: &ScriptError) -> Mistake {
+    Mistake {
+        message: error.message.clone(),
+        excerpt: Some(Excerpt {
+            source: error.source.text().to_owned(),
+            file: Some(error.source.name().to_owned()),
+            range: error.span.range(),
+            label: error.label.clone().unwrap_or_default(),
+        }),
+        hint: error.help(),
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        CliError::hinted(error.to_string(), error.hint())
+    }
+}
+
+pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> Result<()> {
+    let script = read(&arguments.script, &arguments.set)?;
+    let catalog = setting.catalog().await?;
+    let session = Session::open(
+        catalog.clone(),
+        setting.stores.clone(),
+        arguments.database.as_deref(),
+    )
+    .await?;
+    let planned = {
+        let _line = Line::new("planning …");
+        plan(&script, &session).await?
+    };
+    if arguments.explain {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", explain(&script, Some(&planned)).trim_end())?;
+        for sink in &planned.sinks {
+            let drawn = sink
+                .logical_plan()
+                .map_err(mastic_query::QueryError::from)?;
+            writeln!(out, "\nplan of {}", sink.def.path)?;
+            for line in drawn.lines() {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        return Ok(());
+    }
+    let prepared = Prepared::new(&script, planned, &setting.stores, catalog.as_ref()).await?;
+    if arguments.check {
+        anstream::eprintln!(
+            "{} is right: {}, {}, {}",
+            script.source.name(),
+            counted(script.sources.len() as u64, "source"),
+            counted(script.frames.len() as u64, "frame"),
+            counted(script.sinks.len() as u64, "sink")
+        );
+        return Ok(());
+    }
+    let report = execute(prepared, setting).await?;
+    tell(&report, global.output)?;
+    if let Some(table) = report.sinks.iter().find_map(|s| s.table.as_ref()) {
+        let option = setting.catalog_option(global);
+        anstream::eprintln!("next: mastic sql{option} 'SELECT * FROM {table} LIMIT 5'");
+    }
+    Ok(())
+}
+
+/// Reads a script, with the values that were given for its parameters.
+pub(crate) fn read(path: &Path, set: &[String]) -> Result<Script> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| CliError::failed(format!("cannot read {}: {e}", path.display())))?;
+    let given = set
+        .iter()
+        .map(|pair| {
+            pair.split_once('=')
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .ok_or_else(|| CliError::Usage(format!("--set wants NAME=VALUE, and got '{pair}'")))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Script::parse(
+        &Source::new(path.display().to_string(), text),
+        &given,
+    )?)
+}
+
+/// Runs with progress. Ctrl-C removes what was staged before the program ends.
+pub(crate) async fn execute(prepared: Prepared, setting: &Setting) -> Result<Report> {
+    let catalog = setting.catalog().await?;
+    let line = Arc::new(Line::new("running …"));
+    let sinks: Arc<Mutex<Vec<Progress>>> = Arc::default();
+    let told = line.clone();
+    let on_progress: OnSinkProgress = Arc::new(move |number, progress| {
+        let mut sinks = sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        if sinks.len() <= number {
+            sinks.resize(number + 1, Progress::default());
+        }
+        sinks[number] = progress;
+        let all = sinks.iter().fold(Progress::default(), |a, b| Progress {
+            rows: a.rows + b.rows,
+            bytes: a.bytes + b.bytes,
+            files: a.files + b.files,
+        });
+        told.say(format!(
+            "writing: {}, {}, {}",
+            counted(all.rows, "row"),
+            counted(all.files, "file"),
+            bytes(all.bytes)
+        ));
+    });
+    let stop = async {
+        // Where Ctrl-C cannot be listened for, it ends the program, and the next run cleans up.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    Ok(prepared
+        .run(catalog.as_ref(), Some(on_progress), stop)
+        .await?)
+}
+
+/// What each sink wrote.
+pub(crate) fn tell(report: &Report, output: Output) -> Result<()> {
+    let mut listing = Listing::new(&["sink", "table", "rows", "files", "size", "partitions"]);
+    for sink in &report.sinks {
+        let written = &sink.written;
+        let exact = output != Output::Table;
+        listing.push(vec![
+            sink.url.clone(),
+            sink.table.clone().unwrap_or_default(),
+            if exact {
+                written.rows.to_string()
+            } else {
+                count(written.rows)
+            },
+            written.files.len().to_string(),
+            if exact {
+                written.bytes.to_string()
+            } else {
+                bytes(written.bytes)
+            },
+            if written.key_schema.fields().is_empty() {
+                String::new()
+            } else {
+                written.partitions().count().to_string()
+            },
+        ]);
+    }
+    listing.write(output)?;
+    anstream::eprintln!(
+        "{} in {}",
+        counted(report.sinks.iter().map(|s| s.written.rows).sum(), "row"),
+        duration(report.elapsed)
+    );
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Settings: arguments over the environment over `mastic.toml`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mastic_catalog::{CatalogStore, OpenMode};
+use mastic_lake::store::{S3Settings, Stores};
+use serde::Deserialize;
+
+use crate::args::Global;
+use crate::error::{CliError, Result};
+
+/// The catalog that is used where none is named.
+const DEFAULT_CATALOG: &str = ".mastic/catalog.db";
+/// The settings' file, in the working folder.
+const FILE: &str = "mastic.toml";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    catalog: Option<String>,
+    #[serde(default)]
+    s3: toml::Table,
+}
+
+/// What a command works on.
+pub(crate) struct Setting {
+    pub(crate) stores: Arc<Stores>,
+    catalog: String,
+}
+
+impl Setting {
+    pub(crate) fn read(global: &Global) -> Result<Setting> {
+        let file = read_file(Path::new(FILE))?;
+        let mut s3 = S3Settings::new();
+        for (name, value) in file.s3 {
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Boolean(flag) => flag.to_string(),
+                toml::Value::Integer(number) => number.to_string(),
+                _ => {
+                    return Err(CliError::failed(format!(
+                        "{FILE}: [s3] {name} must be a string, a number or true or false"
+                    )));
+                }
+            };
+            // Path style is what people know; the store's setting is its opposite.
+            match name.as_str() {
+                "path_style" => {
+                    let virtual_hosted = text != "true";
+                    s3.insert(
+                        "virtual_hosted_style_request".into(),
+                        virtual_hosted.to_string(),
+                    );
+                }
+                _ => {
+                    s3.insert(name, text);
+                }
+            }
+        }
+        Ok(Setting {
+            stores: Arc::new(Stores::new(s3)?),
+            catalog: global
+                .catalog
+                .clone()
+                .or(file.catalog)
+                .unwrap_or_else(|| DEFAULT_CATALOG.to_owned()),
+        })
+    }
+
+    /// The catalog, made where it is missing.
+    pub(crate) async fn catalog(&self) -> Result<Arc<dyn CatalogStore>> {
+        Ok(mastic_catalog::open(&self.catalog, OpenMode::CreateIfMissing).await?)
+    }
+
+    /// The catalog, for commands that only read it. Where it is missing, that is said.
+    pub(crate) async fn existing_catalog(&self) -> Result<Arc<dyn CatalogStore>> {
+        Ok(mastic_catalog::open(&self.catalog, OpenMode::MustExist).await?)
+    }
+
+    /// The option that a next command needs to find the same catalog.
+    pub(crate) fn catalog_option(&self, global: &Global) -> String {
+        match &global.catalog {
+            Some(url) if std::env::var("MASTIC_CATALOG").as_ref() != Ok(url) => {
+                format!(" --catalog {url}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<File> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text).map_err(|e| {
+            CliError::failed(format!("{}: {}", path.display(), e.to_string().trim_end()))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
+        Err(error) => Err(CliError::failed(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
+    }
+}
