@@ -46,9 +46,26 @@ pub enum TypeError {
 }
 
 const NAMES: &[&str] = &[
-    "boolean", "tinyint", "smallint", "int", "integer", "bigint", "long", "float", "real",
-    "double", "decimal", "string", "varchar", "char", "binary", "date", "timestamp", "array",
-    "map", "struct",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "integer",
+    "bigint",
+    "long",
+    "float",
+    "real",
+    "double",
+    "decimal",
+    "string",
+    "varchar",
+    "char",
+    "binary",
+    "date",
+    "timestamp",
+    "array",
+    "map",
+    "struct",
 ];
 
 /// The element field that every list of ours has.
@@ -447,12 +464,10 @@ mod tests {
             Just(DataType::Utf8),
             Just(DataType::Date32),
             Just(DataType::Timestamp(TimeUnit::Microsecond, None)),
-            Just(DataType::Timestamp(
-                TimeUnit::Microsecond,
-                Some(UTC.into())
-            )),
-            (1u8..=38).prop_flat_map(|p| (0..=p.min(30) as i8)
-                .prop_map(move |s| DataType::Decimal128(p, s))),
+            Just(DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))),
+            (1u8..=38).prop_flat_map(
+                |p| (0..=p.min(30) as i8).prop_map(move |s| DataType::Decimal128(p, s))
+            ),
         ];
         leaf.prop_recursive(4, 24, 5, |inner| {
             prop_oneof![

@@ -36,12 +36,7 @@ pub fn widen_fields(a: &Fields, b: &Fields, tell: &mut dyn FnMut(Disagreement)) 
     merge_fields("", a, b, tell)
 }
 
-fn merge_fields(
-    path: &str,
-    a: &Fields,
-    b: &Fields,
-    tell: &mut dyn FnMut(Disagreement),
-) -> Fields {
+fn merge_fields(path: &str, a: &Fields, b: &Fields, tell: &mut dyn FnMut(Disagreement)) -> Fields {
     let mut merged: Vec<FieldRef> = Vec::with_capacity(a.len());
     let mut used = vec![false; b.len()];
     for left in a {
@@ -50,8 +45,12 @@ fn merge_fields(
             None => left.clone(),
             Some(i) => {
                 used[i] = true;
-                let data_type =
-                    widen_at(&join(path, left.name()), left.data_type(), b[i].data_type(), tell);
+                let data_type = widen_at(
+                    &join(path, left.name()),
+                    left.data_type(),
+                    b[i].data_type(),
+                    tell,
+                );
                 if &data_type == left.data_type() {
                     left.clone()
                 } else {
@@ -60,7 +59,12 @@ fn merge_fields(
             }
         });
     }
-    merged.extend(b.iter().zip(used).filter(|(_, used)| !used).map(|(f, _)| f.clone()));
+    merged.extend(
+        b.iter()
+            .zip(used)
+            .filter(|(_, used)| !used)
+            .map(|(f, _)| f.clone()),
+    );
     merged.into()
 }
 
@@ -69,7 +73,11 @@ pub fn position(fields: &Fields, name: &str) -> Option<usize> {
     fields
         .iter()
         .position(|f| f.name() == name)
-        .or_else(|| fields.iter().position(|f| f.name().eq_ignore_ascii_case(name)))
+        .or_else(|| {
+            fields
+                .iter()
+                .position(|f| f.name().eq_ignore_ascii_case(name))
+        })
         .or_else(|| {
             // Only names beyond ASCII need the slow comparison.
             if name.is_ascii() {
@@ -94,9 +102,7 @@ fn widen_at(
     b: &DataType,
     tell: &mut dyn FnMut(Disagreement),
 ) -> DataType {
-    use DataType::{
-        Boolean, Date32, Float32, Float64, List, Map, Null, Struct, Timestamp, Utf8,
-    };
+    use DataType::{Boolean, Date32, Float32, Float64, List, Map, Null, Struct, Timestamp, Utf8};
     if a == b {
         return a.clone();
     }
@@ -210,7 +216,10 @@ fn float_for(float: &DataType, integer: &DataType) -> DataType {
 }
 
 fn is_decimal(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
+    matches!(
+        data_type,
+        DataType::Decimal128(..) | DataType::Decimal256(..)
+    )
 }
 
 fn digits(data_type: &DataType) -> Option<(u8, i8)> {
@@ -235,7 +244,9 @@ fn wider_decimal(a: &DataType, b: &DataType) -> DataType {
     let scale = ascale.max(bscale);
     let whole = (i16::from(ap) - i16::from(ascale)).max(i16::from(bp) - i16::from(bscale));
     match u8::try_from(whole + i16::from(scale)) {
-        Ok(precision) if precision <= MAX_PRECISION => DataType::Decimal128(precision.max(1), scale),
+        Ok(precision) if precision <= MAX_PRECISION => {
+            DataType::Decimal128(precision.max(1), scale)
+        }
         _ => DataType::Utf8,
     }
 }
@@ -266,8 +277,16 @@ mod tests {
             ("decimal(38,0)", "decimal(38,10)", "string"),
             ("timestamp", "timestamp with local time zone", "string"),
             ("array<int>", "array<string>", "array<string>"),
-            ("struct<a:int>", "struct<b:int,A:double>", "struct<a:double,b:int>"),
-            ("struct<a:int,b:int>", "map<string,bigint>", "map<string,bigint>"),
+            (
+                "struct<a:int>",
+                "struct<b:int,A:double>",
+                "struct<a:double,b:int>",
+            ),
+            (
+                "struct<a:int,b:int>",
+                "map<string,bigint>",
+                "map<string,bigint>",
+            ),
             ("struct<a:int>", "string", "string"),
             ("array<int>", "int", "string"),
         ] {
