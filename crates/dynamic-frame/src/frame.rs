@@ -10,7 +10,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use mastic_schema::hive::format_type;
 
-use crate::record::{Record, element};
+use crate::record::Record;
+use crate::types::element;
 use crate::{FrameError, Result};
 
 /// A collection of records, as a plan that has not run yet.

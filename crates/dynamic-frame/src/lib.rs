@@ -90,6 +90,7 @@ mod frame;
 mod path;
 mod record;
 mod transforms;
+mod types;
 
 pub use error::FrameError;
 pub use frame::DynamicFrame;

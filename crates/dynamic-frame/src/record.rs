@@ -4,7 +4,7 @@
 //! projection. A struct is opened only where a change lies inside it, so a projection that
 //! touches nothing nested stays a list of columns.
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::Column;
 use datafusion::functions::core;
 use datafusion::logical_expr::{Expr, lit, try_cast, when};
@@ -12,6 +12,7 @@ use mastic_schema::hive::format_type;
 use mastic_schema::names;
 
 use crate::path::Path;
+use crate::types::{element, without};
 use crate::{FrameError, Result};
 
 /// A record's fields, in order.
@@ -194,7 +195,7 @@ impl Record {
     }
 
     /// The place of the field `path.parts()[depth]` in this record, which lies at that depth.
-    fn at(&self, path: &Path, depth: usize) -> Result<usize> {
+    pub(crate) fn at(&self, path: &Path, depth: usize) -> Result<usize> {
         let wanted = path.parts().get(depth).map_or("", String::as_str);
         position(self.names(), wanted).ok_or_else(|| {
             let prefix = &path.parts()[..depth];
@@ -443,7 +444,7 @@ fn not_a_value(path: &Path) -> FrameError {
     }
 }
 
-fn not_a_struct(path: &Path, depth: usize, found: String) -> FrameError {
+pub(crate) fn not_a_struct(path: &Path, depth: usize, found: String) -> FrameError {
     let at = Path::of(&path.parts()[..=depth]);
     let hint = if found.starts_with("array<") {
         Some("paths do not lead into arrays here; use an sql step with unnest".to_owned())
@@ -458,51 +459,6 @@ fn not_a_struct(path: &Path, depth: usize, found: String) -> FrameError {
         found,
         hint,
     }
-}
-
-/// The element of a list type.
-pub(crate) fn element(data_type: &DataType) -> Option<&FieldRef> {
-    match data_type {
-        DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) => Some(f),
-        _ => None,
-    }
-}
-
-/// The list type with another element.
-pub(crate) fn with_element(data_type: &DataType, element: FieldRef) -> DataType {
-    match data_type {
-        DataType::LargeList(_) => DataType::LargeList(element),
-        DataType::FixedSizeList(_, n) => DataType::FixedSizeList(element, *n),
-        _ => DataType::List(element),
-    }
-}
-
-/// The type without the field at `path.parts()[depth..]`, or nothing where no field is left.
-fn without(data_type: &DataType, path: &Path, depth: usize) -> Result<Option<DataType>> {
-    if let Some(inner) = element(data_type) {
-        let narrow = without(inner.data_type(), path, depth)?;
-        return Ok(narrow.map(|narrow| {
-            let field = inner.as_ref().clone().with_data_type(narrow);
-            with_element(data_type, field.into())
-        }));
-    }
-    let DataType::Struct(fields) = data_type else {
-        return Err(not_a_struct(path, depth - 1, format_type(data_type)));
-    };
-    let whole = Record::of_schema(&Schema::new(fields.clone()));
-    let at = whole.at(path, depth)?;
-    let mut kept: Vec<FieldRef> = fields.iter().cloned().collect();
-    if depth + 1 == path.parts().len() {
-        kept.remove(at);
-    } else {
-        match without(fields[at].data_type(), path, depth + 1)? {
-            Some(narrow) => kept[at] = fields[at].as_ref().clone().with_data_type(narrow).into(),
-            None => {
-                kept.remove(at);
-            }
-        }
-    }
-    Ok((!kept.is_empty()).then(|| DataType::Struct(Fields::from(kept))))
 }
 
 impl Record {

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Fields};
 
 use crate::path::Path;
-use crate::record::element;
+use crate::types::element;
 use crate::{DynamicFrame, Result};
 
 impl DynamicFrame {

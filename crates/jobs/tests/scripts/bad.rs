@@ -95,8 +95,15 @@ const STEPS: &[(&str, &str)] = &[
     ),
 ];
 
+/// A name, a script, and the values given for its parameters.
+type Case = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// Mistakes elsewhere: whole scripts.
-const SCRIPTS: &[(&str, &str, &[(&str, &str)])] = &[
+const SCRIPTS: &[Case] = &[
     ("empty", "# nothing\n", &[]),
     ("not_a_mapping", "- a\n- b\n", &[]),
     ("tab", "sources:\n\ta: d.t\n", &[]),
