@@ -82,7 +82,12 @@ impl Setting {
     pub(crate) fn catalog_option(&self, global: &Global) -> String {
         match &global.catalog {
             Some(url) if std::env::var("MASTIC_CATALOG").as_ref() != Ok(url) => {
-                format!(" --catalog {url}")
+                let plain = |c: char| c.is_alphanumeric() || "/._-:@=+".contains(c);
+                if url.chars().all(plain) {
+                    format!(" --catalog {url}")
+                } else {
+                    format!(" --catalog '{}'", url.replace('\'', "'\\''"))
+                }
             }
             _ => String::new(),
         }

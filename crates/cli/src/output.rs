@@ -221,6 +221,12 @@ pub(crate) async fn to_file(mut batches: SendableRecordBatchStream, path: &Path)
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
+    if !folder.is_dir() {
+        return Err(bad(
+            "write",
+            &format!("there is no folder {}", folder.display()),
+        ));
+    }
     let schema = batches.schema();
     let mut file = tempfile::Builder::new()
         .prefix(".mastic-")

@@ -136,7 +136,13 @@ pub(crate) fn tables(root: &Location, files: Vec<SeenFile>) -> Vec<Found> {
         }
         at.files.push(file);
     }
-    let name = root.path.filename().unwrap_or("root").to_owned();
+    // Of `s3://lake` the bucket is the name.
+    let name = root
+        .url
+        .rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or("root")
+        .to_owned();
     let mut found = folder(root, &name, tree, None);
     for table in &mut found {
         finish(table);

@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(of(&["13"], Some(Level::Date(DatePart::Year))), Level::Other);
         assert_eq!(of(&["a=1", "b=2"], None), Level::Other);
         assert_eq!(
-            hive("dt=2024-01-01 10%3A00"),
+            hive_folder("dt=2024-01-01 10%3A00"),
             Some(("dt".into(), "2024-01-01 10:00".into()))
         );
     }

@@ -87,10 +87,12 @@ pub enum CrawlError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// Files that are no data, and were not to be skipped.
-    #[error("{}", bad_files(problems))]
+    #[error("{}", bad_files(problems, *skipped))]
     BadFiles {
         /// The files, with their reasons.
         problems: Vec<FileProblem>,
+        /// Whether they were to be skipped, and nothing else was there.
+        skipped: bool,
     },
     /// Two targets of one crawl lie one within the other.
     #[error("{inner} lies within {outer}: crawl one of them")]
@@ -111,7 +113,7 @@ impl CrawlError {
         match self {
             CrawlError::Lake(error) => error.hint(),
             CrawlError::Catalog(error) => error.hint(),
-            CrawlError::BadFiles { .. } => Some(
+            CrawlError::BadFiles { skipped: false, .. } => Some(
                 "move them away, give them a name that begins with '_' or '.', or crawl with --skip-bad-files"
                     .into(),
             ),
@@ -120,9 +122,10 @@ impl CrawlError {
     }
 }
 
-fn bad_files(problems: &[FileProblem]) -> String {
+fn bad_files(problems: &[FileProblem], skipped: bool) -> String {
     const SHOWN: usize = 10;
     let mut lines = vec![match problems.len() {
+        _ if skipped => "no file can be crawled, and nothing was written:".to_owned(),
         1 => "1 file cannot be crawled, and nothing was written:".to_owned(),
         n => format!("{n} files cannot be crawled, and nothing was written:"),
     }];
@@ -188,6 +191,7 @@ pub async fn crawl(
     if !report.problems.is_empty() && (!options.skip_bad_files || tables.is_empty()) {
         return Err(CrawlError::BadFiles {
             problems: report.problems,
+            skipped: options.skip_bad_files,
         });
     }
     reconcile::reconcile(catalog, &roots, tables, options, &mut report).await?;

@@ -17,6 +17,8 @@ use crate::survey::SeenFile;
 /// The table parameter that holds globs for the names of a table's files, as a JSON array, where
 /// its folder holds other tables' files too.
 pub(crate) const INCLUDE: &str = "mastic.include";
+/// The parameter of a partition that holds its folders beside its location, as a JSON array.
+pub(crate) const MORE_LOCATIONS: &str = "mastic.more_locations";
 /// The parameter by which a change of files is told: of their names, sizes and times.
 pub(crate) const FINGERPRINT: &str = "mastic.fingerprint";
 
@@ -188,22 +190,21 @@ fn fingerprint<'a>(files: impl Iterator<Item = &'a SeenFile>) -> String {
 
 /// The partitions, each with what its own files differ in.
 fn partitions(found: &Found) -> Vec<Partition> {
-    let mut by_values: BTreeMap<&Vec<String>, Vec<&SeenFile>> = BTreeMap::new();
+    let mut by_values: BTreeMap<Vec<String>, Vec<&SeenFile>> = BTreeMap::new();
     for (file, values) in &found.files {
+        let values = values.iter().map(nonempty).collect();
         by_values.entry(values).or_default().push(file);
     }
     by_values
         .into_iter()
         .map(|(values, files)| {
-            let folders = files
-                .first()
-                .map(|f| f.folders.as_slice())
-                .unwrap_or_default();
-            let own = folders.len().saturating_sub(found.levels.len());
-            let location = folders[own..]
-                .iter()
-                .fold(found.location.clone(), |place, folder| place.child(folder));
-            let mut partition = Partition::new(values.iter().map(nonempty), location.url);
+            // `k=a b` and `k=a%20b`, `k=` and `k=__HIVE_DEFAULT_PARTITION__`: several folders may say
+            // the same, and are one partition.
+            let mut places: Vec<String> = files.iter().map(|f| place(found, f)).collect();
+            places.dedup();
+            let mut places = places.into_iter();
+            let mut partition = Partition::new(values, places.next().unwrap_or_default());
+            let more: Vec<String> = places.collect();
             let bytes: u64 = files.iter().map(|f| f.meta.size).sum();
             let rows: u64 = files.iter().map(|f| records(f)).sum();
             partition.parameters = [
@@ -215,6 +216,10 @@ fn partitions(found: &Found) -> Vec<Partition> {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
+            if !more.is_empty() {
+                let more = serde_json::Value::from(more).to_string();
+                partition.parameters.insert(MORE_LOCATIONS.into(), more);
+            }
             // A partition in another dialect of the table's format has its own SerDe.
             if let Some(first) = files.first()
                 && dialect(&first.format) != dialect(&found.format)
@@ -228,6 +233,16 @@ fn partitions(found: &Found) -> Vec<Partition> {
             partition
         })
         .collect()
+}
+
+/// The folder of a file's partition.
+fn place(found: &Found, file: &SeenFile) -> String {
+    let own = file.folders.len().saturating_sub(found.levels.len());
+    let folders = &file.folders[own..];
+    folders
+        .iter()
+        .fold(found.location.clone(), |place, folder| place.child(folder))
+        .url
 }
 
 /// Hive knows no empty key: it is written, and read, as null.

@@ -170,6 +170,16 @@ impl Target {
         ] {
             table.parameters.remove(stale);
         }
+        if spec.mode == SinkMode::Overwrite {
+            // Nothing else is there: what was written can be counted.
+            for (name, number) in [
+                ("recordCount", written.rows),
+                ("objectCount", written.files.len() as u64),
+                ("sizeKey", written.bytes),
+            ] {
+                table.parameters.insert(name.to_owned(), number.to_string());
+            }
+        }
         if let FileFormat::Csv(options) = &format {
             let delimiter = char::from(options.delimiter).to_string();
             let header = if options.header { "1" } else { "0" };
@@ -229,7 +239,23 @@ fn partitions(spec: &SinkSpec, written: &Written) -> Vec<Partition> {
                 v.clone()
                     .unwrap_or_else(|| HIVE_DEFAULT_PARTITION.to_owned())
             });
-            Partition::new(values, spec.root.child(folder).url)
+            let mut partition = Partition::new(values, spec.root.child(folder).url);
+            if matches!(
+                spec.mode,
+                SinkMode::Overwrite | SinkMode::OverwritePartitions
+            ) {
+                let files = written.files.iter().filter(|f| f.folder() == folder);
+                for (name, number) in [
+                    ("recordCount", files.clone().map(|f| f.rows).sum::<u64>()),
+                    ("objectCount", files.clone().count() as u64),
+                    ("sizeKey", files.map(|f| f.bytes).sum()),
+                ] {
+                    partition
+                        .parameters
+                        .insert(name.to_owned(), number.to_string());
+                }
+            }
+            partition
         })
         .collect()
 }

@@ -113,7 +113,11 @@ pub fn message(error: &DataFusionError) -> String {
     match find(error) {
         Some(LakeError::Engine(inner)) => inner.strip_backtrace(),
         Some(ours) => ours.to_string(),
-        None => error.strip_backtrace(),
+        None => match error.find_root() {
+            // An error that another crate of ours passed through the engine.
+            DataFusionError::External(inner) => inner.to_string(),
+            _ => error.strip_backtrace(),
+        },
     }
 }
 
@@ -125,8 +129,54 @@ fn place(line: Option<u64>, column: Option<u64>) -> String {
     }
 }
 
+/// The code that an S3 store gives in the XML of its answer.
+fn s3_code(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code)
+}
+
+/// Whether it is the credentials that a store does not take, or that none were found.
+fn is_about_credentials(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    let denied = [
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "AccessDenied",
+        "InvalidToken",
+        "ExpiredToken",
+    ];
+    matches!(
+        error,
+        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. }
+    ) || s3_code(&text).is_some_and(|code| denied.contains(&code))
+        || text.contains("403 Forbidden")
+        || no_credentials(&text)
+}
+
+/// Where nothing else names credentials, object_store asks the metadata service of EC2 for them.
+fn no_credentials(text: &str) -> bool {
+    text.contains("http://169.254.169.254/")
+}
+
 /// The store's own words, without its wrapping.
 fn reason(error: &object_store::Error) -> String {
+    let text = error.to_string();
+    if no_credentials(&text) {
+        return "no credentials were found".to_owned();
+    }
+    if let Some(code) = s3_code(&text) {
+        return match code {
+            "NoSuchBucket" => "there is no such bucket".to_owned(),
+            "SignatureDoesNotMatch" => {
+                "the store does not take the secret key (SignatureDoesNotMatch)".to_owned()
+            }
+            "InvalidAccessKeyId" => {
+                "the store does not know the access key (InvalidAccessKeyId)".to_owned()
+            }
+            "AccessDenied" => "the store denies access (AccessDenied)".to_owned(),
+            other => format!("the store answers {other}"),
+        };
+    }
     let mut innermost: &dyn std::error::Error = error;
     let mut words = error.to_string();
     while let Some(source) = innermost.source() {
@@ -143,10 +193,12 @@ impl LakeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             LakeError::Store { source, url, .. } => match source {
-                object_store::Error::Unauthenticated { .. }
-                | object_store::Error::PermissionDenied { .. } => Some(
+                error if url.starts_with("s3://") && is_about_credentials(error) => Some(
                     "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the [s3] part of mastic.toml"
                         .into(),
+                ),
+                error if s3_code(&error.to_string()) == Some("NoSuchBucket") => Some(
+                    "check the bucket's name, and AWS_ENDPOINT_URL for a store that is not AWS".into(),
                 ),
                 _ if url.starts_with("s3://") => Some(
                     "for a store that is not AWS set AWS_ENDPOINT_URL (and AWS_REGION), or `endpoint` in the [s3] part of mastic.toml"

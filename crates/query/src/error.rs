@@ -43,7 +43,13 @@ impl QueryError {
             QueryError::Statement { hint, .. } => hint.clone(),
             QueryError::Catalog(error) => error.hint(),
             QueryError::Lake(error) => error.hint(),
-            QueryError::Engine(error) => mastic_lake::error::find(error).and_then(LakeError::hint),
+            QueryError::Engine(error) => match error.find_root() {
+                DataFusionError::External(inner) => inner
+                    .downcast_ref::<QueryError>()
+                    .and_then(QueryError::hint),
+                _ => None,
+            }
+            .or_else(|| mastic_lake::error::find(error).and_then(LakeError::hint)),
             QueryError::Unsupported(_) => None,
         }
     }
@@ -59,6 +65,11 @@ impl QueryError {
 
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
+        if error.to_string().contains("OuterReferenceColumn") {
+            return QueryError::Unsupported(
+                "a subquery or UNNEST in FROM that reads another table's columns, other than in EXISTS, IN or a comparison, is not built: write unnest(column) in the SELECT list".into(),
+            );
+        }
         if mastic_lake::error::find(&error).is_some() {
             return QueryError::Engine(error);
         }

@@ -59,6 +59,10 @@ impl Session {
             .with_default_catalog_and_schema(CATALOG, default);
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
+        // As in Athena: nulls come last whichever way rows are ordered.
+        options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+        // DataFusion 55.2 plans a struct's field above `t.a AS a` as an ambiguous reference with it.
+        options.optimizer.enable_leaf_expression_pushdown = false;
         // Rows are filtered while Parquet is decoded, not after.
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;

@@ -1,5 +1,7 @@
 //! The statement layer: what a text asks for, and who answers it.
 
+use std::collections::HashSet;
+
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
@@ -13,7 +15,7 @@ use crate::snapshot::Snapshot;
 /// Plans one statement over a snapshot.
 pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> Result<DataFrame> {
     let mut statements = DFParser::parse_sql(text).map_err(QueryError::from)?;
-    let statement = match (statements.pop_front(), statements.is_empty()) {
+    let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
         (None, _) => return Err(QueryError::Unsupported("there is no statement".into())),
         (Some(_), false) => {
@@ -26,6 +28,7 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
         return Ok(session.context().sql(&query).await?);
     }
     refuse(&statement)?;
+    name_columns(&mut statement);
     let state = session.context().state();
     let plan = state
         .statement_to_plan(statement)
@@ -68,6 +71,44 @@ fn refuse(statement: &Statement) -> Result<()> {
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
             Err(refused(&words.join(" ").to_uppercase()))
         }
+    }
+}
+
+/// Names every unnamed expression of the outermost SELECT after its text, as DuckDB does. DataFusion
+/// names a cast after what is cast, so that `SELECT CAST(a AS varchar) … ORDER BY a` and `SELECT 1, 1`
+/// would be ambiguous to it.
+fn name_columns(statement: &mut Statement) {
+    let Statement::Statement(inner) = statement else {
+        return;
+    };
+    let ast::Statement::Query(query) = inner.as_mut() else {
+        return;
+    };
+    let ast::SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    let mut taken = HashSet::new();
+    for item in &mut select.projection {
+        let ast::SelectItem::UnnamedExpr(expr) = item else {
+            continue;
+        };
+        if matches!(
+            expr,
+            ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)
+        ) {
+            continue;
+        }
+        let text = expr.to_string();
+        let mut name = text.clone();
+        let mut number = 1;
+        while !taken.insert(name.clone()) {
+            name = format!("{text}:{number}");
+            number += 1;
+        }
+        *item = ast::SelectItem::ExprWithAlias {
+            expr: expr.clone(),
+            alias: ast::Ident::with_quote('"', name),
+        };
     }
 }
 

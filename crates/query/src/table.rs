@@ -202,8 +202,12 @@ impl LakeTable {
         });
         let mut places = Vec::with_capacity(partitions.len());
         for partition in &partitions {
+            let about = self.describe(partition)?;
             let location = partition.location().unwrap_or_default();
-            places.push((self.stores.locate(location)?, self.describe(partition)?));
+            places.push((self.stores.locate(location)?, about.clone()));
+            for location in more_locations(partition)? {
+                places.push((self.stores.locate(&location)?, about.clone()));
+            }
         }
         let mut found: Vec<(Location, Vec<ScanFile>)> = Vec::new();
         let mut add = |place: &Location, file: ScanFile| match found
@@ -257,6 +261,16 @@ impl LakeTable {
     async fn listed(&self, place: &Location) -> Result<Vec<object_store::ObjectMeta>> {
         match list(place).await {
             Ok(listing) => Ok(listing.files),
+            // A run that wrote no rows made no file, and an object store has no empty folders.
+            Err(LakeError::NotFound { .. })
+                if self
+                    .table
+                    .parameters
+                    .get("objectCount")
+                    .is_some_and(|n| n == "0") =>
+            {
+                Ok(Vec::new())
+            }
             Err(LakeError::NotFound { url }) => Err(QueryError::Statement {
                 message: format!(
                     "the files of {} are gone: {url} does not exist",
@@ -307,6 +321,18 @@ pub(crate) struct FileSet {
 /// Glue's `recordCount`, which crawls and runs write.
 fn record_count(parameters: &BTreeMap<String, String>) -> Option<usize> {
     parameters.get("recordCount")?.parse().ok()
+}
+
+/// The folders of a partition beside its location: several may stand for the same values.
+fn more_locations(partition: &Partition) -> Result<Vec<String>> {
+    match partition.parameters.get("mastic.more_locations") {
+        None => Ok(Vec::new()),
+        Some(text) => serde_json::from_str(text).map_err(|e| {
+            QueryError::Unsupported(format!(
+                "a partition's mastic.more_locations is no JSON array: {e}"
+            ))
+        }),
+    }
 }
 
 fn scan_file(

@@ -93,7 +93,12 @@ async fn schema_version(tx: &mut Tx) -> Result<Option<i64>> {
         Dialect::Sqlite => {
             "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"
         }
-        Dialect::Postgres => "SELECT COUNT(to_regclass('schema_version'))",
+        // Not to_regclass: it may answer from what the session saw before it waited for the lock.
+        Dialect::Postgres => {
+            "SELECT COUNT(*) FROM pg_catalog.pg_class c
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relname = 'schema_version' AND n.nspname = current_schema()"
+        }
     };
     let exists = tx
         .row(action, exists, vec![], |row| Ok(row.int(0)?))

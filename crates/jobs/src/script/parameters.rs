@@ -190,11 +190,48 @@ pub(crate) fn apply(
     }
 }
 
+/// What a text with parameters is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A path, a name, an option: values are put in as they are.
+    Plain,
+    /// An SQL expression or query: a value is a literal of its parameter's type, and never becomes
+    /// more SQL than that, whatever is in it.
+    Sql,
+}
+
+/// The value of a parameter after the SQL in `before`.
+fn literal(parameter: &Parameter, before: &str) -> String {
+    let value = parameter.value.clone().unwrap_or_default();
+    // A quote that is doubled within quotes opens and closes, so that counting them is enough.
+    let mut open = None;
+    for c in before.chars() {
+        match open {
+            None if matches!(c, '\'' | '"') => open = Some(c),
+            Some(quote) if c == quote => open = None,
+            _ => {}
+        }
+    }
+    if let Some(quote) = open {
+        return value.replace(quote, &format!("{quote}{quote}"));
+    }
+    match parameter.kind {
+        ParameterType::Bigint | ParameterType::Double if value.starts_with('-') => {
+            format!("({value})")
+        }
+        ParameterType::Bigint | ParameterType::Double | ParameterType::Boolean => value,
+        ParameterType::String => format!("'{}'", value.replace('\'', "''")),
+        ParameterType::Date => format!("DATE '{value}'"),
+        ParameterType::Timestamp => format!("TIMESTAMP '{value}'"),
+    }
+}
+
 /// Puts the parameters' values in the place of `${name}`. `$${` stands for `${`.
 pub(crate) fn substitute(
     script: &Arc<Source>,
     text: Text,
     parameters: &[Parameter],
+    role: Role,
     errors: &mut Vec<ScriptError>,
 ) -> Text {
     if !text.as_str().contains("${") {
@@ -227,10 +264,11 @@ pub(crate) fn substitute(
         let place = text.locate(found..end + 1);
         match parameters.iter().find(|p| p.name.as_str() == name) {
             Some(parameter) => {
-                out.push(&Text::made(
-                    parameter.value.clone().unwrap_or_default(),
-                    place,
-                ));
+                let value = match role {
+                    Role::Plain => parameter.value.clone().unwrap_or_default(),
+                    Role::Sql => literal(parameter, out.as_str()),
+                };
+                out.push(&Text::made(value, place));
             }
             None => {
                 let known = parameters.iter().map(|p| p.name.as_str());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mastic_schema::names;
 
 use crate::error::ScriptError;
-use crate::script::parameters::{Parameter, substitute};
+use crate::script::parameters::{Parameter, Role, substitute};
 use crate::script::tree::{Kind, Node};
 use crate::source::{Source, Span, Text};
 
@@ -62,8 +62,17 @@ impl Reader {
 
     /// A scalar, with parameters put in.
     pub(crate) fn text(&mut self, node: &Node, what: &str) -> Option<Text> {
+        self.filled(node, what, Role::Plain)
+    }
+
+    /// An SQL expression or query, with parameters put in as literals.
+    pub(crate) fn sql(&mut self, node: &Node, what: &str) -> Option<Text> {
+        self.filled(node, what, Role::Sql)
+    }
+
+    fn filled(&mut self, node: &Node, what: &str, role: Role) -> Option<Text> {
         let raw = self.raw(node, what)?;
-        let text = substitute(&self.source, raw, &self.parameters, &mut self.errors);
+        let text = substitute(&self.source, raw, &self.parameters, role, &mut self.errors);
         if text.as_str().trim().is_empty() && !text.as_str().is_empty() {
             self.error(node.span, format!("{what} was expected here, not blanks"));
             return None;

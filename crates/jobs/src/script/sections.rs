@@ -75,7 +75,7 @@ impl Reader {
         }
         let keys = ["table", "path", "where", "format", "options"];
         let pairs = self.known(node, "a source", &keys);
-        let predicate = get(&pairs, "where").and_then(|n| self.text(n, "a condition"));
+        let predicate = get(&pairs, "where").and_then(|n| self.sql(n, "a condition"));
         let origin = match (get(&pairs, "table"), get(&pairs, "path")) {
             (Some(table), None) => {
                 for key in ["format", "options"] {

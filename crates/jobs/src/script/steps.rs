@@ -107,14 +107,14 @@ impl Reader {
                 Step::RenameField(renames.collect())
             }
             "select_fields" => Step::SelectFields(self.texts(value, "a field")),
-            "filter" => Step::Filter(self.text(value, "a condition")?),
+            "filter" => Step::Filter(self.sql(value, "a condition")?),
             "map" => {
                 let pairs = self.pairs(value, "a mapping of fields to expressions");
                 let mut changes = Vec::new();
                 for (field, node) in pairs {
                     if node.is_null() {
                         changes.push((field, None));
-                    } else if let Some(expression) = self.text(node, "an expression") {
+                    } else if let Some(expression) = self.sql(node, "an expression") {
                         changes.push((field, Some(expression)));
                     }
                 }
@@ -131,7 +131,7 @@ impl Reader {
                 Step::ApplyMapping(mappings.collect())
             }
             "union" => Step::Union(self.texts(value, "a frame")),
-            "sql" => Step::Sql(self.text(value, "a query")?),
+            "sql" => Step::Sql(self.sql(value, "a query")?),
             _ => {
                 self.unknown(verb, "step", VERBS);
                 return None;

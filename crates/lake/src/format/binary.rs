@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use orc_rust::ArrowReaderBuilder as OrcReaderBuilder;
 use orc_rust::projection::ProjectionMask as OrcMask;
 use orc_rust::reader::ChunkReader as OrcChunks;
+use orc_rust::schema::TimestampPrecision;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::{ChunkReader, Length};
@@ -222,6 +223,7 @@ pub(super) fn decode_orc(input: &Input, decode: &Decode) -> Result<Batches> {
     let reader = builder
         .with_projection(mask)
         .with_batch_size(decode.batch_size)
+        .with_timestamp_precision(TimestampPrecision::Microsecond)
         .build();
     adapted(reader, decode)
 }

@@ -202,7 +202,10 @@ fn describe(head: &Head<'_>) -> String {
     match std::str::from_utf8(head.bytes) {
         Err(e) if e.error_len().is_some() => "it is binary, or text that is not UTF-8".into(),
         _ if head.bytes.contains(&0) => "it is binary".into(),
-        _ => "it is text, but no table, JSON or XML".into(),
+        _ => match csv::problem(head) {
+            Some(problem) => format!("it is text, but no table ({problem}), JSON or XML"),
+            None => "it is text, but no table, JSON or XML".into(),
+        },
     }
 }
 

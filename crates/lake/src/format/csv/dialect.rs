@@ -130,6 +130,17 @@ pub(in crate::format) fn sniff(head: &Head<'_>) -> Option<(CsvOptions, f32, Stri
     Some((options, (0.9 * found.regular) as f32, reason))
 }
 
+/// What keeps a text from being a table at all, where one thing does.
+pub(in crate::format) fn problem(head: &Head<'_>) -> Option<String> {
+    let mut reader = Rows::new(head.bytes, &CsvOptions::default());
+    match reader.read("", usize::MAX) {
+        Err(crate::LakeError::Data { line, message, .. }) if head.complete => {
+            Some(format!("{message}, line {}", line.unwrap_or(1)))
+        }
+        _ => None,
+    }
+}
+
 /// A list under a name, in a file that calls itself CSV: nothing else would tell it from prose.
 fn single_column(head: &Head<'_>) -> Option<(u8, Table)> {
     let name = head.name.to_ascii_lowercase();
@@ -184,7 +195,9 @@ fn header(rows: &[Vec<String>]) -> (bool, &'static str) {
     sorted.dedup();
     let distinct = sorted.len() * 10 >= first.len() * 9;
     let typed_below = (0..first.len()).any(|i| {
-        let cells = rest.iter().filter_map(|row| row.get(i)).map(|c| c.trim());
+        // A file appended to another brings its header along, which is no value.
+        let cells = rest.iter().filter(|row| *row != first);
+        let cells = cells.filter_map(|row| row.get(i)).map(|c| c.trim());
         let (mut values, mut typed_values) = (0, 0);
         for cell in cells.filter(|c| !c.is_empty() && !value::NULL_MARKERS.contains(c)) {
             values += 1;

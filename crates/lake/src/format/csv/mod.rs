@@ -12,7 +12,7 @@ use arrow::datatypes::{Field, Fields, SchemaRef};
 use mastic_schema::names::column_names;
 
 pub use self::dialect::CsvOptions;
-pub(super) use self::dialect::sniff;
+pub(super) use self::dialect::{problem, sniff};
 use self::rows::Rows;
 use super::columns::{Column, Misfit};
 use super::{Decode, Inference, Limits};
@@ -125,6 +125,8 @@ pub(super) struct Decoder<R> {
     header: Vec<String>,
     /// For each wanted column, where the file has it.
     binding: Vec<Option<usize>>,
+    /// How many values a row may have.
+    width: usize,
     started: bool,
     done: bool,
 }
@@ -147,6 +149,7 @@ impl<R: Read> Decoder<R> {
             columns,
             header: Vec::new(),
             binding: Vec::new(),
+            width: 0,
             started: false,
             done: false,
         })
@@ -158,6 +161,7 @@ impl<R: Read> Decoder<R> {
         let table = self.decode.schema.fields();
         if !self.options.header {
             self.binding = self.decode.projection.iter().map(|i| Some(*i)).collect();
+            self.width = table.len();
             return Ok(());
         }
         if self.rows.read(&self.file, 1)? == 0 {
@@ -165,11 +169,19 @@ impl<R: Read> Decoder<R> {
             return Ok(());
         }
         self.header = self.rows.row(0).map(str::to_owned).collect();
-        let names = column_names(self.header.iter().map(String::as_str));
+        // Values beyond the header belong to the columns that inference named by their position.
+        let mut written = self.header.clone();
+        written.resize(self.header.len().max(table.len()), String::new());
+        let names = column_names(written.iter().map(String::as_str));
         let taken: Vec<Option<usize>> = names
             .iter()
             .map(|name| mastic_schema::merge::position(table, name))
             .collect();
+        let known = taken
+            .iter()
+            .rposition(Option::is_some)
+            .map_or(0, |last| last + 1);
+        self.width = self.header.len().max(known);
         self.binding = self
             .decode
             .projection
@@ -232,12 +244,7 @@ impl<R: Read> Decoder<R> {
 
     /// A row with more values than columns has lost its shape: which value belongs where?
     fn check_lengths(&self, repeated: &[bool]) -> Result<()> {
-        let width = if self.options.header {
-            // Values beyond the header are columns that inference named by their position.
-            self.header.len().max(self.decode.schema.fields().len())
-        } else {
-            self.decode.schema.fields().len()
-        };
+        let width = self.width;
         for row in (0..self.rows.len()).filter(|row| !repeated[*row]) {
             let length = self.rows.width(row);
             if length > width

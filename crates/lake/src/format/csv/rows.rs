@@ -30,6 +30,8 @@ pub(super) struct Rows<R> {
     bytes: u64,
     first: bool,
     skip: usize,
+    /// The quote, where an odd number of them means that one is not closed.
+    quote: Option<u8>,
 }
 
 impl<R: Read> Rows<R> {
@@ -59,6 +61,7 @@ impl<R: Read> Rows<R> {
             bytes: 0,
             first: true,
             skip: 0,
+            quote: options.quote.filter(|_| options.escape.is_none()),
         }
     }
 
@@ -136,6 +139,7 @@ impl<R: Read> Rows<R> {
     fn read_row(&mut self, file: &str, raw: &mut Vec<u8>) -> Result<bool> {
         let (mut out, mut cells) = (0, 0);
         let line = self.parser.line();
+        let mut quotes = 0;
         loop {
             if self.at == self.end && !self.eof {
                 self.refill(file)?;
@@ -145,6 +149,10 @@ impl<R: Read> Rows<R> {
                 &mut self.output[out..],
                 &mut self.cells[cells..],
             );
+            if let Some(quote) = self.quote {
+                let taken = &self.input[self.at..self.at + used];
+                quotes += memchr::memchr_iter(quote, taken).count();
+            }
             self.at += used;
             self.bytes += used as u64;
             out += written;
@@ -166,6 +174,16 @@ impl<R: Read> Rows<R> {
                 ReadRecordResult::OutputEndsFull => self.cells.resize(self.cells.len() * 2, 0),
                 ReadRecordResult::End => return Ok(false),
                 ReadRecordResult::Record => {
+                    // A quote that is never closed swallows all that follows it.
+                    let last = self.eof && self.at == self.end;
+                    if last && quotes % 2 == 1 && self.output[..out].contains(&b'\n') {
+                        return Err(LakeError::Data {
+                            file: file.to_owned(),
+                            line: Some(line.max(1)),
+                            column: None,
+                            message: "a quote is opened in this row and never closed".into(),
+                        });
+                    }
                     let base = raw.len();
                     raw.extend_from_slice(&self.output[..out]);
                     self.ends
