@@ -291,9 +291,7 @@ fn partitions(
             let twin = merged.iter_mut().find(|other| {
                 other.levels == table.levels
                     && same_kind(&other.format, &table.format)
-                    && (single && same_dialect(&other.format, &table.format)
-                        || single
-                        || similarity(&other.fields, &table.fields) > SIMILAR)
+                    && (single || similarity(&other.fields, &table.fields) > SIMILAR)
             });
             match twin {
                 Some(other) => other.absorb(table),

@@ -192,7 +192,7 @@ fn fingerprint<'a>(files: impl Iterator<Item = &'a SeenFile>) -> String {
 fn partitions(found: &Found) -> Vec<Partition> {
     let mut by_values: BTreeMap<Vec<String>, Vec<&SeenFile>> = BTreeMap::new();
     for (file, values) in &found.files {
-        let values = values.iter().map(nonempty).collect();
+        let values = values.iter().map(|v| nonempty(v)).collect();
         by_values.entry(values).or_default().push(file);
     }
     by_values
@@ -246,11 +246,11 @@ fn place(found: &Found, file: &SeenFile) -> String {
 }
 
 /// Hive knows no empty key: it is written, and read, as null.
-fn nonempty(value: &String) -> String {
+fn nonempty(value: &str) -> String {
     if value.is_empty() {
         mastic_catalog::HIVE_DEFAULT_PARTITION.to_owned()
     } else {
-        value.clone()
+        value.to_owned()
     }
 }
 

@@ -82,6 +82,7 @@ pub(in crate::format) fn sniff(head: &Head<'_>) -> Option<(CsvOptions, f32, Stri
     }
     let (delimiter, found) = DELIMITERS
         .iter()
+        .filter(|delimiter| memchr::memchr(**delimiter, head.bytes).is_some())
         .filter_map(|delimiter| {
             let options = CsvOptions {
                 delimiter: *delimiter,

@@ -44,7 +44,7 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(f32, String)> {
                 message, cut: true, ..
             }) => {
                 if count == 0 && head.complete {
-                    return looks_like_object(text).then(|| (0.5, message));
+                    return looks_like_object(text).then_some((0.5, message));
                 }
                 break;
             }

@@ -81,29 +81,17 @@ impl<R: Read> Records<R> {
             return Ok(false);
         }
         if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
+            self.buffer.drain(..self.start);
             self.line_start -= isize::try_from(self.start).unwrap_or(isize::MAX);
             self.start = 0;
         }
-        let wanted = self.end + CHUNK.max(self.end);
-        if self.buffer.len() < wanted {
-            self.buffer.resize(wanted, 0);
-        }
-        loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
-                Ok(0) => {
-                    self.eof = true;
-                    return Ok(false);
-                }
-                Ok(count) => {
-                    self.end += count;
-                    return Ok(true);
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(Broken::Read(e)),
-            }
-        }
+        // Growing with the record that does not fit keeps the copying linear.
+        let wanted = CHUNK.max(self.buffer.len());
+        let mut more = self.reader.by_ref().take(wanted as u64);
+        let count = more.read_to_end(&mut self.buffer).map_err(Broken::Read)?;
+        self.end = self.buffer.len();
+        self.eof = count < wanted;
+        Ok(count > 0)
     }
 
     fn column(&self, at: usize) -> u64 {
