@@ -37,6 +37,8 @@ pub(crate) enum CliError {
     Failed(Vec<Mistake>),
     /// It was used wrongly: code 2.
     Usage(String),
+    /// It failed, and why was told already: code 1.
+    Told,
     /// Nobody reads the output any more, as in `mastic sql … | head`: a success.
     ClosedPipe,
 }
@@ -81,6 +83,7 @@ impl CliError {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             CliError::ClosedPipe => ExitCode::SUCCESS,
+            CliError::Told => ExitCode::FAILURE,
             CliError::Usage(message) => {
                 complain(&message, Some("mastic --help"));
                 ExitCode::from(2)

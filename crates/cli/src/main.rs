@@ -37,6 +37,9 @@ fn main() -> ExitCode {
         .enable_all()
         // Plans of deeply nested statements are walked recursively.
         .thread_stack_size(8 << 20)
+        // A reader holds a blocking thread for as long as it reads a file, and a local store takes
+        // another for each of its reads: there must always be one left.
+        .max_blocking_threads(4096)
         .build()
     {
         Ok(runtime) => runtime,

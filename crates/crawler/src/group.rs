@@ -8,10 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow_schema::Fields;
+use arrow_schema::{DataType, Fields};
 use mastic_lake::format::{CsvOptions, FileFormat};
 use mastic_lake::store::Location;
-use mastic_schema::merge::{Disagreement, widen_fields};
+use mastic_schema::merge::{Disagreement, position, widen_fields};
 use mastic_schema::similarity::similarity;
 
 use crate::levels::{Level, level, value_of};
@@ -60,6 +60,23 @@ fn same_dialect(a: &FileFormat, b: &FileFormat) -> bool {
     }
 }
 
+/// Whether two schemas may be one table's: similar by Glue's rule, or the one is the other with
+/// columns added.
+fn alike(a: &Fields, b: &Fields) -> bool {
+    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let grown = few.len() * 2 >= many.len()
+        && few.iter().all(|field| {
+            position(many, field.name()).is_some_and(|at| {
+                let (x, y) = (field.data_type(), many[at].data_type());
+                x == y
+                    || *x == DataType::Null
+                    || *y == DataType::Null
+                    || x.is_numeric() && y.is_numeric()
+            })
+        });
+    grown || similarity(a, b) > SIMILAR
+}
+
 fn same_kind(a: &FileFormat, b: &FileFormat) -> bool {
     a.classification() == b.classification()
 }
@@ -97,11 +114,26 @@ impl Found {
         }
         let told = &mut self.disagreements;
         self.fields = widen_fields(&self.fields, fields, &mut |d| {
-            told.push((url.to_owned(), d))
+            if !told
+                .iter()
+                .any(|(_, known)| known.path == d.path && known.right == d.right)
+            {
+                told.push((url.to_owned(), d));
+            }
         });
     }
 
     fn absorb(&mut self, other: Found) {
+        if self.include.is_empty() != other.include.is_empty() {
+            // The one side takes every file of its folders, the other only some: name them all.
+            let open = if self.include.is_empty() {
+                &self.files
+            } else {
+                &other.files
+            };
+            let names: Vec<String> = open.iter().map(|(f, _)| f.name.clone()).collect();
+            self.include.extend(names);
+        }
         merge_format(&mut self.format, &other.format);
         let url = other
             .files
@@ -192,8 +224,7 @@ fn files(location: &Location, folder: &str, files: Vec<SeenFile>, alone: bool) -
     let mut groups: Vec<Found> = Vec::new();
     for file in files {
         let twin = groups.iter_mut().find(|group| {
-            same_dialect(&group.format, &file.format)
-                && similarity(&group.fields, &file.fields) > SIMILAR
+            same_dialect(&group.format, &file.format) && alike(&group.fields, &file.fields)
         });
         match twin {
             Some(group) => group.absorb(Found::of(location, folder, file)),
@@ -291,7 +322,7 @@ fn partitions(
             let twin = merged.iter_mut().find(|other| {
                 other.levels == table.levels
                     && same_kind(&other.format, &table.format)
-                    && (single || similarity(&other.fields, &table.fields) > SIMILAR)
+                    && (single || alike(&other.fields, &table.fields))
             });
             match twin {
                 Some(other) => other.absorb(table),
@@ -302,7 +333,7 @@ fn partitions(
     let count = merged.len();
     for table in &mut merged {
         if count == 1 || table.include.is_empty() {
-            table.name = name.to_owned();
+            name.clone_into(&mut table.name);
         }
         let why = match kind {
             Level::Hive(key) => format!("folders named {key}=… are partitions"),

@@ -105,7 +105,7 @@ pub(crate) fn key_type<'a>(
     name: &str,
     values: impl Iterator<Item = &'a str> + Clone,
 ) -> &'static str {
-    let known = values.filter(|v| *v != HIVE_DEFAULT_PARTITION);
+    let known = values.filter(|v| *v != HIVE_DEFAULT_PARTITION && !v.is_empty());
     let all = |test: &dyn Fn(&str) -> bool| {
         let mut values = known.clone().peekable();
         values.peek().is_some() && values.all(test)

@@ -71,12 +71,17 @@ pub(crate) async fn reconcile(
         changes = changes.with(Change::PutTable {
             table: proposal.table,
             expected: expected(old),
-            partitions: PartitionChanges::replace_all(proposal.partitions),
+            partitions: if report.problems.is_empty() {
+                PartitionChanges::replace_all(proposal.partitions)
+            } else {
+                PartitionChanges::put(proposal.partitions)
+            },
         });
         report.tables.push(entry);
     }
     for table in known.values() {
-        if seen.contains(&table.name) || !vanished(table, roots) {
+        // A file that could not be read is not gone.
+        if seen.contains(&table.name) || !report.problems.is_empty() || !vanished(table, roots) {
             continue;
         }
         let mut marked = table.clone();
@@ -121,12 +126,26 @@ fn twin<'a>(
     seen: &BTreeSet<String>,
     table: &Table,
 ) -> Option<&'a Table> {
-    known.values().find(|old| {
+    let include = |t: &Table| t.parameters.get(crate::table::INCLUDE).cloned();
+    let here = |old: &&Table| {
         !seen.contains(&old.name)
             && old.location().map(|l| l.trim_end_matches('/')) == table.location()
-            && old.parameters.get(crate::table::INCLUDE)
-                == table.parameters.get(crate::table::INCLUDE)
-    })
+    };
+    // Of several tables at one place, the one of the same format and files is meant.
+    known
+        .values()
+        .filter(here)
+        .max_by_key(|old| {
+            (
+                old.classification() == table.classification(),
+                include(old) == include(table),
+                old.name == table_name(&table.name),
+            )
+        })
+        .filter(|old| {
+            // Another format's table beside this one's is another table, unless it is alone there.
+            old.classification() == table.classification() || include(table).is_none()
+        })
 }
 
 /// A name that no table of the database has. Where names collide the folders above tell tables
@@ -144,9 +163,14 @@ fn fresh_name(table: &Table, prefix: &str, taken: &BTreeSet<String>) -> String {
             return longer;
         }
     }
+    // What is long is cut, but not the number that tells it apart.
+    let base: String = name
+        .chars()
+        .take(mastic_schema::names::MAX_TABLE_NAME - 20)
+        .collect();
     let mut number = 2u64;
     loop {
-        let numbered = table_name(&format!("{prefix}{}_{number}", table.name));
+        let numbered = format!("{base}_{number}");
         if !taken.contains(&numbered) {
             return numbered;
         }
@@ -171,9 +195,10 @@ fn vanished(table: &Table, roots: &[Location]) -> bool {
 /// (descriptions, comments, parameters of their own) stays.
 fn keep_what_was(old: &Table, proposal: &mut Proposal) {
     let new = &mut proposal.table;
-    let (Ok(before), Ok(after)) = (old.arrow_columns(), new.arrow_columns()) else {
+    let Ok(before) = old.arrow_columns() else {
         return;
     };
+    let after = proposal.fields.clone();
     let keys: Vec<&str> = new.partition_keys.iter().map(|k| k.name.as_str()).collect();
     let before: Fields = before
         .iter()
@@ -200,7 +225,12 @@ fn keep_what_was(old: &Table, proposal: &mut Proposal) {
                 .find(|c| c.name.eq_ignore_ascii_case(field.name()))
                 .cloned()
                 .unwrap_or_else(|| Column::new(field.name(), ""));
-            column.type_ = Some(format_type(field.data_type()));
+            let same = before
+                .iter()
+                .any(|b| b.name() == field.name() && b.data_type() == field.data_type());
+            if !same || column.hive_type().is_empty() {
+                column.type_ = Some(format_type(field.data_type()));
+            }
             column
         })
         .collect();

@@ -9,7 +9,7 @@ use mastic_lake::compress::Compression;
 use mastic_lake::format::{Examined, FileFormat, examine};
 use mastic_lake::infer::{Kind, Sighting};
 use mastic_lake::input::Input;
-use mastic_lake::list::list;
+use mastic_lake::list::{hive_folder, list};
 use mastic_lake::store::{Location, Stores};
 use object_store::ObjectMeta;
 use tokio::runtime::Handle;
@@ -33,6 +33,8 @@ pub(crate) struct SeenFile {
     pub(crate) seen_bytes: u64,
     /// For each column with values of several kinds, or of one that a path may repeat: what was seen.
     pub(crate) sightings: Vec<(String, Vec<(Kind, Sighting)>)>,
+    /// Null markers of columns that hold nothing else, by column.
+    pub(crate) lone_markers: Vec<(String, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +110,7 @@ pub(crate) async fn survey(
                 }
                 survey.files.push(file);
             }
+            Err(LakeError::NoRecords { file }) => survey.empty.push(file),
             Err(
                 error @ (LakeError::Data { .. }
                 | LakeError::UnknownFormat { .. }
@@ -143,11 +146,29 @@ fn seen(input: &Input, found: Examined, depth: usize) -> SeenFile {
         .or_else(|| input.meta.location.filename().map(str::to_owned))
         .unwrap_or_default();
     let inference = found.inference;
+    let keys: Vec<String> = folders
+        .iter()
+        .filter_map(|f| Some(hive_folder(f)?.0))
+        .collect();
+    let lone_markers = inference
+        .node
+        .iter()
+        .flat_map(mastic_lake::infer::Node::fields)
+        .flat_map(|(name, node)| {
+            node.lone_markers()
+                .map(move |m| (name.to_lowercase(), m.to_owned()))
+        })
+        .collect();
     let sightings = inference
         .node
         .iter()
         .flat_map(mastic_lake::infer::Node::fields)
-        .filter(|(name, node)| node.sightings().len() > 1 || crate::levels::is_date_part(name))
+        .filter(|(name, node)| {
+            // Kept are columns at odds with themselves, and those that a folder may repeat.
+            node.sightings().len() > 1
+                || crate::levels::is_date_part(name)
+                || keys.iter().any(|key| name.eq_ignore_ascii_case(key))
+        })
         .map(|(name, node)| {
             let kinds = node.sightings().iter().map(|(k, s)| (*k, s.clone()));
             (name.to_owned(), kinds.collect())
@@ -175,5 +196,6 @@ fn seen(input: &Input, found: Examined, depth: usize) -> SeenFile {
         complete: inference.complete,
         seen_bytes: inference.bytes,
         sightings,
+        lone_markers,
     }
 }

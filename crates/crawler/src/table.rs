@@ -1,9 +1,8 @@
 //! A group of files as a table of the catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use arrow_schema::{Field, Fields};
+use arrow_schema::{DataType, Field, Fields};
 use mastic_catalog::{Column, Partition, SerDeInfo, StorageDescriptor, Table};
 use mastic_lake::compress::Compression;
 use mastic_lake::format::{FileFormat, Serde};
@@ -26,6 +25,8 @@ pub(crate) const FINGERPRINT: &str = "mastic.fingerprint";
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) table: Table,
+    /// The columns as they were inferred, with null for those of which nothing is known.
+    pub(crate) fields: Fields,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) why: Vec<String>,
     pub(crate) files: usize,
@@ -34,7 +35,8 @@ pub(crate) struct Proposal {
     pub(crate) compression: String,
 }
 
-pub(crate) fn propose(found: Found) -> Proposal {
+pub(crate) fn propose(mut found: Found) -> Proposal {
+    add_lone_markers(&mut found);
     let mut why = found.why.clone();
     if let Some((first, _)) = found.files.first() {
         why.push(format!("{}: {}", found.format, first.reason));
@@ -94,6 +96,7 @@ pub(crate) fn propose(found: Found) -> Proposal {
     });
     Proposal {
         table,
+        fields,
         partitions,
         why,
         files: found.files.len(),
@@ -101,6 +104,26 @@ pub(crate) fn propose(found: Found) -> Proposal {
         records,
         compression,
     }
+}
+
+/// A file that has only `NA` in a column says nothing of it; where other files make the column one of
+/// numbers, its `NA` is their null.
+fn add_lone_markers(found: &mut Found) {
+    let FileFormat::Csv(options) = &mut found.format else {
+        return;
+    };
+    for (file, _) in &found.files {
+        for (column, marker) in &file.lone_markers {
+            let typed = found.fields.iter().any(|f| {
+                f.name().eq_ignore_ascii_case(column)
+                    && !matches!(f.data_type(), DataType::Utf8 | DataType::Null)
+            });
+            if typed && !options.null_markers.contains(marker) {
+                options.null_markers.push(marker.clone());
+            }
+        }
+    }
+    options.null_markers.sort();
 }
 
 fn descriptor(serde: &Serde, location: String) -> StorageDescriptor {
@@ -183,9 +206,15 @@ fn fingerprint<'a>(files: impl Iterator<Item = &'a SeenFile>) -> String {
         })
         .collect();
     all.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    all.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+    // FNV-1a: what is kept in a catalog must not change with the compiler, as std's hasher may.
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for (name, size, time) in all {
+        let numbers = [size.to_le_bytes(), time.to_le_bytes()].concat();
+        for byte in name.bytes().chain([0]).chain(numbers) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
 }
 
 /// The partitions, each with what its own files differ in.
@@ -325,7 +354,7 @@ fn repeats(found: &Found, depth: usize, name: &str) -> bool {
                 || matches!((seen.parse::<i64>(), values[depth].parse::<i64>()), (Ok(a), Ok(b)) if a == b)
         };
         match kinds.as_slice() {
-            [(_, sighting)] => same(&sighting.value),
+            [(_, sighting)] => !sighting.varied && same(&sighting.value),
             _ => false,
         }
     })

@@ -120,6 +120,7 @@
 mod error;
 mod explain;
 mod graph;
+mod guard;
 mod paths;
 mod plan;
 mod run;

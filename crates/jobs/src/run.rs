@@ -81,6 +81,12 @@ pub enum RunError {
         /// What happened.
         source: LakeError,
     },
+    /// Another process changed a table meanwhile. Nothing was changed.
+    #[error("{source}")]
+    Changed {
+        /// What is different.
+        source: CatalogError,
+    },
     /// The files are there, but the catalog could not be told.
     #[error("the files are written and committed, but the catalog could not be updated: {source}")]
     Catalog {
@@ -94,6 +100,7 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Write { source, .. } | Self::Commit { source, .. } => source.hint(),
+            Self::Changed { source } => source.hint(),
             Self::Catalog { .. } => {
                 Some("crawl the folders that were written, or run the script again".to_owned())
             }
@@ -123,9 +130,12 @@ impl Prepared {
         let mut sinks = Vec::new();
         for sink in &plan.sinks {
             let found = match spec(script, sink, stores) {
-                Ok(spec) => tables::find(script, sink, &spec, catalog)
-                    .await
-                    .map(|target| PreparedSink { spec, target }),
+                Ok(spec) => match crate::guard::check(script, sink, &spec, catalog).await {
+                    Ok(()) => tables::find(script, sink, &spec, catalog)
+                        .await
+                        .map(|target| PreparedSink { spec, target }),
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             };
             match found {
@@ -180,6 +190,16 @@ impl Prepared {
                     let url = sink.spec.root.url.clone();
                     return Err(RunError::Write { url, source });
                 }
+            }
+        }
+
+        // Whoever came first has changed the table that this run was planned for.
+        for sink in &self.sinks {
+            if let Some(target) = &sink.target
+                && let Err(source) = target.unchanged(catalog).await
+            {
+                abort(staged).await;
+                return Err(RunError::Changed { source });
             }
         }
 

@@ -107,6 +107,24 @@ fn check(
 }
 
 impl Target {
+    /// Whether the table is still in the version that the run was planned for.
+    pub(crate) async fn unchanged(&self, catalog: &dyn CatalogStore) -> Result<(), CatalogError> {
+        let expected = self.before.as_ref().and_then(|t| t.version_id);
+        let found = match catalog.get_table(&self.database, &self.name).await {
+            Ok(table) => table.version_id,
+            Err(CatalogError::TableNotFound { .. } | CatalogError::DatabaseNotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if found == expected {
+            return Ok(());
+        }
+        Err(CatalogError::Conflict {
+            table: format!("{}.{}", self.database, self.name),
+            expected: expected.unwrap_or_default(),
+            found: found.unwrap_or_default(),
+        })
+    }
+
     /// The changes that make the catalog say what was written.
     pub(crate) fn changes(&self, spec: &SinkSpec, written: &Written) -> Vec<Change> {
         let mut changes = Vec::new();

@@ -63,6 +63,12 @@ pub enum LakeError {
         /// What is wrong there.
         message: String,
     },
+    /// A file that holds no record at all: an empty array, an empty archive.
+    #[error("{file} holds no records")]
+    NoRecords {
+        /// The file.
+        file: String,
+    },
     /// A file that no format recognises.
     #[error("{file} is in no format that Mastic knows: {reason}")]
     UnknownFormat {

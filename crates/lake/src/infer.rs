@@ -68,6 +68,8 @@ pub struct Sighting {
     pub line: u64,
     /// The first one, cut to a length that can be shown.
     pub value: String,
+    /// Whether any other differs from it.
+    pub varied: bool,
 }
 
 /// How long a value is shown.
@@ -97,7 +99,10 @@ pub struct Choices {
 impl Node {
     fn saw(&mut self, kind: Kind, line: u64, value: &str) {
         match self.kinds.get_mut(&kind) {
-            Some(sighting) => sighting.count += 1,
+            Some(sighting) => {
+                sighting.count += 1;
+                sighting.varied = sighting.varied || sighting.value != value;
+            }
             None => {
                 let mut shown: String = value.chars().take(SHOWN).collect();
                 if shown.len() < value.len() {
@@ -109,6 +114,7 @@ impl Node {
                         count: 1,
                         line,
                         value: shown,
+                        varied: false,
                     },
                 );
             }
@@ -232,6 +238,16 @@ impl Node {
         self.markers
             .keys()
             .filter(move |_| typed)
+            .map(String::as_str)
+    }
+
+    /// The null markers of a column that has no other values: they are nulls where other files of the
+    /// table give the column a type.
+    pub fn lone_markers(&self) -> impl Iterator<Item = &str> {
+        let lone = self.kinds.keys().all(|k| *k == Kind::Marker);
+        self.markers
+            .keys()
+            .filter(move |_| lone)
             .map(String::as_str)
     }
 

@@ -113,7 +113,9 @@ impl Scan {
             let source: Arc<dyn FileSource> = if own {
                 Arc::new(LakeSource::new(table.clone(), format))
             } else {
-                let options = session.config_options().execution.parquet.clone();
+                let mut options = session.config_options().execution.parquet.clone();
+                // Nanoseconds of INT96 wrap in the year 2262; catalogs know microseconds.
+                options.coerce_int96 = Some("us".to_owned());
                 let options = datafusion::config::TableParquetOptions {
                     global: options,
                     ..Default::default()

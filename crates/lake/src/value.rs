@@ -109,7 +109,10 @@ pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (mantissa, exponent) = match body.find(['e', 'E']) {
-        Some(at) => (&body[..at], body[at + 1..].parse::<i32>().ok()?),
+        Some(at) => (
+            &body[..at],
+            body[at + 1..].parse::<i32>().ok()?.clamp(-10_000, 10_000),
+        ),
         None => (body, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -299,6 +302,8 @@ mod tests {
         assert_eq!(decimal("999", 2, 0), None);
         assert_eq!(decimal("1e400", 38, 0), None);
         assert_eq!(decimal("", 38, 0), None);
+        assert_eq!(decimal("1e2147483647", 38, 0), None);
+        assert_eq!(decimal(".5e-2147483648", 38, 0), None);
         assert_eq!(decimal("0.00", 3, 1), Some(0));
     }
 

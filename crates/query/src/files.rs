@@ -20,6 +20,9 @@ use mastic_schema::merge::widen_fields;
 use mastic_schema::names::column_names;
 use tokio::runtime::Handle;
 
+use mastic_catalog::HIVE_DEFAULT_PARTITION;
+use mastic_lake::value::{Number, number};
+
 use crate::error::{QueryError, Result};
 use crate::table::{FileSet, as_views, key_value, scan_all, whole};
 
@@ -42,8 +45,11 @@ impl fmt::Debug for FilesTable {
 /// The folders `key=value` between the root and a file.
 fn hive_folders(root: &Location, file: &object_store::path::Path) -> Vec<(String, String)> {
     let depth = root.path.parts().count();
-    file.parts()
-        .skip(depth)
+    let mut parts: Vec<_> = file.parts().skip(depth).collect();
+    // The last one is the file's own name.
+    parts.pop();
+    parts
+        .iter()
         .filter_map(|part| hive_folder(part.as_ref()))
         .collect()
 }
@@ -126,7 +132,14 @@ impl FilesTable {
             .iter()
             .enumerate()
             .map(|(i, key)| {
-                let whole_numbers = folders.iter().all(|f| f[i].1.parse::<i64>().is_ok());
+                let mut values = folders
+                    .iter()
+                    .map(|f| f[i].1.as_str())
+                    .filter(|v| !v.is_empty() && *v != HIVE_DEFAULT_PARTITION)
+                    .peekable();
+                // As in a crawl: a leading zero makes a text.
+                let whole_numbers =
+                    values.peek().is_some() && values.all(|v| number(v) == Some(Number::Integer));
                 let data_type = if whole_numbers {
                     DataType::Int64
                 } else {

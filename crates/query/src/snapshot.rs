@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::logical_expr::TableType;
 use mastic_catalog::{CatalogStore, Table};
 use mastic_lake::store::Stores;
 
@@ -113,6 +114,11 @@ impl SchemaProvider for Database {
         )
         .map_err(|e| DataFusionError::External(Box::new(e)))?;
         Ok(Some(Arc::new(provider)))
+    }
+
+    /// Told without opening the table, so that one that cannot be read does not hide the others.
+    async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::Base))
     }
 
     fn table_exist(&self, name: &str) -> bool {

@@ -123,18 +123,19 @@ fn utility(
     };
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let like = |filter: &Option<ShowStatementFilterPosition>, column: &str| match filter {
+        None => Ok(String::new()),
         Some(
             ShowStatementFilterPosition::Infix(ShowStatementFilter::Like(pattern))
             | ShowStatementFilterPosition::Suffix(ShowStatementFilter::Like(pattern)),
-        ) => format!(" AND {column} LIKE {}", quoted(pattern)),
-        _ => String::new(),
+        ) => Ok(format!(" AND {column} LIKE {}", quoted(pattern))),
+        Some(_) => Err(refused("SHOW with a filter other than LIKE")),
     };
     Ok(match inner.as_ref() {
         ast::Statement::ShowDatabases { show_options, .. }
         | ast::Statement::ShowSchemas { show_options, .. } => Some(format!(
             "SELECT schema_name AS database FROM information_schema.schemata \
              WHERE catalog_name = '{CATALOG}' AND schema_name <> 'information_schema'{} ORDER BY 1",
-            like(&show_options.filter_position, "schema_name")
+            like(&show_options.filter_position, "schema_name")?
         )),
         ast::Statement::ShowTables { show_options, .. } => {
             let database = match &show_options.show_in {
@@ -162,7 +163,7 @@ fn utility(
             Some(format!(
                 "SELECT table_schema AS database, table_name AS \"table\" FROM information_schema.tables \
                  WHERE table_catalog = '{CATALOG}' AND {condition}{} ORDER BY 1, 2",
-                like(&show_options.filter_position, "table_name")
+                like(&show_options.filter_position, "table_name")?
             ))
         }
         _ => None,

@@ -75,7 +75,7 @@ pub(crate) fn whole(file_schema: &Schema, partition_fields: &[FieldRef]) -> Sche
 
 /// The value of a partition key, which catalogs keep as text.
 pub(crate) fn key_value(text: &str, field: &Field) -> Option<ScalarValue> {
-    if text == HIVE_DEFAULT_PARTITION {
+    if text == HIVE_DEFAULT_PARTITION || text.is_empty() {
         return ScalarValue::try_from(field.data_type()).ok();
     }
     ScalarValue::try_from_string(text.to_owned(), field.data_type()).ok()
@@ -187,6 +187,8 @@ impl LakeTable {
         let predicate = filters
             .iter()
             .filter_map(|f| translate(f, keys))
+            // Pruning is a help: what the store would refuse is left to the engine.
+            .filter(|predicate| predicate.check(keys).is_ok())
             .reduce(PartitionPredicate::and);
         let partitions = self
             .catalog

@@ -50,17 +50,26 @@ pub fn table_name(raw: &str) -> String {
 
 /// Column names for a schema found in files: lower case, as Hive and Athena need them. Files bind
 /// to columns by name without regard to case (exact case first), so nothing else has to be kept.
-/// A name that would collide keeps its own case, and a true duplicate or an empty name is numbered
+/// A name that is there in lower case already is left to that one, and the other spellings keep
+/// their own case, by which files still bind to them; a true duplicate or an empty name is numbered
 /// by its position, so that no two columns ever share a name.
 pub fn column_names<'a>(raw: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let raw: Vec<&str> = raw.into_iter().map(str::trim).collect();
+    let own: HashSet<&str> = raw
+        .iter()
+        .copied()
+        .filter(|n| *n == n.to_lowercase())
+        .collect();
     let mut taken = HashSet::new();
-    raw.into_iter()
+    raw.iter()
         .enumerate()
         .map(|(position, name)| {
-            let name = name.trim();
+            let name = *name;
             let lower = name.to_lowercase();
+            let spoken_for = lower != name && own.contains(lower.as_str());
             let mut chosen = [lower.as_str(), name]
                 .into_iter()
+                .skip(usize::from(spoken_for))
                 .find(|n| !n.is_empty() && !taken.contains(*n))
                 .map(str::to_owned);
             let mut suffix = position;
@@ -98,9 +107,10 @@ mod tests {
     fn column_names_never_collide() {
         assert_eq!(
             column_names(["Title", "title", "title", "", "IMDB Rating"]),
-            ["title", "title_1", "title_2", "col3", "imdb rating"]
+            ["Title", "title", "title_2", "col3", "imdb rating"]
         );
         assert_eq!(column_names(["title", "Title"]), ["title", "Title"]);
+        assert_eq!(column_names(["Id", "ID"]), ["id", "ID"]);
     }
 
     #[test]

@@ -35,6 +35,8 @@ fn type_similarity(a: &DataType, b: &DataType) -> f64 {
         }
         (DataType::List(x), DataType::List(y)) => type_similarity(x.data_type(), y.data_type()),
         _ if a == b => 1.0,
+        // Nothing but nulls was seen on one side: nothing speaks against it.
+        (DataType::Null, _) | (_, DataType::Null) => 1.0,
         // Types that widen to more than text are the same column at another precision.
         _ if widen(a, b) != DataType::Utf8 => 1.0,
         // Same name, another type: as likely a column that drifted as another column.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 
 use mastic_query::{QueryError, Session};
 use rustyline::completion::{Completer, Pair};
@@ -130,6 +131,7 @@ pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> 
         env!("CARGO_PKG_VERSION")
     );
     let mut statement = String::new();
+    let mut failed = false;
     loop {
         let prompt = if statement.is_empty() {
             "mastic> "
@@ -142,7 +144,14 @@ pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> 
                 statement.clear();
                 continue;
             }
-            Err(ReadlineError::Eof) => break,
+            Err(ReadlineError::Eof) => {
+                // What a pipe or file ends with needs no semicolon.
+                let text = std::mem::take(&mut statement);
+                if !text.trim().is_empty() {
+                    failed |= !answer(session, &text, global, max_rows).await?;
+                }
+                break;
+            }
             Err(error) => return Err(broken(error)),
         };
         if statement.is_empty() {
@@ -166,24 +175,23 @@ pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> 
         let text = std::mem::take(&mut statement);
         // What cannot be added to the history was still typed.
         let _ = editor.add_history_entry(text.as_str());
-        answer(
-            session,
-            text.trim_end().trim_end_matches(';'),
-            global,
-            max_rows,
-        )
-        .await?;
+        let text = text.trim_end().trim_end_matches(';');
+        failed |= !answer(session, text, global, max_rows).await?;
     }
     if std::fs::create_dir_all(".mastic").is_ok()
         && let Err(error) = editor.save_history(HISTORY)
     {
         anstream::eprintln!("the history was not saved: {error}");
     }
+    // At a terminal an error was seen; a script has to be told.
+    if failed && !std::io::stdin().is_terminal() {
+        return Err(CliError::Told);
+    }
     Ok(())
 }
 
-/// Answers one statement; an error is told, and the prompt goes on.
-async fn answer(session: &Session, text: &str, global: &Global, max_rows: usize) -> Result<()> {
+/// Answers one statement; an error is told, and the prompt goes on. Whether it was answered.
+async fn answer(session: &Session, text: &str, global: &Global, max_rows: usize) -> Result<bool> {
     let work = async {
         let line = Line::new("running …");
         let frame = session
@@ -203,8 +211,8 @@ async fn answer(session: &Session, text: &str, global: &Global, max_rows: usize)
         Err(CliError::ClosedPipe) => Err(CliError::ClosedPipe),
         Err(error) => {
             error.report();
-            Ok(())
+            Ok(false)
         }
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     }
 }

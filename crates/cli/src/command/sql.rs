@@ -53,6 +53,15 @@ pub(crate) async fn run(arguments: Sql, global: &Global, setting: &Setting) -> R
             }
         }
     };
+    // A plan that computes without a pause cannot be told to stop; the process can.
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            anstream::eprintln!("error: interrupted");
+            #[allow(clippy::exit)]
+            std::process::exit(1);
+        }
+    });
     tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => Err(CliError::failed("interrupted")),

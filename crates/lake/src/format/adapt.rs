@@ -83,7 +83,7 @@ impl Adapter {
         }
         Err(DataFusionError::External(Box::new(LakeError::Option(
             format!(
-                "column '{}' is {} in a file and {} in the table, which would lose values; crawl again to widen the table",
+                "column '{}' is {} in a file and {} in the table, which cannot be read without losing values; crawl again, or keep files of one schema",
                 column.name(),
                 format_type(file.data_type()),
                 format_type(table.data_type()),
@@ -99,7 +99,28 @@ pub(super) fn plain(data_type: &DataType) -> DataType {
 
 fn fits(file: &DataType, table: &DataType) -> bool {
     let (file, table) = (plain(file), plain(table));
+    if lost_to_case(&file, &table) || (file.is_nested() && table == DataType::Utf8) {
+        return false;
+    }
     file == table || widen(&file, &table) == table || nested_fits(&file, &table)
+}
+
+/// Whether a nested field is there in another case only: the engine's own cast binds nested fields by
+/// their exact names, and would read it as null.
+fn lost_to_case(file: &DataType, table: &DataType) -> bool {
+    match (file, table) {
+        (DataType::Struct(a), DataType::Struct(b)) => {
+            b.iter().any(|field| match position(a, field.name()) {
+                None => false,
+                Some(at) if a[at].name() != field.name() => true,
+                Some(at) => lost_to_case(a[at].data_type(), field.data_type()),
+            })
+        }
+        (DataType::List(a), DataType::List(b)) | (DataType::Map(a, _), DataType::Map(b, _)) => {
+            lost_to_case(a.data_type(), b.data_type())
+        }
+        _ => false,
+    }
 }
 
 /// A table's struct may lack fields that a file's has: they are not read.
@@ -220,7 +241,7 @@ mod tests {
         let error = adapt(&file, vec![Field::new("a", DataType::Int64, true)]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "f: column 'a' is double in a file and bigint in the table, which would lose values; crawl again to widen the table"
+            "f: column 'a' is double in a file and bigint in the table, which cannot be read without losing values; crawl again, or keep files of one schema"
         );
     }
 }

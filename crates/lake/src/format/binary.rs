@@ -3,13 +3,14 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Fields, Schema};
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow_avro::reader::ReaderBuilder as AvroReaderBuilder;
 use bytes::{Buf, Bytes};
 use orc_rust::ArrowReaderBuilder as OrcReaderBuilder;
 use orc_rust::projection::ProjectionMask as OrcMask;
 use orc_rust::reader::ChunkReader as OrcChunks;
 use orc_rust::schema::TimestampPrecision;
+use orc_rust::statistics::TypeStatistics;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::{ChunkReader, Length};
@@ -207,10 +208,31 @@ pub(super) fn infer_orc(input: &Input, compression: Compression) -> Result<Infer
     Ok(inference(&builder.schema(), rows, length, true))
 }
 
+/// orc-rust reads nanoseconds before 1970 wrongly, and microseconds as an error or rightly; but it
+/// refuses nanoseconds that are no whole microseconds when asked for those. So files that reach beyond
+/// what nanoseconds hold, or before 1970, are read in microseconds, and all others in nanoseconds.
+fn orc_precision(metadata: &orc_rust::reader::metadata::FileMetadata) -> TimestampPrecision {
+    // Milliseconds; nanoseconds of 64 bits end in 2262.
+    const LAST: i64 = 9_200_000_000_000;
+    let beyond = metadata.column_file_statistics().iter().any(|column| {
+        matches!(
+            column.type_statistics(),
+            Some(TypeStatistics::Timestamp { min, max, min_utc, max_utc })
+                if *min.min(min_utc) < 0 || *max.max(max_utc) > LAST
+        )
+    });
+    if beyond {
+        TimestampPrecision::Microsecond
+    } else {
+        TimestampPrecision::Nanosecond
+    }
+}
+
 pub(super) fn decode_orc(input: &Input, decode: &Decode) -> Result<Batches> {
     let builder =
         OrcReaderBuilder::try_new(Ranged::open(input)?).map_err(|e| input.bad(e.to_string()))?;
     let wanted = bound(&builder.schema(), decode);
+    let precision = orc_precision(builder.file_metadata());
     let mask = {
         let root = builder.file_metadata().root_data_type();
         let names: Vec<&str> = wanted
@@ -223,7 +245,7 @@ pub(super) fn decode_orc(input: &Input, decode: &Decode) -> Result<Batches> {
     let reader = builder
         .with_projection(mask)
         .with_batch_size(decode.batch_size)
-        .with_timestamp_precision(TimestampPrecision::Microsecond)
+        .with_timestamp_precision(precision)
         .build();
     adapted(reader, decode)
 }
@@ -235,12 +257,27 @@ pub(super) fn infer_avro(file: &str, reader: impl Read) -> Result<Inference> {
         .build(&mut reader)
         .map_err(|e| bad(e.to_string()))?;
     let schema = avro.schema();
+    if let Some(union) = schema.fields().iter().find(|f| has_union(f.data_type())) {
+        return Err(bad(format!(
+            "column '{}' is a union of several types, which is not built: a union of null and one type can be read",
+            union.name()
+        )));
+    }
     // Avro has no count of records but in its blocks: reading them also finds a file cut short.
     let mut rows = 0;
     for batch in avro {
         rows += batch.map_err(|e| bad(e.to_string()))?.num_rows() as u64;
     }
     Ok(inference(&schema, rows, 0, true))
+}
+
+fn has_union(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Union(..) => true,
+        DataType::Struct(fields) => fields.iter().any(|f| has_union(f.data_type())),
+        DataType::List(item) | DataType::Map(item, _) => has_union(item.data_type()),
+        _ => false,
+    }
 }
 
 pub(super) fn decode_avro(input: &Input, decode: &Decode) -> Result<Batches> {

@@ -476,6 +476,8 @@ pub(super) struct StructColumn {
     columns: Vec<Column>,
     /// By key: the column it belongs to, `None` for fields that are not wanted.
     binding: HashMap<String, Option<usize>>,
+    /// The same by the key in lower case; of several the first.
+    lower: HashMap<String, Option<usize>>,
     /// The keys of the last record in their order, with what they are bound to.
     order: Vec<(String, Option<usize>)>,
     /// In which record each column was last filled.
@@ -492,8 +494,11 @@ impl StructColumn {
         single_is_array: bool,
     ) -> Result<StructColumn, Misfit> {
         let mut binding = HashMap::with_capacity(all.len());
+        let mut lower = HashMap::with_capacity(all.len());
         for (i, field) in all.iter().enumerate() {
-            binding.insert(field.name().clone(), wanted.iter().position(|w| *w == i));
+            let column = wanted.iter().position(|w| *w == i);
+            binding.insert(field.name().clone(), column);
+            lower.entry(field.name().to_lowercase()).or_insert(column);
         }
         let fields: Fields = wanted.iter().map(|i| all[*i].clone()).collect();
         let columns = fields
@@ -505,6 +510,7 @@ impl StructColumn {
             fields,
             columns,
             binding,
+            lower,
             order: Vec::new(),
             record: 0,
             validity: Validity::default(),
@@ -524,16 +530,7 @@ impl StructColumn {
         }
         let bound = match self.binding.get(key) {
             Some(bound) => *bound,
-            None => {
-                let lower = key.to_lowercase();
-                let twin = self
-                    .binding
-                    .iter()
-                    .find(|(name, _)| name.to_lowercase() == lower)
-                    .and_then(|(_, bound)| *bound);
-                self.binding.insert(key.to_owned(), twin);
-                twin
-            }
+            None => self.lower.get(&key.to_lowercase()).copied().flatten(),
         };
         self.order.truncate(position);
         if self.order.len() == position {

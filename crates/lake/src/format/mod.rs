@@ -129,8 +129,11 @@ pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
         file: input.url.clone(),
         reason: reason.to_owned(),
     };
-    if head.is_empty() {
-        return Err(unknown("it is empty"));
+    let no_records = || LakeError::NoRecords {
+        file: input.url.clone(),
+    };
+    if head.iter().all(u8::is_ascii_whitespace) {
+        return Err(no_records());
     }
     let (mut format, certainty, reason) = {
         let name = input.url.rsplit('/').next().unwrap_or_default();
@@ -154,7 +157,7 @@ pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
         FileFormat::Orc => binary::infer_orc(input, compression)?,
     };
     if inference.fields.is_empty() {
-        return Err(unknown("no record in it has a field"));
+        return Err(no_records());
     }
     Ok(Examined {
         format,

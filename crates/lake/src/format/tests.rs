@@ -212,7 +212,7 @@ fn what_is_no_data_is_named() {
             b"\x00\x01\x02\x03",
             "f is in no format that Mastic knows: it is binary",
         ),
-        (b"", "f is in no format that Mastic knows: it is empty"),
+        (b"", "f holds no records"),
         (b"\x1f\x8b\x08\x00", "f: the file is cut short"),
     ] {
         assert_eq!(lab.examine("f", bytes).unwrap_err().to_string(), told);

@@ -93,6 +93,8 @@ pub(super) struct AsJson<R: Read> {
     line: Vec<u8>,
     at: usize,
     done: bool,
+    /// How many elements around the records are open.
+    depth: usize,
 }
 
 impl<R: Read> AsJson<R> {
@@ -106,6 +108,7 @@ impl<R: Read> AsJson<R> {
             line: Vec::new(),
             at: 0,
             done: false,
+            depth: 0,
         }
     }
 
@@ -136,6 +139,9 @@ impl<R: Read> AsJson<R> {
                     self.line.push(b'\n');
                     return Ok(());
                 }
+                Ok(Event::Start(_)) => self.depth += 1,
+                Ok(Event::End(_)) => self.depth = self.depth.saturating_sub(1),
+                Ok(Event::Eof) if self.depth > 0 => return Err(self.bad("the file is cut short")),
                 Ok(Event::Eof) => {
                     self.done = true;
                     return Ok(());
@@ -173,7 +179,9 @@ impl<R: Read> AsJson<R> {
                     insert(&mut fields, name, value);
                 }
                 Ok(Event::Text(t)) => text.push_str(&t.decode().map_err(|e| self.bad(e))?),
-                Ok(Event::CData(t)) => text.push_str(&String::from_utf8_lossy(&t)),
+                Ok(Event::CData(t)) => {
+                    text.push_str(std::str::from_utf8(&t).map_err(|e| self.bad(e))?);
+                }
                 Ok(Event::GeneralRef(entity)) => text.push_str(&self.entity(&entity)?),
                 Ok(Event::End(_)) => break,
                 Ok(Event::Eof) => return Err(self.bad("the file is cut short")),

@@ -46,7 +46,15 @@ struct Table {
 }
 
 fn table(head: &Head<'_>, options: &CsvOptions) -> Option<Table> {
-    let mut reader = Rows::new(head.bytes, options);
+    // A head that is cut is cut at a line, so that no character is halved.
+    let whole = match memchr::memrchr(b'\n', head.bytes) {
+        Some(last) if !head.complete => &head.bytes[..=last],
+        _ => head.bytes,
+    };
+    let mut reader = Rows::new(whole, options);
+    if !head.complete {
+        reader = reader.cut_off();
+    }
     let count = reader.read("", ROWS).ok()?;
     let mut rows: Vec<Vec<String>> = (0..count)
         .map(|row| reader.row(row).map(str::to_owned).collect())
@@ -89,7 +97,8 @@ pub(in crate::format) fn sniff(head: &Head<'_>) -> Option<(CsvOptions, f32, Stri
                 ..CsvOptions::default()
             };
             let table = table(head, &options)?;
-            (table.width > 1 && table.rows.len() > 1).then_some((*delimiter, table))
+            let enough = table.rows.len() > 1 || (head.complete && calls_itself_csv(head));
+            (table.width > 1 && enough).then_some((*delimiter, table))
         })
         .max_by(|(_, a), (_, b)| {
             // Regularity decides, in steps that a few ragged rows do not tip; then width.
@@ -144,12 +153,16 @@ pub(in crate::format) fn problem(head: &Head<'_>) -> Option<String> {
 
 /// A list under a name, in a file that calls itself CSV: nothing else would tell it from prose.
 fn single_column(head: &Head<'_>) -> Option<(u8, Table)> {
-    let name = head.name.to_ascii_lowercase();
-    if ![".csv", ".tsv"].iter().any(|ending| name.contains(ending)) {
+    if !calls_itself_csv(head) {
         return None;
     }
     let table = table(head, &CsvOptions::default())?;
     (table.width == 1 && table.rows.len() > 1).then_some((b',', table))
+}
+
+fn calls_itself_csv(head: &Head<'_>) -> bool {
+    let name = head.name.to_ascii_lowercase();
+    [".csv", ".tsv"].iter().any(|ending| name.contains(ending))
 }
 
 /// Whether quotes within quotes are escaped with backslashes: `\"` occurs, and not only before a
@@ -180,12 +193,12 @@ fn header(rows: &[Vec<String>]) -> (bool, &'static str) {
     let Some((first, rest)) = rows.split_first() else {
         return (false, "no rows");
     };
-    let empty_allowed = |i: usize| i + 1 == first.len() || i == 0;
-    let named = first.iter().enumerate().all(|(i, cell)| {
+    let named = first.iter().all(|cell| {
         let cell = cell.trim();
-        (!cell.is_empty() || empty_allowed(i)) && cell.chars().count() < 150 && !typed(cell)
+        cell.chars().count() < 150 && !typed(cell)
     });
-    if !named {
+    let empty = first.iter().filter(|cell| cell.trim().is_empty()).count();
+    if !named || empty * 2 > first.len() {
         return (
             false,
             "the first row holds values, so the columns are col0, col1 …",
@@ -206,7 +219,7 @@ fn header(rows: &[Vec<String>]) -> (bool, &'static str) {
         }
         values > 0 && typed_values * 10 >= values * 8
     });
-    if typed_below && distinct {
+    if typed_below {
         return (
             true,
             "the first row is names, and below it are numbers or dates",
@@ -222,7 +235,12 @@ fn header(rows: &[Vec<String>]) -> (bool, &'static str) {
                 .chars()
                 .all(|c| c.is_alphanumeric() || " _-./()#%&'".contains(c))
     });
-    if distinct && !recurs && like_names && !rest.is_empty() {
+    let edge = |i: usize| i == 0 || i + 1 == first.len();
+    let filled = first
+        .iter()
+        .enumerate()
+        .all(|(i, c)| !c.trim().is_empty() || edge(i));
+    if distinct && filled && !recurs && like_names {
         (
             true,
             "the first row looks like names and recurs in no column",
@@ -263,6 +281,9 @@ mod tests {
                 Some((',', true)),
             ),
             ("id\n1\n2\n", Some((',', true))),
+            ("day,val,val\n1,2,3\n4,5,6\n", Some((',', true))),
+            ("id,,x\n1,a,3\n2,b,4\n", Some((',', true))),
+            ("id,name\n", Some((',', true))),
         ] {
             assert_eq!(sniffed(text), expected, "{text}");
         }

@@ -215,11 +215,13 @@ impl<R: Read> Decoder<R> {
                     .and_then(|at| self.rows.cell(row, at))
                     .unwrap_or_default();
                 let trimmed = cell.trim();
-                if trimmed.is_empty() || self.options.null_markers.iter().any(|m| m == trimmed) {
+                // Blanks are text in a column of text, and nothing in any other.
+                let shown = if text { cell } else { trimmed };
+                if shown.is_empty() || self.options.null_markers.iter().any(|m| m == shown) {
                     column.append_null();
                     continue;
                 }
-                let appended = column.append_text(if text { cell } else { trimmed });
+                let appended = column.append_text(shown);
                 if let Err(misfit) = appended {
                     let line = self.rows.line(row);
                     let name = self.schema.field(i).name();

@@ -8,6 +8,8 @@ use super::CsvOptions;
 use crate::error::{LakeError, Result};
 
 const CHUNK: usize = 256 * 1024;
+/// A batch ends when it has as many bytes, however few rows they are.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// A row that is longer is a quote that was never closed.
 const MAX_ROW: usize = 256 * 1024 * 1024;
 
@@ -43,7 +45,8 @@ impl<R: Read> Rows<R> {
             None => builder.quoting(false),
         };
         if let Some(escape) = options.escape {
-            builder.escape(Some(escape)).double_quote(false);
+            // Quotes may be doubled nonetheless: both styles stand in one file.
+            builder.escape(Some(escape));
         }
         Rows {
             reader,
@@ -63,6 +66,12 @@ impl<R: Read> Rows<R> {
             skip: 0,
             quote: options.quote.filter(|_| options.escape.is_none()),
         }
+    }
+
+    /// The beginning of a file may end within a quoted cell.
+    pub(super) fn cut_off(mut self) -> Self {
+        self.quote = None;
+        self
     }
 
     /// Bytes of rows read so far.
@@ -117,8 +126,18 @@ impl<R: Read> Rows<R> {
         self.row_ends.clear();
         self.lines.clear();
         let mut raw: Vec<u8> = Vec::new();
-        while self.len() < count && self.read_row(file, &mut raw)? {}
+        while self.len() < count && raw.len() < BATCH_BYTES && self.read_row(file, &mut raw)? {}
+        let whole = |text: &str| self.ends.iter().all(|end| text.is_char_boundary(*end));
         match String::from_utf8(raw) {
+            // Halves of two characters of another encoding may make one of ours between two cells.
+            Ok(text) if !whole(&text) => {
+                return Err(LakeError::Data {
+                    file: file.to_owned(),
+                    line: self.lines.first().copied(),
+                    column: None,
+                    message: "the text is not UTF-8".into(),
+                });
+            }
             Ok(text) => self.text = text,
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
@@ -132,7 +151,6 @@ impl<R: Read> Rows<R> {
                 });
             }
         }
-        // A cell that ends within a character cannot be: the delimiter is one ASCII byte.
         Ok(self.len())
     }
 

@@ -56,7 +56,8 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(f32, String)> {
             break;
         }
     }
-    if count == 0 && !looks_like_object(text) {
+    let empty_array = head.complete && text.trim_ascii() == b"[]";
+    if count == 0 && !looks_like_object(text) && !empty_array {
         return None;
     }
     let layout = if *first == b'[' {
@@ -195,6 +196,9 @@ fn see(
     Ok(())
 }
 
+/// A batch ends when its records have as many bytes, however few they are.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
 /// Records as batches of the wanted columns.
 pub(super) struct Decoder<R> {
     file: String,
@@ -222,11 +226,13 @@ impl<R: Read> Decoder<R> {
 
     fn fill(&mut self) -> Result<()> {
         let file = &self.file;
-        while self.columns.len() < self.batch_size {
+        let mut bytes = 0;
+        while self.columns.len() < self.batch_size && bytes < BATCH_BYTES {
             let Some(record) = self.records.next().map_err(|b| lake_error(file, b))? else {
                 self.done = true;
                 break;
             };
+            bytes += record.bytes.len();
             let mut parser = Parser::new(text(file, &record)?);
             let read = parser
                 .start()
