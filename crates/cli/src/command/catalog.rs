@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use anstyle::Style;
 use mastic_catalog::{
-    CatalogStore, Change, ChangeSet, Expected, HIVE_DEFAULT_PARTITION, Table, TableDiff,
-    TableOutcome, ValueChange, VersionId, diff_versions, export, import,
+    CatalogError, CatalogStore, Change, ChangeSet, Expected, HIVE_DEFAULT_PARTITION, Table,
+    TableDiff, TableOutcome, ValueChange, VersionId, diff_versions, export, import,
 };
 
 use crate::args::{Catalog, Global, Output};
@@ -413,11 +413,12 @@ fn changes(diff: &TableDiff) -> impl Iterator<Item = (&'static str, &'static str
 
 async fn restore(store: &dyn CatalogStore, name: &str, version: i64) -> Result<()> {
     let (database, name) = split(name);
-    let current = store
-        .get_table(database, name)
-        .await
-        .ok()
-        .and_then(|t| t.version_id);
+    let current = match store.get_table(database, name).await {
+        Ok(table) => table.version_id,
+        // A deleted table comes back; its database must be there, which the store says if not.
+        Err(CatalogError::TableNotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     let change = Change::RestoreTable {
         database: database.to_owned(),
         name: name.to_owned(),

@@ -36,7 +36,11 @@ pub(crate) async fn run(arguments: Crawl, global: &Global, setting: &Setting) ->
         changes(&report);
     }
     summary(&report);
-    if let (false, Some(table)) = (arguments.dry_run, report.tables.first()) {
+    let mut there = report
+        .tables
+        .iter()
+        .filter(|t| t.outcome != Outcome::Deprecated);
+    if let (false, Some(table)) = (arguments.dry_run, there.next()) {
         let option = setting.catalog_option(global);
         anstream::eprintln!(
             "next: mastic sql{option} 'SELECT * FROM {}.{} LIMIT 5'",
@@ -63,7 +67,17 @@ pub(crate) fn quoted(name: &str) -> String {
 /// Crawls with progress, and stops cleanly on Ctrl-C: nothing is written before the end.
 pub(crate) async fn watched(options: &CrawlOptions, setting: &Setting) -> Result<CrawlReport> {
     let work = async {
-        let catalog = setting.catalog().await?;
+        // A dry run changes nothing, and so makes no catalog either.
+        let nowhere = tempfile::tempdir()
+            .map_err(|e| CliError::failed(format!("cannot make a temporary folder: {e}")))?;
+        let catalog = match (options.dry_run, setting.existing_catalog().await) {
+            (true, Err(_)) => {
+                let path = nowhere.path().join("catalog.db").display().to_string();
+                mastic_catalog::open(&path, mastic_catalog::OpenMode::CreateIfMissing).await?
+            }
+            (true, Ok(catalog)) => catalog,
+            (false, _) => setting.catalog().await?,
+        };
         let line = Line::new("listing …");
         Ok(crawl(catalog.as_ref(), &setting.stores, options, &line).await?)
     };
