@@ -8,7 +8,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use mastic_catalog::conformance::{add_one, assert_counted, conformance};
 use mastic_catalog::{
@@ -135,9 +134,8 @@ async fn readers_do_not_wait_for_writers() {
         .await
         .unwrap();
     let writer = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let start = Instant::now();
+    // A reader that waited would wait for as long as the writer is here, and give up.
     store.list_databases().await.unwrap();
-    assert!(start.elapsed().as_secs() < 5);
     drop(writer);
 }
 
@@ -183,9 +181,7 @@ async fn filled(folder: &Path, partitions: usize) -> Arc<dyn CatalogStore> {
             expected: Expected::Absent,
             partitions: PartitionChanges::put(partitions),
         });
-    let start = Instant::now();
     store.apply(changes).await.unwrap();
-    eprintln!("written in {:?}", start.elapsed());
     store
 }
 
@@ -231,68 +227,4 @@ async fn one_value_is_found_by_index() {
         .collect();
         assert!(plan.concat().contains(index), "{condition}: {plan:?}");
     }
-}
-
-/// `cargo nextest run -p mastic-catalog --release --run-ignored only a_hundred`
-#[tokio::test]
-#[ignore = "measures; run it when the schema or the SQL changes"]
-async fn a_hundred_thousand_partitions() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path(), 100_000).await;
-    let (table, partitions) = keyed(100_000);
-    let again = Change::PutTable {
-        table,
-        expected: Expected::Any,
-        partitions: PartitionChanges::replace_all(partitions),
-    };
-    let start = Instant::now();
-    assert!(
-        !store
-            .apply(ChangeSet::new("t").with(again))
-            .await
-            .unwrap()
-            .changed()
-    );
-    eprintln!("put again, unchanged, in {:?}", start.elapsed());
-}
-
-/// `cargo nextest run -p mastic-catalog --release --run-ignored only a_million`
-#[tokio::test]
-#[ignore = "takes a minute; run it when the schema or the SQL changes"]
-async fn a_million_partitions() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = filled(folder.path(), 1_000_000).await;
-    let start = Instant::now();
-    let one = PartitionPredicate::eq("n", 123_456);
-    assert_eq!(
-        store
-            .get_partitions("d", "t", None, Some(&one))
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
-    eprintln!("one by n in {:?}", start.elapsed());
-    assert!(start.elapsed().as_millis() < 200);
-    let start = Instant::now();
-    let day = PartitionPredicate::eq("day", "day-5");
-    assert_eq!(
-        store
-            .get_partitions("d", "t", None, Some(&day))
-            .await
-            .unwrap()
-            .len(),
-        1_000
-    );
-    eprintln!("a thousand by day in {:?}", start.elapsed());
-    let start = Instant::now();
-    assert_eq!(
-        store
-            .get_partitions("d", "t", None, None)
-            .await
-            .unwrap()
-            .len(),
-        1_000_000
-    );
-    eprintln!("all in {:?}", start.elapsed());
 }
