@@ -832,3 +832,49 @@ fn a_prefix_goes_before_every_name() {
     lake.ok(["crawl", "d", "-d", "t", "--prefix", "raw_"]);
     assert_eq!(lake.tables(), ["t.raw_d"]);
 }
+
+#[test]
+fn a_stray_file_in_one_partition_hides_no_other() {
+    let lake = Lake::with([
+        ("s/year=2022/part-a.csv", "id,v\n1,10\n"),
+        ("s/year=2023/part-b.csv", "id,v\n2,20\n"),
+        ("s/year=2023/manifest.json", "{\"entries\": [1]}\n"),
+    ]);
+    lake.crawl("s");
+    assert_eq!(
+        lake.sql("SELECT id, year FROM t.s ORDER BY id"),
+        "id,year\n1,2022\n2,2023\n"
+    );
+}
+
+#[test]
+fn a_column_with_its_keys_name_and_other_values_is_kept() {
+    let lake = Lake::with([("s/region=eu/a.csv", "id,region\n1,north\n2,south\n")]);
+    lake.crawl("s");
+    assert_eq!(
+        lake.sql("SELECT id, region, partition_region FROM t.s ORDER BY id"),
+        "id,region,partition_region\n1,north,eu\n2,south,eu\n"
+    );
+}
+
+#[test]
+fn a_month_of_nothing_but_markers_does_not_stop_the_others() {
+    let lake = Lake::with([
+        ("s/month=1/a.csv", "id,delay\n1,NA\n2,NA\n"),
+        ("s/month=2/a.csv", "id,delay\n3,5\n4,7\n"),
+    ]);
+    lake.crawl("s");
+    assert_eq!(
+        lake.sql("SELECT id, delay FROM t.s ORDER BY id"),
+        "id,delay\n1,\n2,\n3,5\n4,7\n"
+    );
+}
+
+#[test]
+fn a_column_that_is_empty_today_keeps_its_type() {
+    let lake = Lake::with([("s/a.csv", "id,amount\n1,10\n2,20\n")]);
+    lake.crawl("s");
+    lake.file("s/a.csv", "id,amount\n1,\n2,\n3,\n");
+    lake.crawl("s");
+    assert_eq!(lake.columns("t.s"), ["id bigint", "amount bigint"]);
+}

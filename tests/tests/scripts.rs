@@ -777,3 +777,19 @@ fn the_samples_scripts_are_right() {
     }
     assert!(scripts >= 3);
 }
+
+#[test]
+fn an_overwriting_sink_never_deletes_what_is_not_its_own() {
+    let lake = Lake::with([("src/a.json", "{\"a\":1}\n")]);
+    lake.crawl("src");
+    for path in [".", "src"] {
+        let script = format!(
+            "sources:\n  src: t.src\nsinks:\n  - {{frame: src, path: {path}, mode: overwrite}}\n"
+        );
+        lake.file("s.yaml", script);
+        let output = lake.mastic(["run", "s.yaml"]);
+        assert_eq!(output.code, 1, "{output}");
+        assert!(output.stderr.contains("would delete"), "{output}");
+    }
+    assert_eq!(lake.sql("SELECT a FROM t.src"), "a\n1\n");
+}

@@ -318,6 +318,10 @@ fn partitions(
     let mut merged: Vec<Found> = Vec::new();
     for (child, tables) in children {
         for mut table in tables {
+            if table.name == child {
+                // `year=2022` is a partition's name; the folder above is the table's.
+                name.clone_into(&mut table.name);
+            }
             lift(&mut table, location, kind, &child);
             let twin = merged.iter_mut().find(|other| {
                 other.levels == table.levels
