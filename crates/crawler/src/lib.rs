@@ -1,8 +1,8 @@
 //! Files become tables.
 //!
-//! A crawl goes one way: [`survey`] lists and examines every file, [`group`] makes tables of
-//! folders, [`reconcile`] holds them against the catalog, and one transaction writes what changed.
-//! Every decision leaves its reason in the [`report`].
+//! A crawl goes one way: `survey` lists and examines every file, `group` makes tables of
+//! folders, `reconcile` holds them against the catalog, and one transaction writes what changed.
+//! Every decision leaves its reason in the `report`.
 //!
 //! ```
 //! use mastic_catalog::OpenMode;

@@ -3,7 +3,7 @@
 //! * [`store`]: `s3://bucket/prefix` or a local path becomes a [`store::Location`];
 //! * [`list`]: the visible data files below a location;
 //! * [`compress`]: compression told by magic bytes, read member by member;
-//! * [`format`]: every format behind one trait: sniff, infer, decode;
+//! * [`mod@format`]: every format in one place: sniffed, inferred, decoded;
 //! * [`scan`]: files as a DataFusion plan, bound to a table's schema by name;
 //! * [`sink`]: the partitioned writer that commits by manifest.
 //!

@@ -40,11 +40,11 @@ pub async fn write(
     write_until(plan, context, spec, on_progress, std::future::pending()).await
 }
 
-/// Like [`write`], but when `stop` is ready first, stops, removes what was staged, and only then
+/// Like [`write()`], but when `stop` is ready first, stops, removes what was staged, and only then
 /// returns: for Ctrl-C.
 ///
 /// # Errors
-/// As [`write`], and when stopped.
+/// As [`write()`], and when stopped.
 pub async fn write_until(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
