@@ -4,190 +4,76 @@
 //! schemas are similar, more than 70 %, with at most five distinct ones; else each is a table of
 //! its own ("How does the AWS Glue crawler detect the schema?", AWS re:Post). Folders that are
 //! named `key=value` or as parts of a date say themselves that they are partitions: there, one
-//! format is enough. Files of several kinds in one folder are told apart by the same similarity.
+//! format is enough. Files of several kinds in one folder are told apart by the same similarity, and
+//! by the families that their names form.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use arrow_schema::{DataType, Fields};
-use mastic_lake::format::{CsvOptions, FileFormat};
-use mastic_lake::store::Location;
-use mastic_schema::merge::{Disagreement, position, widen_fields};
 use mastic_schema::similarity::similarity;
 
-use crate::levels::{Level, level, value_of};
-use crate::survey::SeenFile;
+use crate::facts::Shapes;
+use crate::found::{Found, MAX_SCHEMAS, SIMILAR, akin, alike, same_dialect, same_kind};
+use crate::levels::Level;
+use crate::names::Names;
+use crate::tree::{Alike, Folder, include, table_of};
 
-/// Glue's threshold of similarity between partitions.
-const SIMILAR: f64 = 0.7;
-/// Glue's bound on the distinct schemas of one table.
-const MAX_SCHEMAS: usize = 5;
-
-/// A table in the making.
-#[derive(Debug)]
-pub(crate) struct Found {
-    /// What the table is to be called, before names are normalised.
-    pub(crate) name: String,
-    /// The folder that the table is, or its one file.
-    pub(crate) location: Location,
-    /// The levels of folders between the table and its files.
-    pub(crate) levels: Vec<Level>,
-    /// The files, with the names of the folders on each level.
-    pub(crate) files: Vec<(SeenFile, Vec<String>)>,
-    /// The format of the first file, with the null markers of all.
-    pub(crate) format: FileFormat,
-    /// All columns, widened.
-    pub(crate) fields: Fields,
-    /// Where files disagreed.
-    pub(crate) disagreements: Vec<(String, Disagreement)>,
-    /// Globs for file names, where the folder holds other tables' files too.
-    pub(crate) include: BTreeSet<String>,
-    /// Why these files are one table.
-    pub(crate) why: Vec<String>,
-    schemas: Vec<Fields>,
+/// What a crawler was told about grouping.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rules {
+    /// However much schemas differ, one format makes one table.
+    pub(crate) combine: bool,
+    /// How many folders below the target tables are, where that was said. It may be above the target.
+    pub(crate) table_depth: Option<isize>,
 }
 
-/// Whether two files can be read in the same way.
-fn same_dialect(a: &FileFormat, b: &FileFormat) -> bool {
-    match (a, b) {
-        (FileFormat::Csv(a), FileFormat::Csv(b)) => {
-            let plain = |o: &CsvOptions| CsvOptions {
-                null_markers: Vec::new(),
-                ..o.clone()
-            };
-            plain(a) == plain(b)
-        }
-        _ => a == b,
-    }
+/// Where a folder is, seen from the level that tables were said to be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Nothing was said.
+    Free,
+    /// Above it: folders are never partitions.
+    Above,
+    /// On it, or below: folders are always partitions.
+    Within,
 }
 
-/// Whether two schemas may be one table's: similar by Glue's rule, or the one is the other with
-/// columns added.
-fn alike(a: &Fields, b: &Fields) -> bool {
-    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    let grown = few.len() * 2 >= many.len()
-        && few.iter().all(|field| {
-            position(many, field.name()).is_some_and(|at| {
-                let (x, y) = (field.data_type(), many[at].data_type());
-                x == y
-                    || *x == DataType::Null
-                    || *y == DataType::Null
-                    || x.is_numeric() && y.is_numeric()
-            })
-        });
-    grown || similarity(a, b) > SIMILAR
-}
-
-fn same_kind(a: &FileFormat, b: &FileFormat) -> bool {
-    a.classification() == b.classification()
-}
-
-fn merge_format(into: &mut FileFormat, other: &FileFormat) {
-    if let (FileFormat::Csv(a), FileFormat::Csv(b)) = (into, other) {
-        for marker in &b.null_markers {
-            if !a.null_markers.contains(marker) {
-                a.null_markers.push(marker.clone());
-            }
-        }
-        a.null_markers.sort();
-    }
-}
-
-impl Found {
-    fn of(location: &Location, name: &str, file: SeenFile) -> Found {
-        Found {
-            name: name.to_owned(),
-            location: location.clone(),
-            levels: Vec::new(),
-            format: file.format.clone(),
-            fields: file.fields.clone(),
-            schemas: vec![file.fields.clone()],
-            files: vec![(file, Vec::new())],
-            disagreements: Vec::new(),
-            include: BTreeSet::new(),
-            why: Vec::new(),
+impl Rules {
+    fn place(&self, folder: &Folder) -> Place {
+        let depth = isize::try_from(folder.depth).unwrap_or(isize::MAX);
+        match self.table_depth {
+            None => Place::Free,
+            Some(level) if depth < level => Place::Above,
+            Some(_) => Place::Within,
         }
     }
-
-    fn widen(&mut self, url: &str, fields: &Fields) {
-        if self.fields == *fields {
-            return;
-        }
-        let told = &mut self.disagreements;
-        self.fields = widen_fields(&self.fields, fields, &mut |d| {
-            if !told
-                .iter()
-                .any(|(_, known)| known.path == d.path && known.right == d.right)
-            {
-                told.push((url.to_owned(), d));
-            }
-        });
-    }
-
-    fn absorb(&mut self, other: Found) {
-        if self.include.is_empty() != other.include.is_empty() {
-            // The one side takes every file of its folders, the other only some: name them all.
-            let open = if self.include.is_empty() {
-                &self.files
-            } else {
-                &other.files
-            };
-            let names: Vec<String> = open.iter().map(|(f, _)| f.name.clone()).collect();
-            self.include.extend(names);
-        }
-        merge_format(&mut self.format, &other.format);
-        let url = other
-            .files
-            .first()
-            .map_or("", |(f, _)| f.url.as_str())
-            .to_owned();
-        self.widen(&url, &other.fields);
-        self.disagreements.extend(other.disagreements);
-        for schema in other.schemas {
-            if !self.schemas.contains(&schema) {
-                self.schemas.push(schema);
-            }
-        }
-        self.files.extend(other.files);
-        self.include.extend(other.include);
-    }
 }
 
-#[derive(Default)]
-struct Folder {
-    files: Vec<SeenFile>,
-    folders: BTreeMap<String, Folder>,
-}
-
-/// The tables below a target.
-pub(crate) fn tables(root: &Location, files: Vec<SeenFile>) -> Vec<Found> {
-    let mut tree = Folder::default();
-    for file in files {
-        let mut at = &mut tree;
-        for folder in &file.folders {
-            at = at.folders.entry(folder.clone()).or_default();
+/// The tables of a folder that the listing has left.
+pub(crate) fn tables(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
+    let mut found = files(folder, shapes, rules);
+    let children = std::mem::take(&mut folder.children);
+    let place = rules.place(folder);
+    // Folders of one level are held against each other; a `tmp` beside `year=…` is not one of them.
+    let mut levels: Vec<(Level, Vec<Alike>)> = Vec::new();
+    for child in children {
+        match levels.iter_mut().find(|(level, _)| *level == child.level) {
+            Some((_, same)) => same.push(child),
+            None => levels.push((child.level.clone(), vec![child])),
         }
-        at.files.push(file);
     }
-    // Of `s3://lake` the bucket is the name.
-    let name = root
-        .url
-        .rsplit('/')
-        .find(|part| !part.is_empty())
-        .unwrap_or("root")
-        .to_owned();
-    let mut found = folder(root, &name, tree, None);
-    for table in &mut found {
-        finish(table);
+    for (level, children) in levels {
+        match (&level, place) {
+            (_, Place::Above) => found.extend(apart(folder, children)),
+            (Level::Other, Place::Free) => found.extend(others(folder, children, rules)),
+            _ => found.extend(partitions(folder, &level, children, place)),
+        }
     }
     found
 }
 
-fn finish(table: &mut Found) {
-    let count = table.files.len();
-    let files = if count == 1 {
-        "1 file".to_owned()
-    } else {
-        format!("{count} files")
+/// What there is to say of a table as a whole.
+pub(crate) fn finish(table: &mut Found) {
+    let files = match table.files() {
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
     };
     let schemas = match table.schemas.len() {
         1 => "one schema".to_owned(),
@@ -196,137 +82,124 @@ fn finish(table: &mut Found) {
     table.why.insert(0, format!("{files} with {schemas}"));
 }
 
-fn folder(location: &Location, name: &str, tree: Folder, above: Option<&Level>) -> Vec<Found> {
-    let alone = tree.folders.is_empty();
-    let mut found = files(location, name, tree.files, alone);
-    if tree.folders.is_empty() {
-        return found;
-    }
-    let kind = level(tree.folders.keys().map(String::as_str), above);
-    let children: Vec<(String, Vec<Found>)> = tree
-        .folders
-        .into_iter()
-        .map(|(child, tree)| {
-            let place = location.child(&child);
-            let tables = folder(&place, &child, tree, Some(&kind));
-            (child, tables)
-        })
-        .collect();
-    match kind {
-        Level::Other => found.extend(others(location, name, children)),
-        _ => found.extend(partitions(location, name, &kind, children)),
-    }
-    found
+/// A group of files in one folder.
+struct Group {
+    table: Found,
+    names: Names,
+    /// The families that its names belong to, each with how many files it has.
+    families: Vec<(Option<String>, u64)>,
 }
 
-/// The files of one folder, told apart by format and schema.
-fn files(location: &Location, folder: &str, files: Vec<SeenFile>, alone: bool) -> Vec<Found> {
-    let mut groups: Vec<Found> = Vec::new();
-    for file in files {
-        let twin = groups.iter_mut().find(|group| {
-            same_dialect(&group.format, &file.format) && alike(&group.fields, &file.fields)
-        });
-        match twin {
-            Some(group) => group.absorb(Found::of(location, folder, file)),
-            None => groups.push(Found::of(location, folder, file)),
+/// The files of one folder, told apart by format, schema and name.
+fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
+    let cells = folder.take_cells();
+    let alone = folder.children.is_empty();
+    let mut groups: Vec<Group> = Vec::new();
+    // Two families of numbered names, each with several files, are two tables even where their
+    // columns are the same: orders_2019, orders_2020, returns_2019, returns_2020.
+    let mut sizes: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+    for cell in &cells {
+        if let Some(family) = &cell.family {
+            *sizes.entry(family).or_default() += cell.files;
         }
     }
-    if groups.len() <= 1 && alone {
-        return groups;
-    }
-    let names: Vec<Vec<String>> = groups
-        .iter()
-        .map(|g| g.files.iter().map(|(f, _)| f.name.clone()).collect())
+    let several: std::collections::BTreeSet<String> = sizes
+        .into_iter()
+        .filter(|(_, files)| *files > 1)
+        .map(|(family, _)| family.to_owned())
         .collect();
-    let several = groups.len() > 1;
-    for (i, group) in groups.iter_mut().enumerate() {
-        let others: Vec<&String> = names
-            .iter()
-            .enumerate()
-            .filter(|(j, _)| *j != i)
-            .flat_map(|(_, names)| names)
-            .collect();
-        group.name = stem(&names[i]).unwrap_or_else(|| folder.to_owned());
-        group.include = patterns(&names[i], &others);
-        group.why.push(if several {
-            "its folder holds files of several formats or schemas, which became a table each".into()
-        } else {
-            "its files lie beside folders, and only folders become partitions".into()
+    let apart = |a: &Option<String>, b: &Option<String>| {
+        matches!((a, b), (Some(a), Some(b)) if a != b && several.contains(a) && several.contains(b))
+    };
+    for cell in cells {
+        let family = cell.family.clone();
+        let count = cell.files;
+        let Some((table, names)) = table_of(folder, cell, shapes) else {
+            continue;
+        };
+        let twin = groups.iter_mut().find(|group| {
+            let same_family = family.is_some() && group.families.iter().any(|(f, _)| *f == family);
+            let kept_apart = group.families.iter().any(|(f, _)| apart(f, &family));
+            let fields = (&group.table.fields, &table.fields);
+            same_dialect(&group.table.format, &table.format)
+                && (rules.combine
+                    || !kept_apart && alike(fields.0, fields.1)
+                    || same_family && akin(fields.0, fields.1))
         });
-    }
-    groups
-}
-
-/// What the names of a group's files begin with: `orders` of `orders_2019.csv`, `orders_2020.csv`.
-fn stem(names: &[String]) -> Option<String> {
-    let bases: Vec<&str> = names
-        .iter()
-        .map(|n| n.split('.').next().unwrap_or(n))
-        .collect();
-    let first = bases.first()?;
-    let shared = bases.iter().skip(1).fold(first.len(), |length, other| {
-        first
-            .char_indices()
-            .zip(other.chars())
-            .take_while(|((_, a), b)| a == b)
-            .last()
-            .map_or(0, |((i, a), _)| i + a.len_utf8())
-            .min(length)
-    });
-    let stem = &first[..shared];
-    let stem = if names.len() > 1 {
-        stem.trim_end_matches(|c: char| !c.is_alphabetic())
-    } else {
-        stem
-    };
-    (!stem.is_empty()).then(|| stem.to_owned())
-}
-
-/// Globs that let these names in and none of the others.
-fn patterns(names: &[String], others: &[&String]) -> BTreeSet<String> {
-    let exact: BTreeSet<String> = names.iter().cloned().collect();
-    if names.len() < 2 {
-        return exact;
-    }
-    let endings: BTreeSet<&str> = names
-        .iter()
-        .map(|n| n.find('.').map_or("", |dot| &n[dot..]))
-        .collect();
-    let (Some(stem), 1) = (stem(names), endings.len()) else {
-        return exact;
-    };
-    let ending = endings.first().copied().unwrap_or_default();
-    let glob: BTreeSet<String> = [format!("{stem}*{ending}")].into();
-    if others
-        .iter()
-        .any(|name| mastic_lake::list::fits(name, &glob))
-    {
-        exact
-    } else {
-        glob
-    }
-}
-
-/// Folders that call themselves partitions: tables of the same format in all of them are one.
-fn partitions(
-    location: &Location,
-    name: &str,
-    kind: &Level,
-    children: Vec<(String, Vec<Found>)>,
-) -> Vec<Found> {
-    let single = children.iter().all(|(_, tables)| tables.len() <= 1);
-    let mut merged: Vec<Found> = Vec::new();
-    for (child, tables) in children {
-        for mut table in tables {
-            if table.name == child {
-                // `year=2022` is a partition's name; the folder above is the table's.
-                name.clone_into(&mut table.name);
+        match twin {
+            Some(group) => {
+                group.table.absorb(table);
+                group.names.absorb(names);
+                group.families.push((family, count));
             }
-            lift(&mut table, location, kind, &child);
+            None => groups.push(Group {
+                table,
+                names,
+                families: vec![(family, count)],
+            }),
+        }
+    }
+    for group in &mut groups {
+        group.table.join_parts();
+    }
+    if groups.len() <= 1 && alone {
+        return groups.into_iter().map(|g| g.table).collect();
+    }
+    let several = groups.len() > 1;
+    let globs: Vec<_> = groups
+        .iter()
+        .enumerate()
+        .map(|(i, group)| {
+            let others = groups.iter().enumerate().filter(move |(j, _)| *j != i);
+            group.names.patterns(others.map(|(_, other)| &other.names))
+        })
+        .collect();
+    let stems: Vec<Option<String>> = groups.iter().map(|g| g.names.stem()).collect();
+    groups
+        .into_iter()
+        .zip(globs)
+        .enumerate()
+        .map(|(i, (group, globs))| {
+            let mut table = group.table;
+            if let Some(stem) = &stems[i] {
+                table.named = true;
+                // `orders.csv` beside `orders.json`.
+                table.name = if stems[..i].contains(&stems[i]) {
+                    format!("{stem}_{}", table.format.classification())
+                } else {
+                    stem.clone()
+                };
+            }
+            include(&mut table, globs);
+            table.why.push(if several {
+                "its folder holds files of several formats, schemas or families of names, which became a table each".into()
+            } else {
+                "its files lie beside folders, and only folders become partitions".into()
+            });
+            table
+        })
+        .collect()
+}
+
+/// Folders that call themselves partitions, or were said to be: tables of the same format in all of
+/// them are one.
+fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place) -> Vec<Found> {
+    let single = children.iter().all(|child| child.tables.len() <= 1);
+    let mut merged: Vec<Found> = Vec::new();
+    for child in children {
+        for mut table in child.tables {
+            if !table.named {
+                // `year=2022` is a partition's name; the folder above is the table's.
+                folder.name.clone_into(&mut table.name);
+            }
+            table.lift(&folder.path, level);
             let twin = merged.iter_mut().find(|other| {
+                let named = other.named && table.named;
                 other.levels == table.levels
                     && same_kind(&other.format, &table.format)
-                    && (single || alike(&other.fields, &table.fields))
+                    && (single
+                        || named && other.name == table.name && akin(&other.fields, &table.fields)
+                        || alike(&other.fields, &table.fields))
             });
             match twin {
                 Some(other) => other.absorb(table),
@@ -336,13 +209,15 @@ fn partitions(
     }
     let count = merged.len();
     for table in &mut merged {
-        if count == 1 || table.include.is_empty() {
-            name.clone_into(&mut table.name);
+        if count == 1 {
+            folder.name.clone_into(&mut table.name);
+            table.named = false;
         }
-        let why = match kind {
-            Level::Hive(key) => format!("folders named {key}=… are partitions"),
-            Level::Date(part) => format!("folders named as {}s are partitions", part.name()),
-            Level::Other => continue,
+        let why = match (level, place) {
+            (Level::Hive(key), _) => format!("folders named {key}=… are partitions"),
+            (Level::Year, _) => "folders named as years are partitions".to_owned(),
+            (Level::Number, _) => "folders named as parts of a date are partitions".to_owned(),
+            (Level::Other, _) => "the crawler was told on which level tables are".to_owned(),
         };
         if !table.why.contains(&why) {
             table.why.insert(0, why);
@@ -351,77 +226,113 @@ fn partitions(
     merged
 }
 
-/// Moves a table up to the folder above its own, which thereby becomes a level.
-fn lift(table: &mut Found, location: &Location, kind: &Level, child: &str) {
-    table.location = location.clone();
-    table.levels.insert(0, kind.clone());
-    for (_, values) in &mut table.files {
-        values.insert(0, value_of(kind, child));
-    }
-}
-
 /// Folders that say nothing of themselves: Glue's rule.
-fn others(location: &Location, name: &str, children: Vec<(String, Vec<Found>)>) -> Vec<Found> {
-    let mut all = children.iter().flat_map(|(_, tables)| tables);
-    let similar = children.len() > 1
-        && children.iter().all(|(_, tables)| tables.len() == 1)
-        && all.next().is_some_and(|first| {
-            let mut schemas = first.schemas.clone();
-            all.all(|other| {
-                for schema in &other.schemas {
-                    if !schemas.contains(schema) {
-                        schemas.push(schema.clone());
-                    }
-                }
-                same_dialect(&first.format, &other.format)
-                    && first.levels == other.levels
-                    && similarity(&first.fields, &other.fields) > SIMILAR
-                    && schemas.len() <= MAX_SCHEMAS
-            })
-        });
-    if !similar {
-        return children
-            .into_iter()
-            .flat_map(|(_, tables)| tables)
-            .collect();
+fn others(folder: &Folder, children: Vec<Alike>, rules: &Rules) -> Vec<Found> {
+    let count: usize = children.iter().map(|c| c.count).sum();
+    if count < 2 {
+        return apart(folder, children);
     }
-    let count = children.len();
-    let mut tables = children
-        .into_iter()
-        .flat_map(|(child, tables)| tables.into_iter().map(move |table| (child.clone(), table)));
-    let Some((child, mut merged)) = tables.next() else {
+    let least = match one_table(&children, rules) {
+        Ok(least) => least,
+        Err(why) => {
+            let mut found = apart(folder, children);
+            for table in &mut found {
+                table.why.push(why.clone());
+            }
+            return found;
+        }
+    };
+    let mut merged: Option<Found> = None;
+    for child in children {
+        for mut table in child.tables {
+            table.lift(&folder.path, &Level::Other);
+            match &mut merged {
+                Some(merged) => merged.absorb(table),
+                None => merged = Some(table),
+            }
+        }
+    }
+    let Some(mut merged) = merged else {
         return Vec::new();
     };
-    lift(&mut merged, location, &Level::Other, &child);
-    for (child, mut table) in tables {
-        lift(&mut table, location, &Level::Other, &child);
-        merged.absorb(table);
-    }
-    merged.name = name.to_owned();
+    folder.name.clone_into(&mut merged.name);
+    merged.named = false;
+    let schemas = merged.schemas.len();
     merged.why.insert(
         0,
-        format!("{count} folders with similar schemas (more than 70 %, at most 5 distinct) are partitions"),
+        if rules.combine {
+            format!("{count} folders of one format are partitions, as the crawler was told to combine them")
+        } else {
+            format!(
+                "{count} folders with similar schemas are partitions: at least {least:.0} % (more than 70 % are wanted), {schemas} distinct (at most {MAX_SCHEMAS})"
+            )
+        },
     );
     vec![merged]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_share_stems_and_globs() {
-        let names = |n: &[&str]| n.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        let orders = names(&["orders_2019.csv", "orders_2020.csv"]);
-        assert_eq!(stem(&orders), Some("orders".into()));
-        let stores = "stores.csv".to_owned();
-        assert_eq!(
-            patterns(&orders, &[&stores]),
-            BTreeSet::from(["orders*.csv".to_owned()])
-        );
-        let clash = "orders_extra.csv".to_owned();
-        assert_eq!(patterns(&orders, &[&clash]).len(), 2);
-        assert_eq!(stem(&names(&["stores.csv"])), Some("stores".into()));
-        assert_eq!(stem(&names(&["2019.csv", "2020.csv"])), None);
+/// Whether folders are one table by Glue's rule: how similar they are at least, in percent, or why not.
+fn one_table(children: &[Alike], rules: &Rules) -> Result<f64, String> {
+    let mut least: f64 = 100.0;
+    let mut first: Option<(&str, &Found)> = None;
+    let mut schemas = 0;
+    for child in children {
+        let [table] = child.tables.as_slice() else {
+            return Err(format!(
+                "folders are tables of their own, because '{}' holds {} tables",
+                child.name,
+                child.tables.len()
+            ));
+        };
+        let Some((name, known)) = first else {
+            first = Some((&child.name, table));
+            schemas = table.schemas.len();
+            continue;
+        };
+        if !same_dialect(&known.format, &table.format) {
+            return Err(format!(
+                "folders are tables of their own, because '{name}' is {} and '{}' is {}, or both in different dialects",
+                known.format, child.name, table.format
+            ));
+        }
+        if known.levels != table.levels {
+            return Err(format!(
+                "folders are tables of their own, because '{name}' and '{}' have different levels of folders",
+                child.name
+            ));
+        }
+        if rules.combine {
+            continue;
+        }
+        let percent = similarity(&known.fields, &table.fields) * 100.0;
+        if percent <= SIMILAR * 100.0 {
+            return Err(format!(
+                "folders are tables of their own, because '{name}' and '{}' are {percent:.0} % similar, and more than 70 % would be one table",
+                child.name
+            ));
+        }
+        least = least.min(percent);
+        schemas += table.schemas.iter().filter(|s| !known.schemas.contains(s)).count();
+        if schemas > MAX_SCHEMAS {
+            return Err(format!(
+                "folders are tables of their own, because they have more than {MAX_SCHEMAS} distinct schemas"
+            ));
+        }
     }
+    Ok(least)
+}
+
+/// Each folder's tables as they are.
+fn apart(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for child in children {
+        for table in child.tables {
+            if child.count == 1 {
+                found.push(table);
+            } else {
+                found.extend(table.split(&folder.path));
+            }
+        }
+    }
+    found
 }

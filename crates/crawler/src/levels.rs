@@ -4,59 +4,91 @@ use mastic_catalog::HIVE_DEFAULT_PARTITION;
 use mastic_lake::list::hive_folder;
 use mastic_lake::value;
 
-/// A level of folders between a table and its files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a folder's name says of the level that it is on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Level {
-    /// `key=value`.
+    /// `key=value`, by the key in lower case.
     Hive(String),
-    /// `2024`, below it `07`, below that `31`, below that `23`.
-    Date(DatePart),
+    /// `2024`.
+    Year,
+    /// `07`: below a year a month, below that a day, below that an hour.
+    Number,
     /// Anything else.
     Other,
 }
 
-/// A part of a date that folders are named by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DatePart {
-    Year,
-    Month,
-    Day,
-    Hour,
+impl Level {
+    /// What `folder` says, below a folder that is named `above`.
+    pub(crate) fn of(folder: &str, above: &str) -> Level {
+        if let Some((key, _)) = hive_folder(folder) {
+            return Level::Hive(key);
+        }
+        match (number(folder), folder.len()) {
+            (Some(year), 4) if (1900..2200).contains(&year) => Level::Year,
+            // `01` and `12` alone may be anything; below a date they are a part of it.
+            (Some(part), 1 | 2) if part < 32 && is_part(above) => Level::Number,
+            _ => Level::Other,
+        }
+    }
+
+    /// The value that a folder gives its level's key.
+    pub(crate) fn value_of(&self, folder: &str) -> String {
+        match self {
+            Level::Hive(_) => {
+                hive_folder(folder).map_or_else(|| folder.to_owned(), |(_, value)| value)
+            }
+            _ => folder.to_owned(),
+        }
+    }
 }
 
-impl DatePart {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            DatePart::Year => "year",
-            DatePart::Month => "month",
-            DatePart::Day => "day",
-            DatePart::Hour => "hour",
-        }
-    }
+fn number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
 
-    fn holds(self, text: &str) -> bool {
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let Ok(number) = text.parse::<u32>() else {
-            return false;
-        };
-        digits
-            && match self {
-                DatePart::Year => text.len() == 4 && (1900..2200).contains(&number),
-                DatePart::Month => text.len() <= 2 && (1..=12).contains(&number),
-                DatePart::Day => text.len() <= 2 && (1..=31).contains(&number),
-                DatePart::Hour => text.len() <= 2 && number <= 23,
+/// Whether a folder is itself a part of a date that another may lie below.
+fn is_part(folder: &str) -> bool {
+    let text = match hive_folder(folder) {
+        Some((key, value)) if is_date_part(&key) => value,
+        Some(_) => return false,
+        None => folder.to_owned(),
+    };
+    match (number(&text), text.len()) {
+        (Some(year), 4) => (1900..2200).contains(&year),
+        (Some(part), 1 | 2) => part < 32,
+        _ => false,
+    }
+}
+
+/// The names of the keys that levels stand for: `year`, `month`, `day` and `hour` where folders are dates,
+/// `partition_0`, `partition_1`… where they say nothing (Glue's names).
+pub(crate) fn key_names(levels: &[Level]) -> Vec<String> {
+    const PARTS: [&str; 4] = ["year", "month", "day", "hour"];
+    let mut others = 0;
+    let mut part = None;
+    levels
+        .iter()
+        .map(|level| {
+            let next = match level {
+                Level::Hive(key) => {
+                    part = PARTS.iter().position(|p| p == key);
+                    return key.clone();
+                }
+                Level::Year => Some(0),
+                Level::Number => part.map(|above| above + 1),
+                Level::Other => None,
+            };
+            part = next.filter(|at| *at < PARTS.len());
+            match part {
+                Some(at) => PARTS[at].to_owned(),
+                None => {
+                    others += 1;
+                    format!("partition_{}", others - 1)
+                }
             }
-    }
-
-    /// The part that comes below another; a year may be anywhere.
-    fn below(above: Option<DatePart>) -> DatePart {
-        match above {
-            Some(DatePart::Year) => DatePart::Month,
-            Some(DatePart::Month) => DatePart::Day,
-            Some(DatePart::Day) => DatePart::Hour,
-            Some(DatePart::Hour) | None => DatePart::Year,
-        }
-    }
+        })
+        .collect()
 }
 
 /// Whether a column's name is that of a part of a date.
@@ -66,59 +98,47 @@ pub(crate) fn is_date_part(name: &str) -> bool {
         .any(|part| name.eq_ignore_ascii_case(part))
 }
 
-/// What the folders on one level stand for; `above` is the level above.
-pub(crate) fn level<'a>(
-    names: impl Iterator<Item = &'a str> + Clone,
-    above: Option<&Level>,
-) -> Level {
-    let mut keys = names
-        .clone()
-        .map(|name| hive_folder(name).map(|(key, _)| key));
-    if let Some(Some(first)) = keys.next()
-        && keys.all(|key| key.as_ref() == Some(&first))
-    {
-        return Level::Hive(first);
-    }
-    let part = DatePart::below(match above {
-        Some(Level::Date(part)) => Some(*part),
-        _ => None,
-    });
-    let mut names = names.peekable();
-    if names.peek().is_some() && names.all(|name| part.holds(name)) {
-        Level::Date(part)
-    } else {
-        Level::Other
-    }
+/// What the values of a key have in common, told one by one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyType {
+    known: bool,
+    part: bool,
+    integer: bool,
+    date: bool,
 }
 
-/// The value that a folder gives its level's key.
-pub(crate) fn value_of(level: &Level, folder: &str) -> String {
-    match level {
-        Level::Hive(_) => hive_folder(folder).map_or_else(|| folder.to_owned(), |(_, value)| value),
-        _ => folder.to_owned(),
+impl KeyType {
+    /// A key with this name, of which no value was seen.
+    pub(crate) fn new(name: &str) -> Self {
+        KeyType {
+            known: false,
+            part: is_date_part(name),
+            integer: true,
+            date: true,
+        }
     }
-}
 
-/// The Hive type of a key with these values. Parts of dates are numbers even as `07`; any other
-/// value with a leading zero keeps it, as a string.
-pub(crate) fn key_type<'a>(
-    name: &str,
-    values: impl Iterator<Item = &'a str> + Clone,
-) -> &'static str {
-    let known = values.filter(|v| *v != HIVE_DEFAULT_PARTITION && !v.is_empty());
-    let all = |test: &dyn Fn(&str) -> bool| {
-        let mut values = known.clone().peekable();
-        values.peek().is_some() && values.all(test)
-    };
-    let digits = |v: &str| !v.is_empty() && v.len() < 10 && v.bytes().all(|b| b.is_ascii_digit());
-    if is_date_part(name) && all(&digits) {
-        "int"
-    } else if all(&|v| value::number(v) == Some(value::Number::Integer)) {
-        "bigint"
-    } else if all(&|v| value::date(v).is_some()) {
-        "date"
-    } else {
-        "string"
+    pub(crate) fn see(&mut self, text: &str) {
+        if text == HIVE_DEFAULT_PARTITION || text.is_empty() {
+            return;
+        }
+        self.known = true;
+        self.part =
+            self.part && text.len() < 10 && text.bytes().all(|b| b.is_ascii_digit());
+        self.integer = self.integer && value::number(text) == Some(value::Number::Integer);
+        self.date = self.date && value::date(text).is_some();
+    }
+
+    /// The Hive type. Parts of dates are numbers even as `07`; any other value with a leading zero keeps
+    /// it, as a string.
+    pub(crate) fn hive_type(self) -> &'static str {
+        match self {
+            KeyType { known: false, .. } => "string",
+            KeyType { part: true, .. } => "int",
+            KeyType { integer: true, .. } => "bigint",
+            KeyType { date: true, .. } => "date",
+            _ => "string",
+        }
     }
 }
 
@@ -128,17 +148,12 @@ mod tests {
 
     #[test]
     fn folders_tell_their_level() {
-        let of =
-            |names: &[&str], above: Option<Level>| level(names.iter().copied(), above.as_ref());
-        assert_eq!(of(&["year=1", "Year=2"], None), Level::Hive("year".into()));
-        assert_eq!(of(&["2023", "2024"], None), Level::Date(DatePart::Year));
-        assert_eq!(
-            of(&["01", "12"], Some(Level::Date(DatePart::Year))),
-            Level::Date(DatePart::Month)
-        );
-        assert_eq!(of(&["01", "12"], None), Level::Other);
-        assert_eq!(of(&["13"], Some(Level::Date(DatePart::Year))), Level::Other);
-        assert_eq!(of(&["a=1", "b=2"], None), Level::Other);
+        assert_eq!(Level::of("Year=2", "x"), Level::Hive("year".into()));
+        assert_eq!(Level::of("2024", "logs"), Level::Year);
+        assert_eq!(Level::of("01", "2024"), Level::Number);
+        assert_eq!(Level::of("01", "year=2024"), Level::Number);
+        assert_eq!(Level::of("01", "logs"), Level::Other);
+        assert_eq!(Level::of("32", "2024"), Level::Other);
         assert_eq!(
             hive_folder("dt=2024-01-01 10%3A00"),
             Some(("dt".into(), "2024-01-01 10:00".into()))
@@ -146,8 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn levels_have_names() {
+        use Level::{Number, Other, Year};
+        let hive = |key: &str| Level::Hive(key.into());
+        for (levels, names) in [
+            (vec![Year, Number, Number, Number], "year month day hour"),
+            (vec![Other, Year, Other], "partition_0 year partition_1"),
+            (vec![hive("year"), Number], "year month"),
+            (vec![Number, hive("k")], "partition_0 k"),
+            (vec![Year, Number, Number, Number, Number], "year month day hour partition_0"),
+        ] {
+            assert_eq!(key_names(&levels).join(" "), names);
+        }
+    }
+
+    #[test]
     fn keys_are_typed() {
-        let of = |name, values: &[&str]| key_type(name, values.iter().copied());
+        let of = |name, values: &[&str]| {
+            let mut key = KeyType::new(name);
+            values.iter().for_each(|v| key.see(v));
+            key.hive_type()
+        };
         assert_eq!(of("month", &["01", "12"]), "int");
         assert_eq!(of("store", &["01", "12"]), "string");
         assert_eq!(of("store", &["1", HIVE_DEFAULT_PARTITION]), "bigint");

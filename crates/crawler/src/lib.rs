@@ -1,8 +1,9 @@
 //! Files become tables.
 //!
-//! A crawl goes one way: `survey` lists and examines every file, `group` makes tables of
-//! folders, `reconcile` holds them against the catalog, and one transaction writes what changed.
-//! Every decision leaves its reason in the `report`.
+//! A crawl goes one way: `survey` lists every file and examines those that no earlier crawl saw (`memory`),
+//! `tree` and `group` make tables of folders as the listing leaves them, `reconcile` holds them against the
+//! catalog, and one transaction writes what changed. Every decision leaves its reason in the `report`, and
+//! every crawl its line in the catalog's history.
 //!
 //! ```
 //! use mastic_catalog::OpenMode;
@@ -22,132 +23,58 @@
 //! let report = crawl(catalog.as_ref(), &Stores::default(), &options, &Silent).await?;
 //! assert_eq!(report.tables[0].name, "sales");
 //! assert_eq!(report.tables[0].columns, ["id bigint", "price double"]);
+//!
+//! // What is as it was is not opened again.
+//! let again = crawl(catalog.as_ref(), &Stores::default(), &options, &Silent).await?;
+//! assert_eq!((again.opened, again.unchanged), (0, 1));
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! It never writes a data file.
 
+mod changed;
+mod changes;
+mod columns;
+mod definition;
+mod error;
+mod facts;
+mod found;
 mod group;
+mod history;
 mod levels;
+mod memory;
+mod names;
+mod options;
 mod reconcile;
 mod report;
 mod survey;
 mod table;
+mod tree;
+mod why;
 
-use mastic_catalog::{CatalogError, CatalogStore};
+use mastic_catalog::CatalogStore;
 use mastic_lake::LakeError;
-use mastic_lake::format::Limits;
 use mastic_lake::store::Stores;
 
+use crate::changed::Changed;
+use crate::facts::Shapes;
+use crate::group::Rules;
+use crate::memory::Memory;
+use crate::reconcile::Target as Surveyed;
+use crate::survey::Root;
+use crate::tree::Tree;
+
+pub use self::definition::{custom_classifiers, options_of};
+pub use self::error::{CrawlError, Result};
+pub use self::history::{undo, Undone};
+pub use self::options::{CrawlOptions, DeleteBehavior, Recrawl, Target, UpdateBehavior};
 pub use self::report::{CrawlReport, FileProblem, Outcome, TableReport};
-
-/// What is to be crawled, and how.
-#[derive(Debug, Clone)]
-pub struct CrawlOptions {
-    /// Where to look: paths and `s3://` prefixes.
-    pub targets: Vec<String>,
-    /// The database that the tables go to. It is made where it is missing.
-    pub database: String,
-    /// What every table's name begins with.
-    pub prefix: String,
-    /// How much of each file is looked at.
-    pub limits: Limits,
-    /// How many files are examined at once.
-    pub concurrency: usize,
-    /// Say what would change, and change nothing.
-    pub dry_run: bool,
-    /// Go on without files that cannot be read or are in no known format.
-    pub skip_bad_files: bool,
-}
-
-impl CrawlOptions {
-    /// Options with everything at its default.
-    pub fn new(targets: impl IntoIterator<Item = String>, database: impl Into<String>) -> Self {
-        CrawlOptions {
-            targets: targets.into_iter().collect(),
-            database: database.into(),
-            prefix: String::new(),
-            limits: Limits::default(),
-            concurrency: 16,
-            dry_run: false,
-            skip_bad_files: false,
-        }
-    }
-}
-
-/// Why a crawl failed. The catalog is as it was before.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CrawlError {
-    /// A place or file could not be read.
-    #[error(transparent)]
-    Lake(#[from] LakeError),
-    /// The catalog could not be read or written.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// Files that are no data, and were not to be skipped.
-    #[error("{}", bad_files(problems, *skipped))]
-    BadFiles {
-        /// The files, with their reasons.
-        problems: Vec<FileProblem>,
-        /// Whether they were to be skipped, and nothing else was there.
-        skipped: bool,
-    },
-    /// Two targets of one crawl lie one within the other.
-    #[error("{inner} lies within {outer}: crawl one of them")]
-    Overlap {
-        /// The narrower target.
-        inner: String,
-        /// The wider target.
-        outer: String,
-    },
-    /// A task of the crawl failed.
-    #[error("a task of the crawl failed: {0}")]
-    Task(#[from] tokio::task::JoinError),
-}
-
-impl CrawlError {
-    /// What a person can do about it, where that is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            CrawlError::Lake(error) => error.hint(),
-            CrawlError::Catalog(error) => error.hint(),
-            CrawlError::BadFiles { skipped: false, .. } => Some(
-                "move them away, give them a name that begins with '_' or '.', or crawl with --skip-bad-files"
-                    .into(),
-            ),
-            _ => None,
-        }
-    }
-}
-
-fn bad_files(problems: &[FileProblem], skipped: bool) -> String {
-    const SHOWN: usize = 10;
-    let mut lines = vec![match problems.len() {
-        _ if skipped => "no file can be crawled, and nothing was written:".to_owned(),
-        1 => "1 file cannot be crawled, and nothing was written:".to_owned(),
-        n => format!("{n} files cannot be crawled, and nothing was written:"),
-    }];
-    lines.extend(
-        problems
-            .iter()
-            .take(SHOWN)
-            .map(|p| format!("  {}", p.reason)),
-    );
-    if problems.len() > SHOWN {
-        lines.push(format!("  … and {} more", problems.len() - SHOWN));
-    }
-    lines.join("\n")
-}
-
-/// A result of this crate.
-pub type Result<T, E = CrawlError> = std::result::Result<T, E>;
 
 /// Is told how a crawl goes on.
 pub trait Progress: Send + Sync {
-    /// A target was listed, and this many files are to be examined.
-    fn listed(&self, target: &str, files: usize);
+    /// So many files were listed.
+    fn listed(&self, files: u64);
     /// One more file was examined.
     fn examined(&self, url: &str, bytes: u64);
 }
@@ -157,15 +84,16 @@ pub trait Progress: Send + Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn listed(&self, _: &str, _: usize) {}
+    fn listed(&self, _: u64) {}
     fn examined(&self, _: &str, _: u64) {}
 }
 
-/// Crawls: lists, examines, groups, reconciles, and writes the catalog in one transaction.
+/// Crawls: lists, examines, groups, reconciles, and writes the catalog in one transaction. The crawl is
+/// entered in the catalog's history, whether it succeeds or fails, unless it is a dry run.
 ///
 /// # Errors
-/// When a target is missing or empty, a file is bad and not to be skipped, or another process
-/// changed a table meanwhile. Nothing is written then.
+/// When a target is missing or empty, a file is bad and bad files are not to be passed over, there are more
+/// tables than the threshold allows, or another process changed a table meanwhile. No table is changed then.
 pub async fn crawl(
     catalog: &dyn CatalogStore,
     stores: &Stores,
@@ -174,27 +102,123 @@ pub async fn crawl(
 ) -> Result<CrawlReport> {
     let started = std::time::Instant::now();
     let roots = survey::locate(stores, &options.targets)?;
-    let mut tables = Vec::new();
+    let entry = history::start(catalog, options, &roots).await?;
     let mut report = CrawlReport {
+        crawl_id: entry,
         database: options.database.to_lowercase(),
         dry_run: options.dry_run,
         ..CrawlReport::default()
     };
-    for root in &roots {
-        let survey = survey::survey(root, options, progress).await?;
-        report.files += survey.files.len();
-        report.bytes += survey.files.iter().map(|f| f.meta.size).sum::<u64>();
-        report.empty.extend(survey.empty);
-        report.problems.extend(survey.problems);
-        tables.extend(group::tables(root, survey.files));
+    let result = run(catalog, stores, options, &roots, progress, &mut report).await;
+    report.elapsed = started.elapsed();
+    history::finish(catalog, &report, result.as_ref().err()).await?;
+    result.map(|()| report)
+}
+
+async fn run(
+    catalog: &dyn CatalogStore,
+    stores: &Stores,
+    options: &CrawlOptions,
+    roots: &[Root],
+    progress: &dyn Progress,
+    report: &mut CrawlReport,
+) -> Result<()> {
+    if let Recrawl::Changed(urls) = &options.recrawl {
+        let changed = Changed {
+            catalog,
+            stores,
+            roots,
+            options,
+            progress,
+        };
+        let mut some = CrawlReport {
+            database: report.database.clone(),
+            ..CrawlReport::default()
+        };
+        match changed.crawl(urls, &mut some).await? {
+            None => {
+                let (crawl_id, dry_run) = (report.crawl_id, report.dry_run);
+                *report = CrawlReport {
+                    crawl_id,
+                    dry_run,
+                    ..some
+                };
+                return refuse_bad_files(options, report);
+            }
+            Some(why) => report
+                .notes
+                .push(format!("everything was crawled, because {why}")),
+        }
     }
-    if !report.problems.is_empty() && (!options.skip_bad_files || tables.is_empty()) {
+    let mut targets = Vec::with_capacity(roots.len());
+    for root in roots {
+        targets.push(one(catalog, options, root, progress, report).await?);
+    }
+    refuse_bad_files(options, report)?;
+    reconcile::reconcile(catalog, targets, options, report).await
+}
+
+fn refuse_bad_files(options: &CrawlOptions, report: &mut CrawlReport) -> Result<()> {
+    if report.problem_count > 0 && options.strict {
         return Err(CrawlError::BadFiles {
-            problems: report.problems,
-            skipped: options.skip_bad_files,
+            count: report.problem_count,
+            problems: report.problems.clone(),
         });
     }
-    reconcile::reconcile(catalog, &roots, tables, options, &mut report).await?;
-    report.elapsed = started.elapsed();
-    Ok(report)
+    Ok(())
+}
+
+/// The tables below one target.
+async fn one(
+    catalog: &dyn CatalogStore,
+    options: &CrawlOptions,
+    root: &Root,
+    progress: &dyn Progress,
+    report: &mut CrawlReport,
+) -> Result<Surveyed> {
+    let location = &root.location;
+    let mut shapes = Shapes::default();
+    let mut memory = Memory::open(catalog, &location.url, options, &mut shapes).await?;
+    // Of `s3://lake` the bucket is the name.
+    let name = location
+        .url
+        .rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or("root");
+    let rules = Rules {
+        combine: options.combine_compatible_schemas,
+        table_depth: options.table_level.map(|level| depth_of(root, level)),
+    };
+    let mut tree = Tree::new(location.path.as_ref(), name, shapes, rules);
+    let before = (report.files, report.problem_count);
+    survey::survey(root, options, &mut memory, &mut tree, report, progress).await?;
+    if (report.files, report.problem_count) == before {
+        return Err(LakeError::Empty {
+            url: location.url.clone(),
+        }
+        .into());
+    }
+    memory.finish().await?;
+    let (found, shapes) = tree.finish();
+    let proposals = found
+        .into_iter()
+        .map(|found| table::propose(found, location, &root.globs))
+        .collect();
+    Ok(Surveyed {
+        root: location.clone(),
+        proposals,
+        shapes,
+    })
+}
+
+/// How many folders below the target a level is: 1 is the bucket, as in Glue, or the target itself on a
+/// local disk, which has no buckets.
+fn depth_of(root: &Root, level: usize) -> isize {
+    let above = if root.location.is_local() {
+        0
+    } else {
+        root.location.path.parts().count()
+    };
+    let signed = |n: usize| isize::try_from(n).unwrap_or(isize::MAX);
+    signed(level) - 1 - signed(above)
 }

@@ -2,28 +2,37 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow_schema::{DataType, Fields};
+use mastic_catalog::parameters as names;
 use mastic_catalog::{
     CatalogError, CatalogStore, Change, ChangeSet, Column, Database, Expected, Partition,
-    PartitionChanges, Table, TableDiff, TableOutcome, ValueChange, diff_tables,
+    PartitionChanges, Table, TableOutcome, diff_tables,
 };
 use mastic_lake::store::Location;
-use mastic_schema::hive::format_type;
-use mastic_schema::merge::{position, widen_fields};
 use mastic_schema::names::table_name;
 
-use crate::group::Found;
+use crate::facts::Shapes;
 use crate::report::{CrawlReport, Outcome, TableReport};
-use crate::table::{Proposal, propose};
-use crate::{CrawlOptions, Result};
+use crate::table::{Proposal, print};
+use crate::{CrawlError, CrawlOptions, DeleteBehavior, Result, UpdateBehavior, changes, columns};
 
-/// Glue's mark on a table whose files are gone.
-const DEPRECATED: &str = "DEPRECATED_BY_CRAWLER";
+/// The tables that were found below one target.
+pub(crate) struct Target {
+    pub(crate) root: Location,
+    pub(crate) proposals: Vec<Proposal>,
+    pub(crate) shapes: Shapes,
+}
+
+/// Who the catalog is told to be changed by.
+pub(crate) fn author(options: &CrawlOptions) -> String {
+    match &options.crawler {
+        Some(name) => format!("crawler {name}"),
+        None => "crawl".to_owned(),
+    }
+}
 
 pub(crate) async fn reconcile(
     catalog: &dyn CatalogStore,
-    roots: &[Location],
-    found: Vec<Found>,
+    targets: Vec<Target>,
     options: &CrawlOptions,
     report: &mut CrawlReport,
 ) -> Result<()> {
@@ -33,70 +42,38 @@ pub(crate) async fn reconcile(
         Err(CatalogError::DatabaseNotFound { .. }) => BTreeMap::new(),
         Err(error) => return Err(error.into()),
     };
-    let mut changes = ChangeSet::new("crawl").with(Change::CreateDatabase {
-        database: Database::new(&database),
-        if_not_exists: true,
-    });
-    let mut taken: BTreeSet<String> = known.keys().cloned().collect();
-    let mut seen = BTreeSet::new();
-    for found in found {
-        let mut proposal = propose(found);
-        proposal.table.database_name = database.clone();
-        proposal.table.name = match twin(&known, &seen, &proposal.table) {
-            Some(table) => table.name.clone(),
-            None => fresh_name(&proposal.table, &options.prefix, &taken),
-        };
-        taken.insert(proposal.table.name.clone());
-        seen.insert(proposal.table.name.clone());
-        let old = known.get(&proposal.table.name);
-        let mut entry = TableReport::of(&proposal);
-        if let Some(old) = old {
-            keep_what_was(old, &mut proposal);
-            entry.set_schema(&proposal.table);
-            let before = catalog
-                .get_partitions(&database, &old.name, None, None)
-                .await?;
-            entry.changes = changes_of(
-                &diff_tables(old, &proposal.table),
-                &before,
-                &proposal.partitions,
-            );
-            entry.outcome = if entry.changes.is_empty() {
-                Outcome::Unchanged
-            } else {
-                Outcome::Updated
-            };
-            entry.version = version(old);
-        }
-        changes = changes.with(Change::PutTable {
-            table: proposal.table,
-            expected: expected(old),
-            partitions: if report.problems.is_empty() {
-                PartitionChanges::replace_all(proposal.partitions)
-            } else {
-                PartitionChanges::put(proposal.partitions)
-            },
+    let changes = ChangeSet::new(author(options)).keeping(options.keep_versions);
+    let mut reconciler = Reconciler {
+        catalog,
+        options,
+        taken: known.keys().cloned().collect(),
+        seen: BTreeSet::new(),
+        known,
+        changes: changes.with(Change::CreateDatabase {
+            database: Database::new(&database),
+            if_not_exists: true,
+        }),
+        report,
+    };
+    let found: usize = targets.iter().map(|t| t.proposals.len()).sum();
+    if let Some(limit) = options.table_threshold
+        && found > limit
+    {
+        let names = targets.iter().flat_map(|t| &t.proposals);
+        return Err(CrawlError::TooManyTables {
+            found,
+            limit,
+            some: names.take(10).map(|p| p.table.name.clone()).collect(),
         });
-        report.tables.push(entry);
     }
-    for table in known.values() {
-        // A file that could not be read is not gone.
-        if seen.contains(&table.name) || !report.problems.is_empty() || !vanished(table, roots) {
-            continue;
+    let roots: Vec<Location> = targets.iter().map(|t| t.root.clone()).collect();
+    for target in targets {
+        for proposal in target.proposals {
+            reconciler.take(proposal, &target.shapes).await?;
         }
-        let mut marked = table.clone();
-        marked.parameters.insert(DEPRECATED.into(), "mastic".into());
-        let mut entry = TableReport::of_table(table, Outcome::Deprecated);
-        entry
-            .why
-            .push("no file of it is left below the crawled place".into());
-        changes = changes.with(Change::PutTable {
-            table: marked,
-            expected: expected(Some(table)),
-            partitions: PartitionChanges::none(),
-        });
-        report.tables.push(entry);
     }
+    reconciler.vanished(&roots);
+    let changes = reconciler.changes;
     if !options.dry_run {
         let applied = catalog.apply(changes).await?;
         for entry in &mut report.tables {
@@ -109,14 +86,201 @@ pub(crate) async fn reconcile(
     Ok(())
 }
 
-fn expected(old: Option<&Table>) -> Expected {
+struct Reconciler<'a> {
+    catalog: &'a dyn CatalogStore,
+    options: &'a CrawlOptions,
+    known: BTreeMap<String, Table>,
+    taken: BTreeSet<String>,
+    seen: BTreeSet<String>,
+    changes: ChangeSet,
+    report: &'a mut CrawlReport,
+}
+
+impl Reconciler<'_> {
+    async fn take(&mut self, mut proposal: Proposal, shapes: &Shapes) -> Result<()> {
+        proposal.table.database_name.clone_from(&self.report.database);
+        proposal.table.name = match twin(&self.known, &self.seen, &proposal.table) {
+            Some(table) => table.name.clone(),
+            None => fresh_name(&proposal.table, &self.options.prefix, &self.taken),
+        };
+        self.taken.insert(proposal.table.name.clone());
+        self.seen.insert(proposal.table.name.clone());
+        let own_columns = !self.options.inherit_from_table;
+        let Some(old) = self.known.get(&proposal.table.name).cloned() else {
+            columns::set_inferred(&mut proposal, None, self.options.update);
+            let by_values = proposal.by_values();
+            let partitions: Vec<Partition> = by_values
+                .into_iter()
+                .map(|(values, parts)| proposal.partition(values, &parts, shapes, own_columns))
+                .collect();
+            let entry = TableReport::of(&proposal, partitions.len());
+            self.put(proposal.table, None, PartitionChanges::put(partitions), entry);
+            return Ok(());
+        };
+        columns::reconcile(&old, &mut proposal, self.options.update);
+        let (partitions, mut lines) = self.partitions(&old, &proposal, shapes).await?;
+        let all = proposal.by_values().len();
+        let mut entry = TableReport::of(&proposal, all);
+        let mut table = proposal.table;
+        let differs = changes::of_table(&diff_tables(&old, &table));
+        let log = self.options.update == UpdateBehavior::Log;
+        if log && !differs.is_empty() {
+            // New partitions are made even so, as in Glue.
+            entry.outcome = Outcome::Logged;
+            entry.why.push("the table stays as it is, as the crawler was told: what differs is only reported".into());
+            table = old.clone();
+        }
+        entry.set_schema(&table);
+        entry.changes = differs;
+        entry.changes.append(&mut lines);
+        entry.version = version(&old);
+        entry.from_version = entry.version;
+        let moved = !partitions.put.is_empty() || !partitions.delete.is_empty();
+        if entry.changes.is_empty() {
+            entry.outcome = Outcome::Unchanged;
+        } else if !log || moved {
+            entry.outcome = Outcome::Updated;
+        }
+        self.put(table, Some(&old), partitions, entry);
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        table: Table,
+        old: Option<&Table>,
+        partitions: PartitionChanges,
+        entry: TableReport,
+    ) {
+        let changes = std::mem::take(&mut self.changes);
+        self.changes = changes.with(Change::PutTable {
+            table,
+            expected: expected(old),
+            partitions,
+        });
+        self.report.tables.push(entry);
+    }
+
+    /// The partitions that are new, different or gone, and lines that say so.
+    async fn partitions(
+        &self,
+        old: &Table,
+        proposal: &Proposal,
+        shapes: &Shapes,
+    ) -> Result<(PartitionChanges, Vec<String>)> {
+        let mut by_values = proposal.by_values();
+        let same_files = old.parameters.get(names::FINGERPRINT)
+            == proposal.table.parameters.get(names::FINGERPRINT);
+        let same_keys = old.partition_keys == proposal.table.partition_keys;
+        let count = self
+            .catalog
+            .count_partitions(&old.database_name, &old.name, None, None)
+            .await?;
+        if same_files && same_keys && count == by_values.len() as u64 {
+            return Ok((PartitionChanges::none(), Vec::new()));
+        }
+        let own_columns = !self.options.inherit_from_table;
+        let log = self.options.update == UpdateBehavior::Log;
+        let (mut put, mut delete) = (Vec::new(), Vec::new());
+        let mut different = Vec::new();
+        let before = self
+            .catalog
+            .get_partitions(&old.database_name, &old.name, None, None)
+            .await?;
+        for was in before {
+            let Some(parts) = by_values.remove(&was.values) else {
+                let place = was.location().unwrap_or_default();
+                let gone = !self.report.has_problem_below(place);
+                if gone && self.options.delete != DeleteBehavior::Log {
+                    delete.push(was.values);
+                }
+                continue;
+            };
+            if was.parameters.get(names::FINGERPRINT) == Some(&print(&parts)) && same_keys || log {
+                continue;
+            }
+            let mut now = proposal.partition(was.values.clone(), &parts, shapes, own_columns);
+            now.creation_time = was.creation_time;
+            for (name, value) in was.parameters {
+                if !name.starts_with("mastic.") {
+                    now.parameters.entry(name).or_insert(value);
+                }
+            }
+            different.push(now.values.clone());
+            put.push(now);
+        }
+        let new: Vec<Vec<String>> = by_values.keys().cloned().collect();
+        put.extend(
+            by_values
+                .into_iter()
+                .map(|(values, parts)| proposal.partition(values, &parts, shapes, own_columns)),
+        );
+        let mut lines = changes::of_partitions('+', new.iter());
+        lines.extend(changes::of_partitions('-', delete.iter()));
+        lines.extend(changes::of_partitions('~', different.iter()));
+        let partitions = PartitionChanges {
+            put,
+            delete,
+            replace_all: false,
+        };
+        Ok((partitions, lines))
+    }
+
+    /// Tables that a crawler made of files below these places, of which none is left.
+    fn vanished(&mut self, roots: &[Location]) {
+        let gone: Vec<Table> = self
+            .known
+            .values()
+            // A file that could not be read is not gone.
+            .filter(|t| !self.seen.contains(&t.name) && vanished(t, roots))
+            .filter(|t| !self.report.has_problem_below(t.location().unwrap_or_default()))
+            .cloned()
+            .collect();
+        for table in gone {
+            let outcome = match self.options.delete {
+                DeleteBehavior::Deprecate => Outcome::Deprecated,
+                DeleteBehavior::Delete => Outcome::Deleted,
+                DeleteBehavior::Log => Outcome::Logged,
+            };
+            let mut entry = TableReport::of_table(&table, outcome);
+            entry.from_version = entry.version;
+            entry
+                .why
+                .push("no file of it is left below the crawled place".into());
+            let expected = expected(Some(&table));
+            let changes = std::mem::take(&mut self.changes);
+            self.changes = match self.options.delete {
+                DeleteBehavior::Log => changes,
+                DeleteBehavior::Delete => changes.with(Change::DeleteTable {
+                    database: table.database_name.clone(),
+                    name: table.name.clone(),
+                    expected,
+                }),
+                DeleteBehavior::Deprecate => {
+                    let mut marked = table;
+                    marked
+                        .parameters
+                        .insert(names::DEPRECATED.into(), "mastic".into());
+                    changes.with(Change::PutTable {
+                        table: marked,
+                        expected,
+                        partitions: PartitionChanges::none(),
+                    })
+                }
+            };
+            self.report.tables.push(entry);
+        }
+    }
+}
+
+pub(crate) fn expected(old: Option<&Table>) -> Expected {
     match old.and_then(|t| t.version_id) {
         Some(version) => Expected::Version(version),
         None => Expected::Absent,
     }
 }
 
-fn version(table: &Table) -> Option<u64> {
+pub(crate) fn version(table: &Table) -> Option<u64> {
     table.version_id.and_then(|v| u64::try_from(v.0).ok())
 }
 
@@ -126,20 +290,34 @@ fn twin<'a>(
     seen: &BTreeSet<String>,
     table: &Table,
 ) -> Option<&'a Table> {
-    let include = |t: &Table| t.parameters.get(crate::table::INCLUDE).cloned();
-    let here = |old: &&Table| {
-        !seen.contains(&old.name)
-            && old.location().map(|l| l.trim_end_matches('/')) == table.location()
+    let include = |t: &Table| t.parameters.get(names::INCLUDE).cloned();
+    let place = |t: &Table| t.location().map(|l| l.trim_end_matches('/').to_owned());
+    // A table of one file has the file as its location, and its folder once there are two.
+    let near = |a: &Table, b: &Table| {
+        let (Some(a), Some(b)) = (place(a), place(b)) else {
+            return false;
+        };
+        let (folder, file) = if a.len() < b.len() { (&a, &b) } else { (&b, &a) };
+        let direct = file
+            .strip_prefix(folder.as_str())
+            .and_then(|rest| rest.strip_prefix('/'));
+        a == b || direct.is_some_and(|name| !name.contains('/'))
     };
+    let same_name = |old: &Table| old.name == table_name(&table.name);
     // Of several tables at one place, the one of the same format and files is meant.
     known
         .values()
-        .filter(here)
+        .filter(|old| !seen.contains(&old.name))
+        .filter(|old| {
+            place(old) == place(table)
+                || include(table).is_some() && same_name(old) && near(old, table)
+                || include(old).is_some() && same_name(old) && near(old, table)
+        })
         .max_by_key(|old| {
             (
                 old.classification() == table.classification(),
                 include(old) == include(table),
-                old.name == table_name(&table.name),
+                same_name(old),
             )
         })
         .filter(|old| {
@@ -183,162 +361,21 @@ fn vanished(table: &Table, roots: &[Location]) -> bool {
     let Some(location) = table.location() else {
         return false;
     };
-    table.parameters.contains_key("UPDATED_BY_CRAWLER")
-        && !table.parameters.contains_key(DEPRECATED)
+    table.parameters.contains_key(names::UPDATED_BY_CRAWLER)
+        && !table.parameters.contains_key(names::DEPRECATED)
         && roots
             .iter()
             .any(|root| location == root.url || location.starts_with(&format!("{}/", root.url)))
 }
 
-/// Columns are added and widened, never dropped or narrowed (Glue's `MergeNewColumns`, which does
-/// not even widen): partitions written earlier keep their readers. What people wrote to the table
-/// (descriptions, comments, parameters of their own) stays.
-fn keep_what_was(old: &Table, proposal: &mut Proposal) {
-    let new = &mut proposal.table;
-    let Ok(before) = old.arrow_columns() else {
-        return;
-    };
-    let after = proposal.fields.clone();
-    let keys: Vec<&str> = new.partition_keys.iter().map(|k| k.name.as_str()).collect();
-    let before: Fields = before
-        .iter()
-        .filter(|f| !keys.contains(&f.name().as_str()))
-        .cloned()
-        .collect();
-    // A column in which nothing but nulls was found is text in the catalog, and says nothing.
-    let silent = |fields: &Fields, other: &Fields| -> Fields {
-        fields
-            .iter()
-            .map(|f| match position(other, f.name()) {
-                Some(at) if f.data_type() == &DataType::Null => other[at].clone(),
-                _ => f.clone(),
-            })
-            .collect()
-    };
-    let merged = widen_fields(&before, &silent(&after, &before), &mut |_| ());
-    let old_columns = old.columns();
-    let columns: Vec<Column> = merged
-        .iter()
-        .map(|field| {
-            let mut column = old_columns
-                .iter()
-                .find(|c| c.name.eq_ignore_ascii_case(field.name()))
-                .cloned()
-                .unwrap_or_else(|| Column::new(field.name(), ""));
-            let same = before
-                .iter()
-                .any(|b| b.name() == field.name() && b.data_type() == field.data_type());
-            if !same || column.hive_type().is_empty() {
-                column.type_ = Some(format_type(field.data_type()));
-            }
-            column
-        })
-        .collect();
-    if let Some(storage) = &mut new.storage_descriptor {
-        storage.columns = columns;
-    }
-    for (key, was) in new.partition_keys.iter_mut().zip(&old.partition_keys) {
-        if key.name == was.name {
-            key.comment.clone_from(&was.comment);
-        }
-    }
-    for (name, value) in &old.parameters {
-        let ours = name == DEPRECATED || name.starts_with("mastic.");
-        if !ours && !new.parameters.contains_key(name) {
-            new.parameters.insert(name.clone(), value.clone());
-        }
-    }
-    new.description.clone_from(&old.description);
-    new.owner.clone_from(&old.owner);
-    new.retention = old.retention;
-    new.create_time = old.create_time;
-}
-
-fn line(what: &str, change: &ValueChange) -> String {
-    let name = &change.name;
-    match (&change.from, &change.to) {
-        (None, Some(to)) => format!("+ {what} {name}: {to}"),
-        (Some(from), None) => format!("- {what} {name}: {from}"),
-        (from, to) => format!(
-            "~ {what} {name}: {} → {}",
-            from.as_deref().unwrap_or("nothing"),
-            to.as_deref().unwrap_or("nothing")
-        ),
-    }
-}
-
-fn changes_of(diff: &TableDiff, before: &[Partition], after: &[Partition]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    lines.extend(diff.columns.iter().map(|c| line("column", c)));
-    lines.extend(diff.partition_keys.iter().map(|c| line("partition key", c)));
-    lines.extend(
-        diff.properties
-            .iter()
-            .map(|c| line("", c).replace("  ", " ")),
-    );
-    lines.extend(
-        diff.parameters
-            .iter()
-            .filter(|c| c.name != crate::table::FINGERPRINT)
-            .map(|c| line("parameter", c)),
-    );
-    if lines.is_empty() && !diff.parameters.is_empty() {
-        lines.push("~ files were changed".into());
-    }
-    let before: BTreeMap<&[String], &Partition> =
-        before.iter().map(|p| (p.values.as_slice(), p)).collect();
-    let after: BTreeMap<&[String], &Partition> =
-        after.iter().map(|p| (p.values.as_slice(), p)).collect();
-    let mut told = |sign: char, values: Vec<&[String]>| {
-        const SHOWN: usize = 5;
-        for values in values.iter().take(SHOWN) {
-            lines.push(format!("{sign} partition {}", values.join("/")));
-        }
-        if values.len() > SHOWN {
-            lines.push(format!(
-                "{sign} … and {} more partitions",
-                values.len() - SHOWN
-            ));
-        }
-    };
-    told(
-        '+',
-        after
-            .keys()
-            .filter(|v| !before.contains_key(*v))
-            .copied()
-            .collect(),
-    );
-    told(
-        '-',
-        before
-            .keys()
-            .filter(|v| !after.contains_key(*v))
-            .copied()
-            .collect(),
-    );
-    let differs = |old: &Partition, new: &Partition| {
-        old.parameters != new.parameters || old.storage_descriptor != new.storage_descriptor
-    };
-    told(
-        '~',
-        after
-            .iter()
-            .filter(|(v, new)| before.get(*v).is_some_and(|old| differs(old, new)))
-            .map(|(v, _)| *v)
-            .collect(),
-    );
-    lines
-}
-
 impl TableReport {
-    fn of(proposal: &Proposal) -> Self {
+    fn of(proposal: &Proposal, partitions: usize) -> Self {
         let mut report = TableReport {
             files: proposal.files,
             bytes: proposal.bytes,
             records: proposal.records,
             compression: proposal.compression.clone(),
-            partitions: proposal.partitions.len(),
+            partitions: partitions as u64,
             why: proposal.why.clone(),
             ..Self::of_table(&proposal.table, Outcome::Created)
         };
@@ -346,10 +383,11 @@ impl TableReport {
         report
     }
 
-    fn of_table(table: &Table, outcome: Outcome) -> Self {
+    pub(crate) fn of_table(table: &Table, outcome: Outcome) -> Self {
         let mut report = TableReport {
             name: table.name.clone(),
             outcome,
+            from_version: None,
             version: version(table),
             classification: table.classification().unwrap_or_default().to_owned(),
             compression: String::new(),
@@ -367,7 +405,7 @@ impl TableReport {
         report
     }
 
-    fn set_schema(&mut self, table: &Table) {
+    pub(crate) fn set_schema(&mut self, table: &Table) {
         let shown = |columns: &[Column]| {
             columns
                 .iter()
@@ -378,7 +416,7 @@ impl TableReport {
         self.partition_keys = shown(&table.partition_keys);
     }
 
-    fn finish(&mut self, outcome: &TableOutcome) {
+    pub(crate) fn finish(&mut self, outcome: &TableOutcome) {
         let number = |v: &mastic_catalog::VersionId| u64::try_from(v.0).ok();
         match outcome {
             TableOutcome::Created { version } => {
@@ -392,7 +430,9 @@ impl TableReport {
                 self.version = number(to);
             }
             TableOutcome::Unchanged { version } => {
-                self.outcome = Outcome::Unchanged;
+                if self.outcome != Outcome::Logged {
+                    self.outcome = Outcome::Unchanged;
+                }
                 self.version = number(version);
             }
             _ => {}

@@ -4,26 +4,75 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// How many problems and empty files are named; beyond that they are counted.
+const NAMED: usize = 10_000;
+
 /// What a crawl saw, decided and changed.
 #[derive(Debug, Default, Serialize)]
 pub struct CrawlReport {
+    /// The number of the crawl in the catalog's history; none on a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crawl_id: Option<i64>,
     /// The database that the tables are in.
     pub database: String,
     /// Whether nothing was to be changed.
     pub dry_run: bool,
-    /// How many data files were examined.
-    pub files: usize,
+    /// How many data files there are.
+    pub files: u64,
     /// Their size in bytes, as stored.
     pub bytes: u64,
+    /// How many of them were opened, because they are new or different.
+    pub opened: u64,
+    /// How many of them are as an earlier crawl saw them.
+    pub unchanged: u64,
+    /// How many new files were passed over, because only new folders were looked at.
+    pub skipped: u64,
     /// The tables, by name.
     pub tables: Vec<TableReport>,
-    /// Files of no bytes, which were passed over.
+    /// Files without records, which were passed over; the first ten thousand.
     pub empty: Vec<String>,
-    /// Files that were skipped because they cannot be read.
+    /// How many files have no records.
+    pub empty_count: u64,
+    /// Files and folders that cannot be read, or are in no known format; the first ten thousand.
     pub problems: Vec<FileProblem>,
+    /// How many files and folders cannot be read, or are in no known format.
+    pub problem_count: u64,
+    /// What else is to be said of the crawl as a whole.
+    pub notes: Vec<String>,
     /// How long it took.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
+}
+
+impl CrawlReport {
+    pub(crate) fn note_empty(&mut self, url: String) {
+        self.empty_count += 1;
+        if self.empty.len() < NAMED {
+            self.empty.push(url);
+        }
+    }
+
+    pub(crate) fn note_problem(&mut self, problem: FileProblem) {
+        self.problem_count += 1;
+        if self.problems.len() < NAMED {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Whether a file that could not be read lies at `url` or below it. What is not named may lie anywhere.
+    pub(crate) fn has_problem_below(&self, url: &str) -> bool {
+        let unnamed = self.problem_count > self.problems.len() as u64;
+        unnamed
+            || self.problems.iter().any(|p| {
+                let within = |inner: &str, outer: &str| {
+                    inner
+                        .strip_prefix(outer)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                };
+                // A folder that cannot be listed hides whatever lies below it.
+                within(&p.url, url) || within(url, &p.url)
+            })
+    }
 }
 
 fn seconds<S: serde::Serializer>(elapsed: &Duration, to: S) -> Result<S::Ok, S::Error> {
@@ -50,8 +99,12 @@ pub enum Outcome {
     Updated,
     /// It is as it was.
     Unchanged,
+    /// It is as it was, although its files are not, as the crawler was told.
+    Logged,
     /// Its files are gone; it was marked so.
     Deprecated,
+    /// Its files are gone; it was deleted.
+    Deleted,
 }
 
 /// A table of a crawl.
@@ -61,6 +114,9 @@ pub struct TableReport {
     pub name: String,
     /// What became of it, or would become.
     pub outcome: Outcome,
+    /// Its version before the crawl.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_version: Option<u64>,
     /// Its version after the crawl; before it, on a dry run.
     pub version: Option<u64>,
     /// Its format.
@@ -70,7 +126,7 @@ pub struct TableReport {
     /// Where it is.
     pub location: String,
     /// How many files it has.
-    pub files: usize,
+    pub files: u64,
     /// Their size in bytes, as stored.
     pub bytes: u64,
     /// How many records it has; an estimate where not all bytes were looked at.
@@ -80,7 +136,7 @@ pub struct TableReport {
     /// Its partition keys, each with its type.
     pub partition_keys: Vec<String>,
     /// How many partitions it has.
-    pub partitions: usize,
+    pub partitions: u64,
     /// Why it is one table, and why its columns have their types.
     pub why: Vec<String>,
     /// What is different from the version before.

@@ -1,63 +1,55 @@
-//! Lists every file below a target and examines it, in parallel and bounded.
+//! Lists every file below a target and examines those that are new or different, in parallel and
+//! bounded: neither the listing nor what was found is ever held as a whole.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use arrow_schema::Fields;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use mastic_lake::LakeError;
-use mastic_lake::compress::Compression;
-use mastic_lake::format::{Examined, FileFormat, examine};
-use mastic_lake::infer::{Kind, Sighting};
+use mastic_lake::format::{Examined, examine};
 use mastic_lake::input::Input;
-use mastic_lake::list::{hive_folder, list};
+use mastic_lake::list::{Entry, Exclusions, stream};
 use mastic_lake::store::{Location, Stores};
 use object_store::ObjectMeta;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
-use crate::{CrawlError, CrawlOptions, FileProblem, Progress, Result};
+use crate::facts::{self, Shapes};
+use crate::memory::{Memory, Outcome, Remembered};
+use crate::report::{CrawlReport, FileProblem};
+use crate::tree::Tree;
+use crate::{CrawlError, CrawlOptions, Progress, Recrawl, Result, Target};
 
-/// A file that was examined, without what only its own inference needed.
-#[derive(Debug, Clone)]
-pub(crate) struct SeenFile {
-    pub(crate) meta: ObjectMeta,
-    pub(crate) url: String,
-    /// The folders between the target and the file, as their names are.
-    pub(crate) folders: Vec<String>,
-    pub(crate) name: String,
-    pub(crate) format: FileFormat,
-    pub(crate) compression: Compression,
-    pub(crate) reason: String,
-    pub(crate) fields: Fields,
-    pub(crate) rows: u64,
-    pub(crate) complete: bool,
-    pub(crate) seen_bytes: u64,
-    /// For each column with values of several kinds, or of one that a path may repeat: what was seen.
-    pub(crate) sightings: Vec<(String, Vec<(Kind, Sighting)>)>,
-    /// Null markers of columns that hold nothing else, by column.
-    pub(crate) lone_markers: Vec<(String, String)>,
-}
+/// How many files that need no opening wait for one that is being examined.
+const WAITING: usize = 4096;
+/// Small files are examined several by one task, up to this many or so many bytes.
+const BATCH: usize = 16;
+const BATCH_BYTES: u64 = 1 << 20;
 
-#[derive(Debug, Default)]
-pub(crate) struct Survey {
-    pub(crate) files: Vec<SeenFile>,
-    pub(crate) empty: Vec<String>,
-    pub(crate) problems: Vec<FileProblem>,
+/// A place to crawl.
+pub(crate) struct Root {
+    pub(crate) location: Location,
+    pub(crate) exclusions: Exclusions,
+    pub(crate) globs: Vec<String>,
 }
 
 /// The targets' places. None may lie within another: its files would be in two tables.
-pub(crate) fn locate(stores: &Stores, targets: &[String]) -> Result<Vec<Location>> {
-    let mut roots: Vec<Location> = Vec::with_capacity(targets.len());
+pub(crate) fn locate(stores: &Stores, targets: &[Target]) -> Result<Vec<Root>> {
+    let mut roots: Vec<Root> = Vec::with_capacity(targets.len());
     for target in targets {
-        roots.push(stores.locate(target)?);
+        roots.push(Root {
+            location: stores.locate(&target.url)?,
+            exclusions: Exclusions::new(&target.exclusions)?,
+            globs: target.exclusions.clone(),
+        });
     }
     for (i, inner) in roots.iter().enumerate() {
         for (j, outer) in roots.iter().enumerate() {
-            let within = inner.url == outer.url && i > j
-                || inner.url.starts_with(&format!("{}/", outer.url));
+            let (inner, outer) = (&inner.location.url, &outer.location.url);
+            let within = inner == outer && i > j || inner.starts_with(&format!("{outer}/"));
             if i != j && within {
                 return Err(CrawlError::Overlap {
-                    inner: inner.url.clone(),
-                    outer: outer.url.clone(),
+                    inner: inner.clone(),
+                    outer: outer.clone(),
                 });
             }
         }
@@ -65,137 +57,262 @@ pub(crate) fn locate(stores: &Stores, targets: &[String]) -> Result<Vec<Location
     Ok(roots)
 }
 
-pub(crate) async fn survey(
-    root: &Location,
-    options: &CrawlOptions,
-    progress: &dyn Progress,
-) -> Result<Survey> {
-    let listing = list(root).await?;
-    let mut survey = Survey {
-        empty: listing
-            .empty
-            .iter()
-            .map(|meta| root.url_of(&meta.location))
-            .collect(),
-        ..Survey::default()
-    };
-    if listing.files.is_empty() {
-        return Err(LakeError::Empty {
-            url: root.url.clone(),
-        }
-        .into());
-    }
-    progress.listed(&root.url, listing.files.len());
-    let limits = options.limits;
-    let depth = root.path.parts().count();
-    let mut examined = futures::stream::iter(listing.files.into_iter().map(|meta| {
-        let url = root.url_of(&meta.location);
-        let input = Input::new(root.store.clone(), meta, url, Handle::current());
-        tokio::task::spawn_blocking(move || {
-            let result = examine(&input, &limits).map(|found| seen(&input, found, depth));
-            (input, result)
-        })
-    }))
-    .buffered(options.concurrency.max(1));
-    // Most files of a lake share few schemas: one copy of each is kept.
-    let mut schemas: Vec<Fields> = Vec::new();
-    while let Some(done) = examined.next().await {
-        let (input, result) = done?;
-        progress.examined(&input.url, input.meta.size);
-        match result {
-            Ok(mut file) => {
-                match schemas.iter().find(|s| **s == file.fields) {
-                    Some(known) => file.fields = known.clone(),
-                    None => schemas.push(file.fields.clone()),
-                }
-                survey.files.push(file);
-            }
-            Err(LakeError::NoRecords { file }) => survey.empty.push(file),
-            Err(
-                error @ (LakeError::Data { .. }
-                | LakeError::UnknownFormat { .. }
-                | LakeError::NotFound { .. }),
-            ) => {
-                survey.problems.push(FileProblem {
-                    url: input.url.clone(),
-                    reason: error.to_string(),
-                });
-            }
-            // A store that refuses is no matter of one file.
-            Err(error @ LakeError::Store { .. }) if !root.is_local() => return Err(error.into()),
-            Err(error) => survey.problems.push(FileProblem {
-                url: input.url.clone(),
-                reason: error.to_string(),
-            }),
-        }
-    }
-    Ok(survey)
+/// A file on its way from the listing to its folder.
+enum Slot {
+    Known(u64, Remembered),
+    Examined(Vec<Sought>, JoinHandle<Vec<Result<Examined, LakeError>>>),
 }
 
-fn seen(input: &Input, found: Examined, depth: usize) -> SeenFile {
-    let mut folders: Vec<String> = input
-        .meta
-        .location
-        .parts()
-        .skip(depth)
-        .map(|part| part.as_ref().to_owned())
-        .collect();
-    // A target that is a file has no part below itself.
-    let name = folders
-        .pop()
-        .or_else(|| input.meta.location.filename().map(str::to_owned))
-        .unwrap_or_default();
-    let inference = found.inference;
-    let keys: Vec<String> = folders
-        .iter()
-        .filter_map(|f| Some(hive_folder(f)?.0))
-        .collect();
-    let lone_markers = inference
-        .node
-        .iter()
-        .flat_map(mastic_lake::infer::Node::fields)
-        .flat_map(|(name, node)| {
-            node.lone_markers()
-                .map(move |m| (name.to_lowercase(), m.to_owned()))
-        })
-        .collect();
-    let sightings = inference
-        .node
-        .iter()
-        .flat_map(mastic_lake::infer::Node::fields)
-        .filter(|(name, node)| {
-            // Kept are columns at odds with themselves, and those that a folder may repeat.
-            node.sightings().len() > 1
-                || crate::levels::is_date_part(name)
-                || keys.iter().any(|key| name.eq_ignore_ascii_case(key))
-        })
-        .map(|(name, node)| {
-            let kinds = node.sightings().iter().map(|(k, s)| (*k, s.clone()));
-            (name.to_owned(), kinds.collect())
-        })
-        .collect();
-    // Columns are named as catalogs need them; files bind to them without regard to case.
-    let names =
-        mastic_schema::names::column_names(inference.fields.iter().map(|f| f.name().as_str()));
-    let fields = inference
-        .fields
-        .iter()
-        .zip(names)
-        .map(|(field, name)| Arc::new(field.as_ref().clone().with_name(name)))
-        .collect();
-    SeenFile {
-        meta: input.meta.clone(),
-        url: input.url.clone(),
-        folders,
-        name,
-        format: found.format,
-        compression: found.compression,
-        reason: found.reason,
-        fields,
-        rows: inference.rows,
-        complete: inference.complete,
-        seen_bytes: inference.bytes,
-        sightings,
-        lone_markers,
+/// A file that is to be examined, and the block of memory that has an older state of it.
+struct Sought {
+    meta: ObjectMeta,
+    before: Option<u64>,
+}
+
+/// Looks at every file below a target, and hands what it tells to the tree.
+pub(crate) async fn survey(
+    root: &Root,
+    options: &CrawlOptions,
+    memory: &mut Memory<'_>,
+    tree: &mut Tree,
+    report: &mut CrawlReport,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let entries = stream(&root.location, &root.exclusions).await?;
+    Surveyor {
+        root: &root.location,
+        options,
+        memory,
+        tree,
+        report,
+        progress,
+        queue: VecDeque::new(),
+        waiting: 0,
+        running: 0,
+        batch: Vec::new(),
+        batch_bytes: 0,
+        folders: Vec::new(),
     }
+    .run(entries)
+    .await
+}
+
+struct Surveyor<'a, 'c> {
+    root: &'a Location,
+    options: &'a CrawlOptions,
+    memory: &'a mut Memory<'c>,
+    tree: &'a mut Tree,
+    report: &'a mut CrawlReport,
+    progress: &'a dyn Progress,
+    queue: VecDeque<Slot>,
+    /// How many files the queue holds.
+    waiting: usize,
+    /// How many batches are being examined.
+    running: usize,
+    batch: Vec<Sought>,
+    batch_bytes: u64,
+    /// The folders that the last file lies in, and whether an earlier crawl saw files of theirs.
+    folders: Vec<(String, bool)>,
+}
+
+impl Surveyor<'_, '_> {
+    async fn run(
+        mut self,
+        entries: impl Stream<Item = Result<Entry, LakeError>> + Send,
+    ) -> Result<()> {
+        let mut entries = std::pin::pin!(entries);
+        while let Some(entry) = entries.next().await {
+            match entry? {
+                Entry::File(meta) => self.take(meta).await?,
+                Entry::Empty(meta) => {
+                    let url = self.root.url_of(&meta.location);
+                    self.report.note_empty(url);
+                }
+                Entry::Problem { url, reason } => {
+                    self.report.note_problem(FileProblem { url, reason });
+                }
+                _ => {}
+            }
+            while self.running >= self.options.concurrency.max(1) || self.waiting > WAITING {
+                self.next().await?;
+            }
+        }
+        self.send_batch();
+        while !self.queue.is_empty() {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, meta: ObjectMeta) -> Result<()> {
+        self.report.files += 1;
+        self.report.bytes += meta.size;
+        self.progress.listed(self.report.files);
+        let known = self.memory.recall(meta.location.as_ref()).await?;
+        let before = match known {
+            Some((block, file)) if file.is_of(&meta) || self.only_new_folders() => {
+                self.note_folder(&meta, true);
+                self.send_batch();
+                self.queue.push_back(Slot::Known(block, file));
+                self.waiting += 1;
+                return Ok(());
+            }
+            known => known.map(|(block, _)| block),
+        };
+        if self.only_new_folders() && self.in_known_folder(&meta).await? {
+            self.report.skipped += 1;
+            return Ok(());
+        }
+        self.batch_bytes += meta.size;
+        self.batch.push(Sought { meta, before });
+        if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
+            self.send_batch();
+        }
+        Ok(())
+    }
+
+    fn only_new_folders(&self) -> bool {
+        self.options.recrawl == Recrawl::NewFolders
+    }
+
+    /// Notes whether the folder of a file was crawled before, and forgets those that the file is not in.
+    fn note_folder(&mut self, meta: &ObjectMeta, known: bool) {
+        if !self.only_new_folders() {
+            return;
+        }
+        let folder = folder_of(meta);
+        self.folders.retain(|(other, _)| {
+            folder
+                .strip_prefix(other.as_str())
+                .is_some_and(|rest| rest.is_empty() || other.is_empty() || rest.starts_with('/'))
+        });
+        match self.folders.last_mut() {
+            Some((last, state)) if last == folder => *state |= known,
+            _ => self.folders.push((folder.to_owned(), known)),
+        }
+    }
+
+    /// Whether an earlier crawl saw any file of this one's folder.
+    async fn in_known_folder(&mut self, meta: &ObjectMeta) -> Result<bool> {
+        let folder = folder_of(meta);
+        if let Some((_, known)) = self.folders.iter().find(|(other, _)| other == folder) {
+            return Ok(*known);
+        }
+        let known = self.memory.has_folder(folder).await?;
+        self.note_folder(meta, known);
+        Ok(known)
+    }
+
+    /// Hands the files that wait for it to a task of their own.
+    fn send_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let inputs: Vec<Input> = batch
+            .iter()
+            .map(|sought| {
+                let url = self.root.url_of(&sought.meta.location);
+                let store = self.root.store.clone();
+                Input::new(store, sought.meta.clone(), url, Handle::current())
+            })
+            .collect();
+        let limits = self.options.limits;
+        let classifiers = self.options.classifiers.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            inputs
+                .iter()
+                .map(|input| examine(input, &limits, &classifiers))
+                .collect()
+        });
+        self.waiting += batch.len();
+        self.running += 1;
+        self.queue.push_back(Slot::Examined(batch, task));
+    }
+
+    /// Deals with the first of the queue.
+    async fn next(&mut self) -> Result<()> {
+        match self.queue.pop_front() {
+            None => {}
+            Some(Slot::Known(block, file)) => {
+                self.waiting -= 1;
+                self.report.unchanged += 1;
+                self.settle(&file);
+                self.memory.keep(block, file);
+            }
+            Some(Slot::Examined(batch, task)) => {
+                self.running -= 1;
+                self.waiting -= batch.len();
+                let results = task.await?;
+                for (sought, result) in batch.into_iter().zip(results) {
+                    self.examined(sought, result)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn examined(
+        &mut self,
+        sought: Sought,
+        result: Result<Examined, LakeError>,
+    ) -> Result<()> {
+        let Sought { meta, before } = sought;
+        let url = self.root.url_of(&meta.location);
+        self.report.opened += 1;
+        self.progress.examined(&url, meta.size);
+        let outcome = match result {
+            Ok(found) => {
+                let folders = self.tree.folders_of(meta.location.as_ref());
+                let (folders, _) = folders.split_at(folders.len().saturating_sub(1));
+                let fact = facts::of(found, folders, meta.size, self.tree.shapes());
+                self.memory.add_shapes(self.tree.shapes());
+                Outcome::Data(fact)
+            }
+            Err(LakeError::NoRecords { .. }) => Outcome::NoRecords,
+            Err(error @ (LakeError::Data { .. } | LakeError::UnknownFormat { .. })) => {
+                Outcome::Bad(error.to_string())
+            }
+            // A store that refuses is no matter of one file, unless it is this one that it refuses.
+            Err(error @ LakeError::Store { .. }) if !self.root.is_local() && !error.is_of_one_file() => {
+                return Err(error.into());
+            }
+            // What may be otherwise the next time is not remembered.
+            Err(error) => {
+                self.report.note_problem(FileProblem {
+                    url,
+                    reason: error.to_string(),
+                });
+                self.memory.learn(before, None);
+                return Ok(());
+            }
+        };
+        let file = Remembered::new(&meta, outcome);
+        self.settle(&file);
+        self.memory.learn(before, Some(file));
+        Ok(())
+    }
+
+    /// Tells the tree, or the report, what a file is.
+    fn settle(&mut self, file: &Remembered) {
+        match &file.outcome {
+            Outcome::Data(fact) => self.tree.add(file, fact),
+            outcome => {
+                let url = self.root.url_of(&file.path.as_str().into());
+                match outcome {
+                    Outcome::Bad(reason) => self.report.note_problem(FileProblem {
+                        url,
+                        reason: reason.clone(),
+                    }),
+                    _ => self.report.note_empty(url),
+                }
+            }
+        }
+    }
+}
+
+fn folder_of(meta: &ObjectMeta) -> &str {
+    let path = meta.location.as_ref();
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

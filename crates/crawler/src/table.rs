@@ -1,25 +1,25 @@
 //! A group of files as a table of the catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields};
+use mastic_catalog::parameters as names;
 use mastic_catalog::{Column, Partition, SerDeInfo, StorageDescriptor, Table};
-use mastic_lake::compress::Compression;
 use mastic_lake::format::{FileFormat, Serde};
-use mastic_lake::infer::Kind;
-use mastic_schema::hive::format_type;
+use mastic_lake::store::Location;
+use mastic_schema::hive::{format_type, parse_type};
+use mastic_schema::merge::{position, widen_fields};
 
-use crate::group::Found;
-use crate::levels::{Level, key_type};
-use crate::survey::SeenFile;
+use crate::facts::Shapes;
+use crate::found::{Found, Part, same_dialect};
+use crate::levels::{self, KeyType};
+use crate::memory::fnv;
+use crate::why;
 
-/// The table parameter that holds globs for the names of a table's files, as a JSON array, where
-/// its folder holds other tables' files too.
-pub(crate) const INCLUDE: &str = "mastic.include";
-/// The parameter of a partition that holds its folders beside its location, as a JSON array.
-pub(crate) const MORE_LOCATIONS: &str = "mastic.more_locations";
-/// The parameter by which a change of files is told: of their names, sizes and times.
-pub(crate) const FINGERPRINT: &str = "mastic.fingerprint";
+/// The table parameter that holds the columns as the last crawl inferred them, as a JSON object of names
+/// and Hive types: where the table's own differ, somebody edited them.
+pub(crate) const INFERRED: &str = "mastic.inferred";
 
 /// A table as the files say it is, before the catalog is asked.
 #[derive(Debug)]
@@ -27,23 +27,32 @@ pub(crate) struct Proposal {
     pub(crate) table: Table,
     /// The columns as they were inferred, with null for those of which nothing is known.
     pub(crate) fields: Fields,
-    pub(crate) partitions: Vec<Partition>,
+    /// Its folders; each is a partition, or several are one, where the table has partition keys.
+    pub(crate) parts: Vec<Part>,
     pub(crate) why: Vec<String>,
-    pub(crate) files: usize,
+    pub(crate) files: u64,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
     pub(crate) compression: String,
+    format: FileFormat,
+    levels: Vec<levels::Level>,
+    /// The table's folder and the target's, as URLs.
+    root: Location,
+    depth: usize,
 }
 
-pub(crate) fn propose(mut found: Found) -> Proposal {
+pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Proposal {
     add_lone_markers(&mut found);
-    let mut why = found.why.clone();
-    if let Some((first, _)) = found.files.first() {
-        why.push(format!("{}: {}", found.format, first.reason));
-    }
-    why.extend(disagreements(&found));
+    let mut why = std::mem::take(&mut found.why);
+    why.push(format!("{}: {}", found.format, found.reason));
+    why.extend(why::disagreements(&found, root));
 
-    let keys = key_names(&found, &mut why);
+    let depth = if found.folder.is_empty() {
+        0
+    } else {
+        found.folder.split('/').count()
+    };
+    let keys = key_names(&found, depth, &mut why);
     let fields: Fields = found
         .fields
         .iter()
@@ -52,57 +61,57 @@ pub(crate) fn propose(mut found: Found) -> Proposal {
         .collect();
     let columns: Vec<Column> = fields
         .iter()
-        .map(|f: &std::sync::Arc<Field>| Column::new(f.name(), format_type(f.data_type())))
+        .map(|f: &Arc<Field>| Column::new(f.name(), format_type(f.data_type())))
         .collect();
 
-    let bytes = found.files.iter().map(|(f, _)| f.meta.size).sum();
-    let records = found.files.iter().map(|(f, _)| records(f)).sum();
-    let compressions: BTreeSet<Compression> =
-        found.files.iter().map(|(f, _)| f.compression).collect();
-    let compression = compressions
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(",");
-
-    let partitioned = !found.levels.is_empty();
-    let partitions = if partitioned {
-        partitions(&found)
-    } else {
-        Vec::new()
-    };
+    let (files, bytes, records) = (found.files(), found.bytes(), found.rows());
+    let compression = Vec::from_iter(found.compressions.iter().map(String::as_str)).join(",");
     let serde = found.format.serde();
-    let mut parameters = parameters(&found, &serde, bytes, records, &compression);
-    if !partitioned {
-        let print = fingerprint(found.files.iter().map(|(f, _)| f));
-        parameters.insert(FINGERPRINT.into(), print);
-    }
-    let location = match found.files.as_slice() {
-        // Glue, too, gives a table of one file among others the file as its location.
-        [(only, values)] if !found.include.is_empty() && values.is_empty() => only.url.clone(),
-        _ => found.location.url.clone(),
-    };
+    let location = location(&found, root);
     let mut table = Table::new("", &found.name);
     table.table_type = Some("EXTERNAL_TABLE".into());
     table.partition_keys = keys
         .into_iter()
         .map(|(name, hive_type)| Column::new(name, hive_type))
         .collect();
-    table.parameters = parameters;
+    table.parameters = parameters(&found, &serde, &compression, depth);
+    if !globs.is_empty() {
+        // As Glue keeps them: each with the crawled place before it.
+        let globs: Vec<String> = globs
+            .iter()
+            .map(|g| format!("{}/{g}", mastic_lake::list::escape_glob(&root.url)))
+            .collect();
+        let globs = serde_json::Value::from(globs).to_string();
+        table.parameters.insert(names::EXCLUSIONS.into(), globs);
+    }
     table.storage_descriptor = Some(StorageDescriptor {
         columns,
-        compressed: Some(compressions.iter().any(|c| *c != Compression::None)),
+        compressed: Some(found.compressions.iter().any(|c| c != "none")),
         ..descriptor(&serde, location)
     });
     Proposal {
         table,
         fields,
-        partitions,
+        parts: found.parts,
         why,
-        files: found.files.len(),
+        files,
         bytes,
         records,
         compression,
+        format: found.format,
+        levels: found.levels,
+        root: root.clone(),
+        depth,
+    }
+}
+
+/// The table's folder; of a table of one file among others, the file, as in Glue.
+fn location(found: &Found, root: &Location) -> String {
+    match found.parts.as_slice() {
+        [only] if only.files == 1 && only.include.is_some() && found.levels.is_empty() => {
+            root.url_of(&found.first.as_str().into())
+        }
+        _ => root.child(&found.folder).url,
     }
 }
 
@@ -112,15 +121,13 @@ fn add_lone_markers(found: &mut Found) {
     let FileFormat::Csv(options) = &mut found.format else {
         return;
     };
-    for (file, _) in &found.files {
-        for (column, marker) in &file.lone_markers {
-            let typed = found.fields.iter().any(|f| {
-                f.name().eq_ignore_ascii_case(column)
-                    && !matches!(f.data_type(), DataType::Utf8 | DataType::Null)
-            });
-            if typed && !options.null_markers.contains(marker) {
-                options.null_markers.push(marker.clone());
-            }
+    for (column, marker) in &found.lone_markers {
+        let typed = found.fields.iter().any(|f| {
+            f.name().eq_ignore_ascii_case(column)
+                && !matches!(f.data_type(), DataType::Utf8 | DataType::Null)
+        });
+        if typed && !options.null_markers.contains(marker) {
+            options.null_markers.push(marker.clone());
         }
     }
     options.null_markers.sort();
@@ -129,12 +136,12 @@ fn add_lone_markers(found: &mut Found) {
 fn descriptor(serde: &Serde, location: String) -> StorageDescriptor {
     StorageDescriptor {
         location: Some(location),
-        input_format: Some(serde.input_format.into()),
-        output_format: Some(serde.output_format.into()),
+        input_format: Some(serde.input_format.to_string()),
+        output_format: Some(serde.output_format.to_string()),
         number_of_buckets: Some(-1),
         serde_info: Some(SerDeInfo {
             name: None,
-            serialization_library: Some(serde.library.into()),
+            serialization_library: Some(serde.library.to_string()),
             parameters: serde.parameters.clone(),
         }),
         ..StorageDescriptor::default()
@@ -145,172 +152,86 @@ fn descriptor(serde: &Serde, location: String) -> StorageDescriptor {
 fn parameters(
     found: &Found,
     serde: &Serde,
-    bytes: u64,
-    records: u64,
     compression: &str,
+    depth: usize,
 ) -> BTreeMap<String, String> {
+    let (files, bytes, records) = (found.files(), found.bytes(), found.rows());
     let mut parameters: BTreeMap<String, String> = [
-        ("classification", serde.classification.to_owned()),
-        ("compressionType", compression.to_owned()),
-        ("typeOfData", "file".to_owned()),
-        ("recordCount", records.to_string()),
+        (names::CLASSIFICATION, serde.classification.to_string()),
+        (names::COMPRESSION_TYPE, compression.to_owned()),
+        (names::TYPE_OF_DATA, "file".to_owned()),
+        (names::RECORD_COUNT, records.to_string()),
         (
-            "averageRecordSize",
+            names::AVERAGE_RECORD_SIZE,
             bytes.checked_div(records).unwrap_or(0).to_string(),
         ),
-        ("sizeKey", bytes.to_string()),
-        ("objectCount", found.files.len().to_string()),
-        ("UPDATED_BY_CRAWLER", "mastic".to_owned()),
-        ("CrawlerSchemaSerializerVersion", "1.0".to_owned()),
-        ("CrawlerSchemaDeserializerVersion", "1.0".to_owned()),
+        (names::SIZE_KEY, bytes.to_string()),
+        (names::OBJECT_COUNT, files.to_string()),
+        (names::UPDATED_BY_CRAWLER, "mastic".to_owned()),
+        (names::CRAWLER_SCHEMA_SERIALIZER_VERSION, "1.0".to_owned()),
+        (names::CRAWLER_SCHEMA_DESERIALIZER_VERSION, "1.0".to_owned()),
+        (names::FINGERPRINT, hex(fingerprint(found, depth))),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     if let FileFormat::Csv(options) = &found.format {
-        parameters.insert(
-            "delimiter".into(),
-            char::from(options.delimiter).to_string(),
-        );
-        parameters.insert(
-            "skip.header.line.count".into(),
-            if options.header { "1" } else { "0" }.into(),
-        );
+        let delimiter = char::from(options.delimiter).to_string();
+        parameters.insert(names::DELIMITER.into(), delimiter);
+        parameters.insert(names::COLUMNS_ORDERED.into(), "true".into());
+        for name in [names::SKIP_HEADER, names::SKIP_FOOTER] {
+            if let Some(lines) = serde.parameters.get(name) {
+                parameters.insert(name.into(), lines.clone());
+            }
+        }
     }
-    if !found.include.is_empty() {
-        let globs = serde_json::Value::from_iter(found.include.iter().cloned());
-        parameters.insert(INCLUDE.into(), globs.to_string());
+    if let Some(globs) = common_include(&found.parts)
+        && !globs.is_empty()
+    {
+        parameters.insert(names::INCLUDE.into(), json(globs));
     }
     parameters
 }
 
-/// All records of a file, by its size where not all of it was looked at.
-fn records(file: &SeenFile) -> u64 {
-    if file.complete || file.seen_bytes == 0 {
-        return file.rows;
-    }
-    let seen = u128::from(file.seen_bytes);
-    let all = u128::from(file.rows) * u128::from(file.meta.size) / seen;
-    // A compressed file holds more than its size says, and never less than was seen.
-    u64::try_from(all).unwrap_or(u64::MAX).max(file.rows)
+fn json(texts: &BTreeSet<String>) -> String {
+    serde_json::Value::from_iter(texts.iter().cloned()).to_string()
 }
 
-fn fingerprint<'a>(files: impl Iterator<Item = &'a SeenFile>) -> String {
-    let mut all: Vec<(&str, u64, i64)> = files
-        .map(|f| {
-            (
-                f.name.as_str(),
-                f.meta.size,
-                f.meta.last_modified.timestamp_micros(),
-            )
-        })
-        .collect();
-    all.sort_unstable();
-    // FNV-1a: what is kept in a catalog must not change with the compiler, as std's hasher may.
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for (name, size, time) in all {
-        let numbers = [size.to_le_bytes(), time.to_le_bytes()].concat();
-        for byte in name.bytes().chain([0]).chain(numbers) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
-}
-
-/// The partitions, each with what its own files differ in.
-fn partitions(found: &Found) -> Vec<Partition> {
-    let mut by_values: BTreeMap<Vec<String>, Vec<&SeenFile>> = BTreeMap::new();
-    for (file, values) in &found.files {
-        let values = values.iter().map(|v| nonempty(v)).collect();
-        by_values.entry(values).or_default().push(file);
-    }
-    by_values
-        .into_iter()
-        .map(|(values, files)| {
-            // `k=a b` and `k=a%20b`, `k=` and `k=__HIVE_DEFAULT_PARTITION__`: several folders may say
-            // the same, and are one partition.
-            let mut places: Vec<String> = files.iter().map(|f| place(found, f)).collect();
-            places.dedup();
-            let mut places = places.into_iter();
-            let mut partition = Partition::new(values, places.next().unwrap_or_default());
-            let more: Vec<String> = places.collect();
-            let bytes: u64 = files.iter().map(|f| f.meta.size).sum();
-            let rows: u64 = files.iter().map(|f| records(f)).sum();
-            partition.parameters = [
-                ("recordCount", rows.to_string()),
-                ("sizeKey", bytes.to_string()),
-                ("objectCount", files.len().to_string()),
-                (FINGERPRINT, fingerprint(files.iter().copied())),
-            ]
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-            if !more.is_empty() {
-                let more = serde_json::Value::from(more).to_string();
-                partition.parameters.insert(MORE_LOCATIONS.into(), more);
-            }
-            // A partition in another dialect of the table's format has its own SerDe.
-            if let Some(first) = files.first()
-                && dialect(&first.format) != dialect(&found.format)
-                && let Some(place) = &mut partition.storage_descriptor
-            {
-                *place = descriptor(
-                    &first.format.serde(),
-                    place.location.take().unwrap_or_default(),
-                );
-            }
-            partition
-        })
-        .collect()
-}
-
-/// The folder of a file's partition.
-fn place(found: &Found, file: &SeenFile) -> String {
-    let own = file.folders.len().saturating_sub(found.levels.len());
-    let folders = &file.folders[own..];
-    folders
+/// The globs that all folders of a table have; `None` where they differ.
+fn common_include(parts: &[Part]) -> Option<&BTreeSet<String>> {
+    let first = parts.first()?.include.as_ref()?;
+    parts
         .iter()
-        .fold(found.location.clone(), |place, folder| place.child(folder))
-        .url
+        .all(|p| p.include.as_ref() == Some(first))
+        .then_some(first.as_ref())
 }
 
-/// Hive knows no empty key: it is written, and read, as null.
-fn nonempty(value: &str) -> String {
-    if value.is_empty() {
-        mastic_catalog::HIVE_DEFAULT_PARTITION.to_owned()
-    } else {
-        value.to_owned()
-    }
+/// A hash of every file of a table. The sum over its partitions, so that it can be told anew from those
+/// that are different.
+fn fingerprint(found: &Found, depth: usize) -> u64 {
+    found.parts.iter().fold(0, |sum, part| {
+        let values = values(&found.levels, depth, &part.folder);
+        sum.wrapping_add(print_of(&values, part.print))
+    })
 }
 
-/// A format without the null markers, which the table has for all its files.
-fn dialect(format: &FileFormat) -> FileFormat {
-    match format {
-        FileFormat::Csv(options) => FileFormat::Csv(mastic_lake::format::CsvOptions {
-            null_markers: Vec::new(),
-            ..options.clone()
-        }),
-        other => other.clone(),
-    }
+/// What the files of a partition add to its table's fingerprint.
+pub(crate) fn print_of(values: &[String], print: u64) -> u64 {
+    let values = fnv(values.iter().flat_map(|v| v.bytes().chain([0])));
+    // Several folders of one partition add up, as their own prints do.
+    values.wrapping_add(1).wrapping_mul(print)
 }
 
 /// The names and types of the partition keys. A column of the files that repeats its key (a
 /// `year` in files below `2024/`) is the key; one that merely has its name keeps it, and the key
 /// gets another.
-fn key_names(found: &Found, why: &mut Vec<String>) -> Vec<(String, &'static str)> {
+fn key_names(found: &Found, depth: usize, why: &mut Vec<String>) -> Vec<(String, &'static str)> {
     let mut names: Vec<String> = Vec::new();
-    let mut others = 0;
-    for (depth, level) in found.levels.iter().enumerate() {
-        let mut name = match level {
-            Level::Hive(key) => key.clone(),
-            Level::Date(part) => part.name().to_owned(),
-            Level::Other => {
-                others += 1;
-                format!("partition_{}", others - 1)
-            }
-        };
+    for (at, mut name) in levels::key_names(&found.levels).into_iter().enumerate() {
         if found.fields.iter().any(|f| f.name() == &name) {
-            if repeats(found, depth, &name) {
+            let repeats = found.repeats.get(&(name.clone(), depth + at));
+            // Files that do not tell (Parquet) are taken to repeat it, as Spark and Hive do.
+            if *repeats.unwrap_or(&true) {
                 why.push(format!(
                     "column '{name}' repeats its partition key, and is the key"
                 ));
@@ -327,104 +248,200 @@ fn key_names(found: &Found, why: &mut Vec<String>) -> Vec<(String, &'static str)
         }
         names.push(name);
     }
+    let mut types: Vec<KeyType> = names.iter().map(|name| KeyType::new(name)).collect();
+    for part in &found.parts {
+        for (key, value) in types.iter_mut().zip(values(&found.levels, depth, &part.folder)) {
+            key.see(&value);
+        }
+    }
     names
         .into_iter()
-        .enumerate()
-        .map(|(depth, name)| {
-            let values = found.files.iter().map(|(_, values)| values[depth].as_str());
-            let key = key_type(&name, values);
-            (name, key)
+        .zip(types)
+        .map(|(name, key)| (name, key.hive_type()))
+        .collect()
+}
+
+/// The values that a folder gives its table's keys. Hive knows no empty key: it is written, and read, as
+/// null.
+fn values(levels: &[levels::Level], depth: usize, folder: &str) -> Vec<String> {
+    let folders = folder.split('/').skip(depth);
+    levels
+        .iter()
+        .zip(folders)
+        .map(|(level, folder)| match level.value_of(folder) {
+            empty if empty.is_empty() => mastic_catalog::HIVE_DEFAULT_PARTITION.to_owned(),
+            value => value,
         })
         .collect()
 }
 
-/// Whether a column's first value in each file is that of the file's folder. Files that do not
-/// tell (Parquet) are taken to repeat it, as Spark and Hive do.
-fn repeats(found: &Found, depth: usize, name: &str) -> bool {
-    found.files.iter().all(|(file, values)| {
-        let Some((_, kinds)) = file
-            .sightings
-            .iter()
-            .find(|(column, _)| column.eq_ignore_ascii_case(name))
-        else {
-            return true;
-        };
-        let same = |seen: &str| {
-            seen == values[depth]
-                || matches!((seen.parse::<i64>(), values[depth].parse::<i64>()), (Ok(a), Ok(b)) if a == b)
-        };
-        match kinds.as_slice() {
-            [(_, sighting)] => !sighting.varied && same(&sighting.value),
-            _ => false,
+impl Proposal {
+    /// A table that the catalog has, with new files for some of its partitions.
+    pub(crate) fn of_changed(old: &Table, found: Found, root: &Location, format: FileFormat) -> Self {
+        Proposal {
+            table: old.clone(),
+            depth: 0,
+            files: found.files(),
+            bytes: found.bytes(),
+            records: found.rows(),
+            compression: Vec::from_iter(found.compressions.iter().map(String::as_str)).join(","),
+            why: why::disagreements(&found, root),
+            fields: found.fields,
+            parts: found.parts,
+            levels: found.levels,
+            root: root.clone(),
+            format,
         }
-    })
+    }
+
+    /// Whether the table has partitions.
+    pub(crate) fn partitioned(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    /// The folders of each partition, by its values. `k=a b` and `k=a%20b`, `k=` and
+    /// `k=__HIVE_DEFAULT_PARTITION__`: several folders may say the same, and are one partition.
+    pub(crate) fn by_values(&self) -> BTreeMap<Vec<String>, Vec<&Part>> {
+        let mut by_values: BTreeMap<Vec<String>, Vec<&Part>> = BTreeMap::new();
+        if self.partitioned() {
+            for part in &self.parts {
+                let values = values(&self.levels, self.depth, &part.folder);
+                by_values.entry(values).or_default().push(part);
+            }
+        }
+        by_values
+    }
+
+    /// A partition, with what it differs in from its table. `own_columns`: also the columns.
+    pub(crate) fn partition(
+        &self,
+        values: Vec<String>,
+        parts: &[&Part],
+        shapes: &Shapes,
+        own_columns: bool,
+    ) -> Partition {
+        let place = |part: &Part| self.root.child(&part.folder).url;
+        let mut places = parts.iter().map(|p| place(p));
+        let mut partition = Partition::new(values, places.next().unwrap_or_default());
+        let more: Vec<String> = places.collect();
+        let sum = |of: fn(&Part) -> u64| parts.iter().map(|p| of(p)).sum::<u64>();
+        partition.parameters = [
+            (names::RECORD_COUNT, sum(|p| p.rows).to_string()),
+            (names::SIZE_KEY, sum(|p| p.bytes).to_string()),
+            (names::OBJECT_COUNT, sum(|p| p.files).to_string()),
+            (names::FINGERPRINT, print(parts)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+        if !more.is_empty() {
+            let more = serde_json::Value::from(more).to_string();
+            partition.parameters.insert(names::MORE_LOCATIONS.into(), more);
+        }
+        if !self.table.parameters.contains_key(names::INCLUDE) {
+            let globs: BTreeSet<String> = parts
+                .iter()
+                .filter_map(|p| p.include.as_deref())
+                .flatten()
+                .cloned()
+                .collect();
+            if !globs.is_empty() {
+                partition.parameters.insert(names::INCLUDE.into(), json(&globs));
+            }
+        }
+        self.differ(&mut partition, parts, shapes, own_columns);
+        partition
+    }
+
+    /// A partition in another dialect of the table's format has its own SerDe, and one with other columns
+    /// than its table's its own columns.
+    fn differ(&self, partition: &mut Partition, parts: &[&Part], shapes: &Shapes, own: bool) {
+        let all = parts
+            .iter()
+            .flat_map(|p| p.others.iter().chain([&p.shape]))
+            .filter_map(|id| shapes.get(*id));
+        let mut fields: Option<Fields> = None;
+        let mut format = None;
+        for shape in all {
+            format.get_or_insert(&shape.format);
+            fields = Some(match fields {
+                None => shape.fields.clone(),
+                Some(fields) => widen_fields(&fields, &shape.fields, &mut |_| ()),
+            });
+        }
+        let (Some(fields), Some(format), Some(storage)) =
+            (fields, format, &mut partition.storage_descriptor)
+        else {
+            return;
+        };
+        if !same_dialect(format, &self.format) {
+            let location = storage.location.take().unwrap_or_default();
+            *storage = descriptor(&format.serde(), location);
+        }
+        let keys = &self.table.partition_keys;
+        let fields = fields
+            .iter()
+            .filter(|f| !keys.iter().any(|k| &k.name == f.name()));
+        // A column in which only nulls were found is no other column than the table's.
+        let columns: Vec<Column> = fields
+            .map(|f| {
+                let known = position(&self.fields, f.name()).map(|at| self.fields[at].data_type());
+                let data_type = match (f.data_type(), known) {
+                    (DataType::Null, Some(known)) => known,
+                    (other, _) => other,
+                };
+                Column::new(f.name(), format_type(data_type))
+            })
+            .collect();
+        if own && columns != self.table.columns() {
+            storage.columns = columns;
+        }
+    }
 }
 
-/// Why columns are wider than most of their values.
-fn disagreements(found: &Found) -> Vec<String> {
-    const SHOWN: usize = 20;
-    let mut told: Vec<String> = Vec::new();
-    for (file, _) in &found.files {
-        for (column, kinds) in &file.sightings {
-            let kinds: Vec<_> = kinds.iter().filter(|(k, _)| *k != Kind::Marker).collect();
-            let Some(field) = found
-                .fields
-                .iter()
-                .find(|f| f.name().eq_ignore_ascii_case(column))
-            else {
-                continue;
+/// The fingerprint of a partition's files.
+pub(crate) fn print(parts: &[&Part]) -> String {
+    hex(parts
+        .iter()
+        .fold(0u64, |sum, part| sum.wrapping_add(part.print)))
+}
+
+/// A fingerprint as it is kept.
+pub(crate) fn hex(print: u64) -> String {
+    format!("{print:016x}")
+}
+
+/// The columns as the last crawl of a table inferred them. Null are those in which it found nothing but
+/// nulls: in the table they are text.
+pub(crate) fn inferred(table: &Table) -> Option<Fields> {
+    let text = table.parameters.get(INFERRED)?;
+    let types: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    types
+        .iter()
+        .map(|(name, hive_type)| {
+            let data_type = match hive_type.as_str()? {
+                VOID => DataType::Null,
+                other => parse_type(other).ok()?,
             };
-            let numbers = kinds
-                .iter()
-                .all(|(k, _)| matches!(k, Kind::Integer | Kind::Real));
-            if kinds.len() < 2 || numbers {
-                // `32` beside `39.02` is how numbers are written, not a column at odds with itself.
-                continue;
-            }
-            let about = format!(
-                "column '{}' is {}",
-                field.name(),
-                format_type(field.data_type())
-            );
-            if told.iter().any(|t| t.starts_with(&about)) {
-                continue;
-            }
-            let seen: Vec<String> = kinds
-                .iter()
-                .map(|(kind, s)| {
-                    let times = if s.count == 1 {
-                        "once".into()
-                    } else {
-                        format!("{} times", s.count)
-                    };
-                    format!("{kind} {times} (first '{}', line {})", s.value, s.line)
-                })
-                .collect();
-            told.push(format!(
-                "{about}: in {} it is {}",
-                file.url,
-                seen.join(", ")
-            ));
-        }
-    }
-    let mut paths = BTreeSet::new();
-    for (url, d) in &found.disagreements {
-        if !(d.left.is_numeric() && d.right.is_numeric()) && paths.insert(d.path.clone()) {
-            told.push(format!(
-                "column '{}' is {}: {} before, {} in {url}",
-                d.path,
-                format_type(&d.merged),
-                format_type(&d.left),
-                format_type(&d.right)
-            ));
-        }
-    }
-    if told.len() > SHOWN {
-        let more = told.len() - SHOWN;
-        told.truncate(SHOWN);
-        told.push(format!(
-            "… and {more} more columns with values of several types"
-        ));
-    }
-    told
+            Some(Field::new(name, data_type, true))
+        })
+        .collect()
+}
+
+/// Hive's type of a column of nulls.
+const VOID: &str = "void";
+
+/// What [`inferred`] reads.
+pub(crate) fn inferred_text(fields: &Fields) -> String {
+    let types: serde_json::Map<String, serde_json::Value> = fields
+        .iter()
+        .map(|f| {
+            let hive_type = match f.data_type() {
+                DataType::Null => VOID.to_owned(),
+                other => format_type(other),
+            };
+            (f.name().clone(), hive_type.into())
+        })
+        .collect();
+    serde_json::Value::Object(types).to_string()
 }

@@ -1,0 +1,297 @@
+//! What examining a file told, in a form that is small and can be kept between crawls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::Fields;
+use mastic_lake::format::{Examined, FileFormat, Serde};
+use mastic_lake::infer::{Kind, Node, Sighting};
+use mastic_lake::list::hive_folder;
+use serde::{Deserialize, Serialize};
+
+use crate::levels::is_date_part;
+
+/// What files that look the same have in common. Most files of a lake share few shapes.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    /// The format, with its dialect.
+    pub(crate) format: FileFormat,
+    /// The columns, by the names that a catalog gives them.
+    pub(crate) fields: Fields,
+    /// How the files are compressed as a whole.
+    pub(crate) compression: String,
+    /// Null markers of columns that hold nothing else, by column.
+    pub(crate) lone_markers: Vec<(String, String)>,
+    /// Which classifier recognised the first file, and why.
+    pub(crate) reason: String,
+}
+
+impl Shape {
+    fn same(&self, other: &Shape) -> bool {
+        self.format == other.format
+            && self.fields == other.fields
+            && self.compression == other.compression
+            && self.lone_markers == other.lone_markers
+    }
+}
+
+/// A shape as it is kept.
+#[derive(Serialize, Deserialize)]
+struct KeptShape {
+    classification: String,
+    library: String,
+    parameters: std::collections::BTreeMap<String, String>,
+    fields: Fields,
+    compression: String,
+    lone_markers: Vec<(String, String)>,
+    reason: String,
+}
+
+/// The number of a shape within one target's memory.
+pub(crate) type ShapeId = u32;
+
+/// All shapes of a target, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes {
+    all: Vec<Arc<Shape>>,
+    /// By a hash of what is compared, so that many shapes are no long search.
+    index: HashMap<u64, Vec<ShapeId>>,
+    /// How many of them are kept already.
+    kept: usize,
+}
+
+impl Shapes {
+    pub(crate) fn get(&self, id: ShapeId) -> Option<&Arc<Shape>> {
+        self.all.get(id as usize)
+    }
+
+    pub(crate) fn intern(&mut self, shape: Shape) -> ShapeId {
+        let hash = hash_of(&shape);
+        let known = self.index.entry(hash).or_default();
+        if let Some(id) = known
+            .iter()
+            .find(|id| self.all[**id as usize].same(&shape))
+        {
+            return *id;
+        }
+        let id = ShapeId::try_from(self.all.len()).unwrap_or(ShapeId::MAX);
+        known.push(id);
+        self.all.push(Arc::new(shape));
+        id
+    }
+
+    /// Takes a shape from memory, in the order of their numbers. Says whether it could be read.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> bool {
+        let Ok(kept) = serde_json::from_slice::<KeptShape>(bytes) else {
+            return false;
+        };
+        let format = FileFormat::from_serde(
+            Some(&kept.classification),
+            Some(&kept.library),
+            &kept.parameters,
+        );
+        let Ok(format) = format else {
+            return false;
+        };
+        let shape = Shape {
+            format,
+            fields: kept.fields,
+            compression: kept.compression,
+            lone_markers: kept.lone_markers,
+            reason: kept.reason,
+        };
+        let id = ShapeId::try_from(self.all.len()).unwrap_or(ShapeId::MAX);
+        self.index.entry(hash_of(&shape)).or_default().push(id);
+        self.all.push(Arc::new(shape));
+        self.kept = self.all.len();
+        true
+    }
+
+    /// Shapes that are not kept yet, with their numbers.
+    pub(crate) fn unkept(&mut self) -> Vec<(ShapeId, Vec<u8>)> {
+        let from = self.kept;
+        self.kept = self.all.len();
+        (from..self.all.len())
+            .filter_map(|at| {
+                let shape = &self.all[at];
+                let Serde {
+                    classification,
+                    library,
+                    parameters,
+                    ..
+                } = shape.format.serde();
+                let kept = KeptShape {
+                    classification: classification.to_string(),
+                    library: library.to_string(),
+                    parameters,
+                    fields: shape.fields.clone(),
+                    compression: shape.compression.clone(),
+                    lone_markers: shape.lone_markers.clone(),
+                    reason: shape.reason.clone(),
+                };
+                // A schema is always valid JSON; were it not, its files would be examined again.
+                let bytes = serde_json::to_vec(&kept).ok()?;
+                Some((ShapeId::try_from(at).ok()?, bytes))
+            })
+            .collect()
+    }
+}
+
+fn hash_of(shape: &Shape) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    shape.fields.hash(&mut hasher);
+    shape.compression.hash(&mut hasher);
+    shape.format.classification().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What examining a file told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fact {
+    #[serde(rename = "s")]
+    pub(crate) shape: ShapeId,
+    /// How many records there are; an estimate where not all of the file was looked at.
+    #[serde(rename = "r")]
+    pub(crate) rows: u64,
+    /// Columns whose values are of several types.
+    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) evidence: Vec<Evidence>,
+    /// For columns that have a folder's key as their name, or a part of a date: whether every value is
+    /// the folder's, for the folder of this depth.
+    #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) repeats: Vec<(String, usize, bool)>,
+}
+
+/// A column at odds with itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    #[serde(rename = "c")]
+    pub(crate) column: String,
+    #[serde(rename = "k")]
+    pub(crate) kinds: Vec<Seen>,
+}
+
+/// Values of one kind: how many, and the first of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    #[serde(rename = "k")]
+    pub(crate) kind: String,
+    #[serde(rename = "n")]
+    pub(crate) count: u64,
+    #[serde(rename = "l")]
+    pub(crate) line: u64,
+    #[serde(rename = "v")]
+    pub(crate) value: String,
+}
+
+/// How many columns of one file are kept as evidence.
+const EVIDENCE: usize = 8;
+
+/// What was found in a file, as its shape and its fact. `folders` are the names between the target and
+/// the file, `size` is that of the file as stored.
+pub(crate) fn of(found: Examined, folders: &[&str], size: u64, shapes: &mut Shapes) -> Fact {
+    let inference = found.inference;
+    let columns = || inference.node.iter().flat_map(Node::fields);
+    let lone_markers = columns()
+        .flat_map(|(name, node)| {
+            node.lone_markers()
+                .map(move |m| (name.to_lowercase(), m.to_owned()))
+        })
+        .collect();
+    let evidence = columns()
+        .filter_map(|(name, node)| evidence(name, node))
+        .take(EVIDENCE)
+        .collect();
+    let repeats = columns()
+        .flat_map(|(name, node)| repeats(name, node, folders))
+        .collect();
+    let rows = all_rows(&inference, size);
+    // Columns are named as catalogs need them; files bind to them without regard to case.
+    let names =
+        mastic_schema::names::column_names(inference.fields.iter().map(|f| f.name().as_str()));
+    let fields = inference
+        .fields
+        .iter()
+        .zip(names)
+        .map(|(field, name)| Arc::new(field.as_ref().clone().with_name(name)))
+        .collect();
+    let shape = shapes.intern(Shape {
+        format: found.format,
+        fields,
+        compression: found.compression.to_string(),
+        lone_markers,
+        reason: found.reason,
+    });
+    Fact {
+        shape,
+        rows,
+        evidence,
+        repeats,
+    }
+}
+
+/// All records of a file, by its size where not all of it was looked at.
+fn all_rows(inference: &mastic_lake::format::Inference, size: u64) -> u64 {
+    if inference.complete || inference.bytes == 0 {
+        return inference.rows;
+    }
+    let all = u128::from(inference.rows) * u128::from(size) / u128::from(inference.bytes);
+    // A compressed file holds more than its size says, and never less than was seen.
+    u64::try_from(all).unwrap_or(u64::MAX).max(inference.rows)
+}
+
+fn evidence(name: &str, node: &Node) -> Option<Evidence> {
+    let kinds: Vec<(&Kind, &Sighting)> = node
+        .sightings()
+        .iter()
+        .filter(|(kind, _)| **kind != Kind::Marker)
+        .collect();
+    // `32` beside `39.02` is how numbers are written, not a column at odds with itself.
+    let numbers = kinds
+        .iter()
+        .all(|(kind, _)| matches!(kind, Kind::Integer | Kind::Real));
+    if kinds.len() < 2 || numbers {
+        return None;
+    }
+    Some(Evidence {
+        column: name.to_owned(),
+        kinds: kinds
+            .into_iter()
+            .map(|(kind, seen)| Seen {
+                kind: kind.to_string(),
+                count: seen.count,
+                line: seen.line,
+                value: seen.value.clone(),
+            })
+            .collect(),
+    })
+}
+
+/// Whether a column that is named like a key has only the value of the key's folder.
+fn repeats<'a>(
+    name: &'a str,
+    node: &'a Node,
+    folders: &'a [&'a str],
+) -> impl Iterator<Item = (String, usize, bool)> + 'a {
+    let date_part = is_date_part(name);
+    folders.iter().enumerate().filter_map(move |(depth, folder)| {
+        let value = match hive_folder(folder) {
+            Some((key, value)) => name.eq_ignore_ascii_case(&key).then_some(value)?,
+            None if date_part && folder.bytes().all(|b| b.is_ascii_digit()) => (*folder).to_owned(),
+            None => return None,
+        };
+        let mut kinds = node.sightings().values();
+        let same = match (kinds.next(), kinds.next()) {
+            (Some(only), None) => !only.varied && same_value(&only.value, &value),
+            (None, _) => true,
+            _ => false,
+        };
+        Some((name.to_lowercase(), depth, same))
+    })
+}
+
+fn same_value(seen: &str, folder: &str) -> bool {
+    seen == folder
+        || matches!((seen.parse::<i64>(), folder.parse::<i64>()), (Ok(a), Ok(b)) if a == b)
+}
