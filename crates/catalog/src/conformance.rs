@@ -27,6 +27,7 @@ mod changes;
 mod databases;
 mod partitions;
 mod predicates;
+mod retention;
 mod transfer;
 mod versions;
 
@@ -39,6 +40,8 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     databases::names(&*make().await).await;
     versions::swaps(&*make().await).await;
     versions::versions(&*make().await).await;
+    retention::retention(&*make().await).await;
+    retention::retention_by_default(&*make().await).await;
     partitions::partitions(&*make().await).await;
     partitions::partition_history(&*make().await).await;
     predicates::predicates(&*make().await).await;

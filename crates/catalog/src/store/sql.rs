@@ -215,17 +215,33 @@ pub(super) async fn table_at(
     database: &str,
     name: &str,
 ) -> Result<Table> {
-    tx.row(
-        &format!("read the table {database}.{name}"),
-        "SELECT definition, version, created_at FROM table_versions WHERE table_id = $1 AND version = $2",
-        args![found.id, version.0],
-        |row| table_of(&row),
-    )
-    .await?
-    .ok_or_else(|| CatalogError::VersionNotFound {
+    let action = format!("read the table {database}.{name}");
+    let table = tx
+        .row(
+            &action,
+            "SELECT definition, version, created_at FROM table_versions WHERE table_id = $1 AND version = $2",
+            args![found.id, version.0],
+            |row| table_of(&row),
+        )
+        .await?;
+    if let Some(table) = table {
+        return Ok(table);
+    }
+    // Those that are kept have no gaps.
+    let oldest = tx
+        .row(
+            &action,
+            "SELECT COALESCE(MIN(version), 0) FROM table_versions WHERE table_id = $1",
+            args![found.id],
+            |row| Ok(row.int(0)?),
+        )
+        .await?;
+    Err(CatalogError::VersionNotFound {
         database: database.to_owned(),
         name: name.to_owned(),
         version,
+        oldest: oldest.map_or(found.last_version, VersionId),
+        newest: found.last_version,
     })
 }
 
