@@ -44,6 +44,7 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     retention::retention_by_default(&*make().await).await;
     partitions::partitions(&*make().await).await;
     partitions::partition_history(&*make().await).await;
+    partitions::partitions_by_values(&*make().await).await;
     predicates::predicates(&*make().await).await;
     predicates::retyped_keys(&*make().await).await;
     predicates::many_keys(&*make().await).await;

@@ -100,6 +100,17 @@ pub trait CatalogStore: Send + Sync + Debug {
         predicate: Option<&PartitionPredicate>,
     ) -> Result<Vec<Partition>>;
 
+    /// The partitions of a version (the current one if `None`) that have one of these lists of values, ordered by their
+    /// values as text; what is not there is left out, and what is asked for twice is returned once. It takes time by how
+    /// many are asked for, not by how many the table has.
+    async fn get_partitions_by_values(
+        &self,
+        database: &str,
+        table: &str,
+        version: Option<VersionId>,
+        values: &[Vec<String>],
+    ) -> Result<Vec<Partition>>;
+
     /// How many partitions [`get_partitions`](Self::get_partitions) would return.
     async fn count_partitions(
         &self,

@@ -231,3 +231,84 @@ pub(super) async fn partition_history(store: &dyn CatalogStore) {
     assert_eq!(current(store, None).await, ["a", "b"]);
     assert_eq!(diff(1, 5).await, ["", "", ""]);
 }
+
+pub(super) async fn partitions_by_values(store: &dyn CatalogStore) {
+    with_database(store).await;
+    let table = table(&[("year", "int"), ("country", "string")]);
+    let list = |rows: &[[&str; 2]]| -> Vec<Vec<String>> {
+        rows.iter()
+            .map(|row| row.iter().map(|value| (*value).to_owned()).collect())
+            .collect()
+    };
+    let given = vec![
+        partition(&["2024", "fr"]),
+        partition(&["2023", "de"]),
+        partition(&["2024", HIVE_DEFAULT_PARTITION]),
+        partition(&["2024", "a/b=c d'\"é\\"]),
+    ];
+    for changes in [
+        PartitionChanges::put(given),
+        PartitionChanges::delete(list(&[["2024", "fr"]])),
+    ] {
+        store
+            .apply(put(table.clone(), Expected::Any, changes))
+            .await
+            .unwrap();
+    }
+    let asked = list(&[
+        ["2024", "a/b=c d'\"é\\"],
+        ["2024", "fr"],
+        ["2023", "de"],
+        ["2023", "de"],
+        // Values as they are written, not what they mean.
+        ["02023", "de"],
+        ["1999", "\0"],
+        ["2024", HIVE_DEFAULT_PARTITION],
+    ]);
+    let all = store.get_partitions("d", "t", None, None).await.unwrap();
+    assert_eq!(all.len(), 3);
+    let found = store
+        .get_partitions_by_values("D", "T", None, &asked)
+        .await
+        .unwrap();
+    assert_eq!(found, all);
+    let before = store
+        .get_partitions_by_values("d", "t", Some(VersionId(1)), &asked)
+        .await
+        .unwrap();
+    assert_eq!(before.len(), 4);
+    let some = store
+        .get_partitions_by_values("d", "t", None, &asked[2..4])
+        .await
+        .unwrap();
+    assert_eq!(values(&some), ["2023/de"]);
+    // Nothing asked, and values of no such table.
+    let one = vec!["2024".to_owned()];
+    for asked in [vec![], vec![one, vec![]]] {
+        let found = store
+            .get_partitions_by_values("d", "t", None, &asked)
+            .await
+            .unwrap();
+        assert_eq!(found, []);
+    }
+    // More than one statement asks for.
+    let mut many: Vec<Vec<String>> = (0..12_000)
+        .map(|number| vec![number.to_string(), "de".to_owned()])
+        .collect();
+    let found = store
+        .get_partitions_by_values("d", "t", None, &many)
+        .await
+        .unwrap();
+    assert_eq!(values(&found), ["2023/de"]);
+    many.clear();
+    assert!(matches!(
+        store
+            .get_partitions_by_values("d", "t", Some(VersionId(9)), &many)
+            .await,
+        Err(CatalogError::VersionNotFound { .. })
+    ));
+    assert!(matches!(
+        store.get_partitions_by_values("d", "u", None, &many).await,
+        Err(CatalogError::TableNotFound { .. })
+    ));
+}

@@ -302,28 +302,73 @@ pub(super) async fn read(
     predicate: Option<&PartitionPredicate>,
 ) -> Result<Vec<Partition>> {
     let (condition, args) = selection(tx, found, table, predicate)?;
-    let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
-    let mut partitions = tx
-        .rows("read the partitions", sql, args, |row| {
-            let row = row_of(&row)?;
-            let own: Own = serde_json::from_str(&row.definition)?;
-            let partition = Partition {
-                values: row.values,
-                database_name: table.database_name.clone(),
-                table_name: table.name.clone(),
-                creation_time: row.created,
-                last_access_time: row.accessed,
-                storage_descriptor: row.descriptor.map(|_| StorageDescriptor {
-                    location: own.location,
-                    parameters: own.descriptor_parameters,
-                    ..StorageDescriptor::default()
-                }),
-                parameters: own.parameters,
-            };
-            Ok((row.descriptor, partition))
-        })
-        .await?;
+    let mut partitions = Vec::new();
+    read_rows(tx, table, &condition, args, &mut partitions).await?;
+    with_descriptors(tx, found, partitions).await
+}
 
+/// Those of the partitions that have one of these lists of values, ordered by values.
+pub(super) async fn read_by_values(
+    tx: &mut Tx,
+    found: &FoundTable,
+    table: &Table,
+    values: &[Vec<String>],
+) -> Result<Vec<Partition>> {
+    let keys = values
+        .iter()
+        .map(|values| key_of(values))
+        .collect::<Result<BTreeSet<String>>>()?;
+    let keys: Vec<String> = keys.into_iter().collect();
+    let mut partitions = Vec::new();
+    for chunk in keys.chunks(VALUES_PER_LIST) {
+        let (condition, mut args) = selection(tx, found, table, None)?;
+        args.push(Arg::from(chunk.to_vec()));
+        let among = tx
+            .dialect()
+            .in_list("partition_values", &format!("${}", args.len()));
+        let condition = format!("{condition} AND {among}");
+        read_rows(tx, table, &condition, args, &mut partitions).await?;
+    }
+    with_descriptors(tx, found, partitions).await
+}
+
+/// Appends the partitions for which the condition is true, each with the number of its descriptor.
+async fn read_rows(
+    tx: &mut Tx,
+    table: &Table,
+    condition: &str,
+    args: Vec<Arg>,
+    partitions: &mut Vec<(Option<i64>, Partition)>,
+) -> Result<()> {
+    let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
+    tx.for_each_row("read the partitions", sql, args, |row| {
+        let row = row_of(&row)?;
+        let own: Own = serde_json::from_str(&row.definition)?;
+        let partition = Partition {
+            values: row.values,
+            database_name: table.database_name.clone(),
+            table_name: table.name.clone(),
+            creation_time: row.created,
+            last_access_time: row.accessed,
+            storage_descriptor: row.descriptor.map(|_| StorageDescriptor {
+                location: own.location,
+                parameters: own.descriptor_parameters,
+                ..StorageDescriptor::default()
+            }),
+            parameters: own.parameters,
+        };
+        partitions.push((row.descriptor, partition));
+        Ok(())
+    })
+    .await
+}
+
+/// Completes partitions with the descriptors that they share, and orders them by values.
+async fn with_descriptors(
+    tx: &mut Tx,
+    found: &FoundTable,
+    mut partitions: Vec<(Option<i64>, Partition)>,
+) -> Result<Vec<Partition>> {
     let wanted: BTreeSet<i64> = partitions
         .iter()
         .filter_map(|(descriptor, _)| *descriptor)

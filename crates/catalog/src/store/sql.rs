@@ -149,6 +149,18 @@ impl CatalogStore for SqlStore {
         partitions::read(&mut tx, &found, &table, predicate).await
     }
 
+    async fn get_partitions_by_values(
+        &self,
+        database: &str,
+        table: &str,
+        version: Option<VersionId>,
+        values: &[Vec<String>],
+    ) -> Result<Vec<Partition>> {
+        let mut tx = self.pool.begin_read().await?;
+        let (found, table) = resolve(&mut tx, database, table, version).await?;
+        partitions::read_by_values(&mut tx, &found, &table, values).await
+    }
+
     async fn count_partitions(
         &self,
         database: &str,
