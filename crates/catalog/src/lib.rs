@@ -118,7 +118,7 @@ pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
     Column, Database, HIVE_DEFAULT_PARTITION, Order, Parameters, Partition, SerDeInfo, SkewedInfo,
-    StorageDescriptor, Table, TableVersion, VersionId,
+    StorageDescriptor, Table, TableVersion, VersionId, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
