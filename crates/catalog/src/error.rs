@@ -29,8 +29,11 @@ pub enum CatalogError {
         /// The table of that database whose name is nearest to it, if one is near.
         did_you_mean: Option<String>,
     },
-    /// The table never had such a version, or it is no longer kept.
-    #[error("table {database}.{name} has no version {version}")]
+    /// The table never had such a version, or it is no longer kept ([`crate::ChangeSet::keep_versions`]).
+    #[error(
+        "table {database}.{name} has no version {version}{}; it has versions {oldest} to {newest}",
+        if version < oldest && version.0 >= 1 { " any more" } else { "" }
+    )]
     VersionNotFound {
         /// The database.
         database: String,
@@ -38,6 +41,10 @@ pub enum CatalogError {
         name: String,
         /// The version that was asked for.
         version: VersionId,
+        /// The oldest version that is kept.
+        oldest: VersionId,
+        /// The newest version.
+        newest: VersionId,
     },
     /// What was to be made is there already. Glue: `AlreadyExistsException`.
     #[error("{what} already exists")]

@@ -85,6 +85,8 @@
 //! * **No version without a difference.** Putting what is there already writes nothing, so a crawl that finds nothing
 //!   new leaves no trace.
 //! * **Nothing current is overwritten.** Deleted tables keep their versions, and can be restored.
+//! * **Versions are bounded.** A table keeps its newest 100 ([`ChangeSet::keeping`] says otherwise); older ones go with
+//!   the partitions that only they had, at a cost that depends on what goes and not on what stays.
 //! * **A predicate on partition keys means what SQL means**, typed by the key: see [`predicate`].
 //!
 //! # What it never does
@@ -116,11 +118,11 @@ pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
     Column, Database, HIVE_DEFAULT_PARTITION, Order, Parameters, Partition, SerDeInfo, SkewedInfo,
-    StorageDescriptor, Table, TableVersion, VersionId,
+    StorageDescriptor, Table, TableVersion, VersionId, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
     Applied, AppliedDatabase, AppliedTable, CatalogStore, Change, ChangeSet, DatabaseOutcome,
-    Expected, OpenMode, PartitionChanges, PartitionDiff, TableOutcome, open,
+    Expected, KEPT_VERSIONS, OpenMode, PartitionChanges, PartitionDiff, TableOutcome, open,
 };
 pub use transfer::{DatabaseDocument, Document, TableDocument, export, import};

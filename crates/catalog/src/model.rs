@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CatalogError, Result};
 
+pub mod parameters;
 mod time;
 mod version;
 
@@ -148,7 +149,9 @@ impl Table {
     /// The format of its files by the name the classifier gave it: `parquet`, `csv`…
     /// (the parameter `classification`, as Glue's crawlers set it).
     pub fn classification(&self) -> Option<&str> {
-        self.parameters.get("classification").map(String::as_str)
+        self.parameters
+            .get(parameters::CLASSIFICATION)
+            .map(String::as_str)
     }
 
     /// The data columns as Arrow fields, all nullable, without the partition keys.

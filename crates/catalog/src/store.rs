@@ -9,21 +9,32 @@ use crate::model::{Database, Partition, Table, TableVersion, VersionId};
 use crate::predicate::PartitionPredicate;
 
 mod change;
+mod descriptors;
 pub(crate) mod dialect;
 pub(crate) mod driver;
 mod location;
 mod migrate;
 mod partitions;
 mod postgres;
+mod prune;
 mod sql;
 mod sqlite;
 mod write;
 
 pub use change::{
     Applied, AppliedDatabase, AppliedTable, Change, ChangeSet, DatabaseOutcome, Expected,
-    PartitionChanges, TableOutcome,
+    KEPT_VERSIONS, PartitionChanges, TableOutcome,
 };
 pub use location::{OpenMode, open};
+
+/// 64-bit FNV-1a of the bytes, for digests and numbers of locks: stable, whatever the program and the machine.
+/// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> i64 {
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    i64::from_ne_bytes(hash.to_ne_bytes())
+}
 
 /// The values of the partitions in which two versions of a table differ, each list in the order of the values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -67,10 +78,11 @@ pub trait CatalogStore: Send + Sync + Debug {
     /// A table in its current version.
     async fn get_table(&self, database: &str, name: &str) -> Result<Table>;
 
-    /// All versions of a table, newest first. Those of a deleted table are still there.
+    /// All versions of a table that are kept ([`ChangeSet::keep_versions`]), newest first. Those of a deleted table are
+    /// still there.
     async fn list_table_versions(&self, database: &str, name: &str) -> Result<Vec<TableVersion>>;
 
-    /// A table as it was in a version.
+    /// A table as it was in a version. [`crate::CatalogError::VersionNotFound`] if the version is not kept any more.
     async fn get_table_version(
         &self,
         database: &str,
@@ -86,6 +98,17 @@ pub trait CatalogStore: Send + Sync + Debug {
         table: &str,
         version: Option<VersionId>,
         predicate: Option<&PartitionPredicate>,
+    ) -> Result<Vec<Partition>>;
+
+    /// The partitions of a version (the current one if `None`) that have one of these lists of values, ordered by their
+    /// values as text; what is not there is left out, and what is asked for twice is returned once. It takes time by how
+    /// many are asked for, not by how many the table has.
+    async fn get_partitions_by_values(
+        &self,
+        database: &str,
+        table: &str,
+        version: Option<VersionId>,
+        values: &[Vec<String>],
     ) -> Result<Vec<Partition>>;
 
     /// How many partitions [`get_partitions`](Self::get_partitions) would return.

@@ -228,3 +228,81 @@ async fn one_value_is_found_by_index() {
         assert!(plan.concat().contains(index), "{condition}: {plan:?}");
     }
 }
+
+/// What no kept version has is gone from the store, found by index.
+#[tokio::test]
+async fn what_no_version_has_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("catalog.db").display().to_string();
+    let store = open(&url, OpenMode::CreateIfMissing).await.unwrap();
+    let database = Change::CreateDatabase {
+        database: Database::new("d"),
+        if_not_exists: false,
+    };
+    store
+        .apply(ChangeSet::new("t").with(database))
+        .await
+        .unwrap();
+    let mut table = Table::new("d", "t");
+    table.partition_keys = vec![Column::new("k", "int")];
+    for number in 0..10 {
+        // One partition that stays, and one that gets another descriptor each time.
+        let mut changing = Partition::new(["1"], "s3://bucket/t/k=1/");
+        if let Some(descriptor) = &mut changing.storage_descriptor {
+            descriptor.columns = vec![Column::new(format!("c{number}"), "int")];
+        }
+        let put = Change::PutTable {
+            table: table.clone(),
+            expected: Expected::Any,
+            partitions: PartitionChanges::put(vec![
+                Partition::new(["0"], "s3://bucket/t/k=0/"),
+                changing,
+            ]),
+        };
+        store
+            .apply(ChangeSet::new("t").with(put).keeping(2))
+            .await
+            .unwrap();
+    }
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{url}"))
+        .await
+        .unwrap();
+    for (counted, expected) in [
+        ("table_versions", 2),
+        // The one that stays; the changing one in two versions.
+        ("partitions", 3),
+        ("descriptors", 3),
+        ("descriptors WHERE digest IS NULL", 0),
+    ] {
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT COUNT(*) FROM {counted}"
+        )))
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        assert_eq!(count, expected, "{counted}");
+    }
+    for (statement, index) in [
+        (
+            "DELETE FROM partitions WHERE table_id = 1 AND version_to <= 7",
+            "partitions_ended (table_id=? AND version_to<?)",
+        ),
+        (
+            "SELECT MIN(p.descriptor_id) FROM partitions p WHERE p.table_id = 1 AND p.descriptor_id >= 3",
+            "partitions_by_descriptor (table_id=? AND descriptor_id>?)",
+        ),
+        (
+            "SELECT definition FROM descriptors WHERE table_id = 1 AND digest IN (1, 2)",
+            "descriptors_by_digest (table_id=? AND digest=?)",
+        ),
+    ] {
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "EXPLAIN QUERY PLAN {statement}"
+        )))
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        let plan: String = sqlx::Row::get(&plan, "detail");
+        assert!(plan.contains(index), "{statement}: {plan}");
+    }
+}

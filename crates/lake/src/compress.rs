@@ -3,8 +3,16 @@
 //! Files that were made by appending one compressed file to another are common in lakes. All of
 //! their members are read: DataFusion's own readers stop after the first for bzip2, xz and zstd.
 
+mod bomb;
+mod lz4;
+mod snappy;
+mod zip;
+
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
+
+pub(crate) use self::bomb::Metered;
+pub(crate) use self::zip::zip_entry;
 
 /// How a whole file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +30,12 @@ pub enum Compression {
     Zstd,
     /// Snappy's framing format.
     Snappy,
+    /// Snappy as Hadoop's codec writes it: blocks behind their lengths.
+    HadoopSnappy,
+    /// One block of Snappy and nothing around it.
+    RawSnappy,
+    /// LZ4's frame format.
+    Lz4,
     /// A zip archive that holds one file.
     Zip,
 }
@@ -35,14 +49,15 @@ impl fmt::Display for Compression {
             Compression::Bzip2 => "bzip2",
             Compression::Xz => "xz",
             Compression::Zstd => "zstd",
-            Compression::Snappy => "snappy",
+            Compression::Snappy | Compression::HadoopSnappy | Compression::RawSnappy => "snappy",
+            Compression::Lz4 => "lz4",
             Compression::Zip => "zip",
         })
     }
 }
 
 /// Bytes that tell every compression apart.
-pub const MAGIC_LENGTH: usize = 10;
+pub const MAGIC_LENGTH: usize = 16;
 
 impl Compression {
     /// The compression that a file's first bytes tell of.
@@ -57,8 +72,20 @@ impl Compression {
             // A skippable frame may come first (pzstd writes one).
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
             [0xff, 6, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y', ..] => Compression::Snappy,
-            [b'P', b'K', 3, 4, ..] => Compression::Zip,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Compression::Lz4,
+            // An archive of no files has only its directory's end.
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Compression::Zip,
             _ => Compression::None,
+        }
+    }
+
+    /// The compression of a file of this name and of `size` bytes. Beside what [`Self::of`] tells, Snappy
+    /// without magic bytes is told where the name ends in `.snappy` and the lengths at the file's
+    /// beginning agree with each other and with its size.
+    pub fn of_file(head: &[u8], name: &str, size: u64) -> Compression {
+        match Self::of(head) {
+            Compression::None if ends_in_snappy(name) => snappy::without_magic(head, size),
+            found => found,
         }
     }
 
@@ -84,159 +111,32 @@ impl Compression {
                 BufReader::with_capacity(BUFFER, raw),
             )?),
             Compression::Snappy => Box::new(snap::read::FrameDecoder::new(raw)),
-            Compression::Zip => Box::new(ZipReader::new(BufReader::with_capacity(BUFFER, raw))),
+            Compression::HadoopSnappy => Box::new(snappy::HadoopReader::new(
+                BufReader::with_capacity(BUFFER, raw),
+            )),
+            Compression::RawSnappy => Box::new(io::Cursor::new(snappy::whole(raw)?)),
+            Compression::Lz4 => Box::new(lz4::Frames::new(BufReader::with_capacity(BUFFER, raw))),
+            Compression::Zip => Box::new(zip::in_memory(raw)?),
         })
     }
 }
 
-/// Reads the one file of a zip archive from its front, as a stream.
-struct ZipReader<R> {
-    raw: Option<R>,
-    open: Option<Box<dyn Read + Send>>,
+fn ends_in_snappy(name: &str) -> bool {
+    let name = name.as_bytes();
+    const ENDING: &[u8] = b".snappy";
+    name.len() >= ENDING.len() && name[name.len() - ENDING.len()..].eq_ignore_ascii_case(ENDING)
 }
 
-impl<R: BufRead + Send + 'static> ZipReader<R> {
-    fn new(raw: R) -> Self {
-        ZipReader {
-            raw: Some(raw),
-            open: None,
-        }
-    }
-
-    /// Reads the local header and opens what follows it.
-    fn start(&mut self) -> io::Result<()> {
-        let Some(raw) = self.raw.take() else {
-            return Ok(());
-        };
-        self.open = Some(Box::new(zip_entry(raw)?));
-        Ok(())
-    }
-}
-
-impl<R: BufRead + Send + 'static> Read for ZipReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.start()?;
-        match &mut self.open {
-            Some(open) => open.read(buffer),
-            None => Ok(0),
-        }
-    }
-}
-
-/// Holds the archive in memory: a zip's directory, which alone tells how many files it has, is at
-/// its end. Glue allows one file a zip, and such files are small next to what lakes hold.
-fn zip_entry(mut raw: impl Read) -> io::Result<impl Read + Send> {
-    let bad = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
-    let mut bytes = Vec::new();
-    raw.read_to_end(&mut bytes)?;
-    let mut archive =
-        zip::ZipArchive::new(io::Cursor::new(bytes)).map_err(|e| bad(e.to_string()))?;
-    let mut data = Vec::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|e| bad(e.to_string()))?;
-        let hidden = entry.name().starts_with("__MACOSX/");
-        if entry.is_file() && !hidden {
-            data.push(index);
-        }
-    }
-    let [index] = data.as_slice() else {
-        return Err(bad(format!(
-            "the zip archive holds {} files, and only archives of one file can be read",
-            data.len()
-        )));
-    };
-    ZipEntry::open(archive, *index)
-}
-
-type Archive = zip::ZipArchive<io::Cursor<Vec<u8>>>;
-
-/// The decompressed bytes of one entry, in pieces.
-struct ZipEntry {
-    inner: Box<dyn Read + Send>,
-}
-
-impl ZipEntry {
-    fn open(mut archive: Archive, index: usize) -> io::Result<Self> {
-        let bad = |e: zip::result::ZipError| io::Error::new(io::ErrorKind::InvalidData, e);
-        let (start, length, method, size, crc) = {
-            let entry = archive.by_index_raw(index).map_err(bad)?;
-            (
-                entry.data_start(),
-                entry.compressed_size(),
-                entry.compression(),
-                entry.size(),
-                entry.crc32(),
-            )
-        };
-        let start = start.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "the zip entry has no data")
-        })?;
-        let mut cursor = archive.into_inner();
-        cursor.set_position(start);
-        let stored = cursor.take(length);
-        let inner: Box<dyn Read + Send> = match method {
-            zip::CompressionMethod::Stored => Box::new(stored),
-            zip::CompressionMethod::Deflated => Box::new(flate2::read::DeflateDecoder::new(stored)),
-            other => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    format!(
-                        "the zip entry is compressed with {other}, and only deflate can be read"
-                    ),
-                ));
-            }
-        };
-        Ok(ZipEntry {
-            inner: Box::new(Checked {
-                inner,
-                left: size,
-                sum: flate2::Crc::new(),
-                expected: crc,
-            }),
-        })
-    }
-}
-
-impl Read for ZipEntry {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer)
-    }
-}
-
-/// Holds a zip entry to the size and checksum that its directory gives.
-struct Checked {
-    inner: Box<dyn Read + Send>,
-    left: u64,
-    sum: flate2::Crc,
-    expected: u32,
-}
-
-impl Read for Checked {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bad = |m: &str| Err(io::Error::new(io::ErrorKind::InvalidData, m.to_owned()));
-        let count = self.inner.read(buffer)?;
-        if count == 0 {
-            return if buffer.is_empty() || (self.left == 0 && self.sum.sum() == self.expected) {
-                Ok(0)
-            } else if self.left > 0 {
-                bad("the zip entry is cut short")
-            } else {
-                bad("the zip entry does not match its checksum")
-            };
-        }
-        self.sum.update(&buffer[..count]);
-        let Some(left) = self.left.checked_sub(count as u64) else {
-            return bad("the zip entry is longer than its directory says");
-        };
-        self.left = left;
-        Ok(count)
-    }
+fn invalid(message: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message.into())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use ::zip;
+    use proptest::prelude::*;
     use std::io::Write;
 
     fn compressed(with: Compression, text: &[u8]) -> Vec<u8> {
@@ -263,6 +163,14 @@ mod tests {
                 w.write_all(text).unwrap();
                 w.into_inner().unwrap()
             }
+            Compression::Lz4 => {
+                let mut w = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                w.write_all(text).unwrap();
+                w.finish().unwrap()
+            }
+            Compression::HadoopSnappy | Compression::RawSnappy => {
+                unreachable!("these are read from what other programs wrote")
+            }
             Compression::Zip => {
                 let mut w = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
                 w.start_file("a.csv", zip::write::SimpleFileOptions::default())
@@ -281,13 +189,14 @@ mod tests {
         Ok(out)
     }
 
-    const STREAMS: [Compression; 6] = [
+    const STREAMS: [Compression; 7] = [
         Compression::None,
         Compression::Gzip,
         Compression::Bzip2,
         Compression::Xz,
         Compression::Zstd,
         Compression::Snappy,
+        Compression::Lz4,
     ];
 
     #[test]

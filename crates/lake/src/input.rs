@@ -4,7 +4,7 @@
 //! here. Every function of [`Input`] must be called from a thread where blocking is allowed
 //! (`spawn_blocking`), never from a task of the runtime itself.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 use object_store::{GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
 
-use crate::compress::{Compression, MAGIC_LENGTH};
+use crate::compress::{Compression, MAGIC_LENGTH, Metered};
 use crate::error::{LakeError, Result};
 
 /// A file of a store.
@@ -95,13 +95,27 @@ impl Input {
             .take(MAGIC_LENGTH as u64)
             .read_to_end(&mut head)
             .map_err(bad)?;
-        let compression = Compression::of(&head);
-        let whole = Box::new(io::Cursor::new(head).chain(raw));
-        let reader = compression.reader(whole).map_err(bad)?;
+        let compression = self.compression(&head);
+        let reader: Box<dyn Read + Send> = match compression {
+            // Read by ranges: an archive's directory is at its end.
+            Compression::Zip => Box::new(
+                crate::compress::zip_entry(Ranges::new(self.clone()))
+                    .map_err(|e| self.unreadable(&e))?,
+            ),
+            other => {
+                let whole = Box::new(io::Cursor::new(head).chain(raw));
+                other.reader(whole).map_err(|e| self.unreadable(&e))?
+            }
+        };
         Ok(Contents {
             compression,
             reader,
         })
+    }
+
+    /// How the file is compressed, going by its first bytes and, for Snappy without magic bytes, its name.
+    pub fn compression(&self, head: &[u8]) -> Compression {
+        Compression::of_file(head, &self.url, self.meta.size)
     }
 
     /// Bytes `start..start + length` as they are stored.
@@ -121,13 +135,22 @@ impl Input {
     /// were compressed as a whole nonetheless.
     ///
     /// # Errors
-    /// As [`Self::contents`], and when the compressed data is bad.
+    /// As [`Self::contents`], and when the compressed data is bad, is a bomb, or has more than 1 GiB.
     pub fn to_bytes(&self) -> Result<Bytes> {
+        const MOST: u64 = 1 << 30;
+        let contents = self.contents()?;
+        let (reader, _) = Metered::new(contents.reader, self.meta.size);
         let mut bytes = Vec::new();
-        self.contents()?
-            .reader
+        reader
+            .take(MOST + 1)
             .read_to_end(&mut bytes)
             .map_err(|e| self.unreadable(&e))?;
+        if bytes.len() as u64 > MOST {
+            return Err(self.bad(format!(
+                "it has more than 1 GiB within its {} compression, and such a file is read from memory; store it uncompressed",
+                contents.compression
+            )));
+        }
         Ok(bytes.into())
     }
 
@@ -149,6 +172,63 @@ impl Input {
             256 * 1024,
             self.contents()?.reader,
         ))
+    }
+}
+
+/// A file that is read by ranges, wherever its reader goes.
+struct Ranges {
+    input: Input,
+    at: u64,
+    /// Where the bytes that were fetched last begin.
+    from: u64,
+    fetched: Bytes,
+}
+
+impl Ranges {
+    fn new(input: Input) -> Self {
+        Ranges {
+            input,
+            at: 0,
+            from: 0,
+            fetched: Bytes::new(),
+        }
+    }
+}
+
+impl Read for Ranges {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const STEP: u64 = 1 << 20;
+        let size = self.input.meta.size;
+        if self.at >= size || buffer.is_empty() {
+            return Ok(0);
+        }
+        let within = self.at >= self.from && self.at - self.from < self.fetched.len() as u64;
+        if !within {
+            let length = STEP.min(size - self.at);
+            self.fetched = self
+                .input
+                .range(self.at, length)
+                .map_err(io::Error::other)?;
+            self.from = self.at;
+        }
+        let skip = usize::try_from(self.at - self.from).map_err(io::Error::other)?;
+        let have = self.fetched.get(skip..).unwrap_or_default();
+        let count = buffer.len().min(have.len());
+        buffer[..count].copy_from_slice(&have[..count]);
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Ranges {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.input.meta.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 

@@ -4,13 +4,26 @@ use serde::Serialize;
 
 use crate::model::{Database, Partition, Table, VersionId};
 
+/// How many versions of a table are kept unless a [`ChangeSet`] says otherwise. Glue keeps up to 100,000 and leaves
+/// deleting them to its users; Mastic bounds them, since each may hold on to partitions that are long gone.
+pub const KEPT_VERSIONS: u32 = 100;
+
 /// Changes that are made together or not at all.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ChangeSet {
     /// Who or what makes them: `crawl`, `run NAME`… It is kept with each version.
     pub by: String,
     /// The changes, in order.
     pub changes: Vec<Change>,
+    /// How many versions a table has at most once the change that gives it a new one is made: older ones go with it.
+    /// A table that gets no new version loses none. 0 is taken as 1: the current version always stays.
+    pub keep_versions: u32,
+}
+
+impl Default for ChangeSet {
+    fn default() -> Self {
+        Self::new("")
+    }
 }
 
 impl ChangeSet {
@@ -19,7 +32,15 @@ impl ChangeSet {
         Self {
             by: by.into(),
             changes: Vec::new(),
+            keep_versions: KEPT_VERSIONS,
         }
+    }
+
+    /// The set, keeping this many versions of each table it makes a new version of (at least 1).
+    #[must_use]
+    pub fn keeping(mut self, versions: u32) -> Self {
+        self.keep_versions = versions.max(1);
+        self
     }
 
     /// The set with one change more.

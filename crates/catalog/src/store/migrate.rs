@@ -8,7 +8,10 @@ use crate::error::{CatalogError, Result};
 const POSTGRES_PRELUDE: &str = include_str!("../../../../catalog/postgres.sql");
 
 /// The migrations, oldest first; the place in the list, from 1, is the schema version.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../catalog/0001_catalog.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../catalog/0001_catalog.sql"),
+    include_str!("../../../../catalog/0002_crawlers.sql"),
+];
 
 /// The schema version this program knows.
 pub(crate) fn known() -> i64 {

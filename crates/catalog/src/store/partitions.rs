@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::PartitionDiff;
+use super::descriptors::Descriptors;
 use super::driver::{Arg, Tx, args};
 use super::sql::{FoundTable, parse_time, time_text};
 use crate::error::{CatalogError, Result};
@@ -62,74 +63,15 @@ pub(super) fn key_of(values: &[String]) -> Result<String> {
     to_json(values)
 }
 
-fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|source| CatalogError::Store {
         action: "write a definition as JSON".to_owned(),
         source: source.into(),
     })
 }
 
-/// The storage descriptors that a table's partitions share.
-pub(super) struct Descriptors {
-    known: HashMap<String, i64>,
-    next: i64,
-    new: Vec<(i64, String)>,
-}
-
-impl Descriptors {
-    pub(super) async fn load(tx: &mut Tx, table_id: Option<i64>) -> Result<Self> {
-        let mut descriptors = Self {
-            known: HashMap::new(),
-            next: 1,
-            new: Vec::new(),
-        };
-        let Some(table_id) = table_id else {
-            return Ok(descriptors);
-        };
-        let known = tx
-            .rows(
-                "read the storage descriptors",
-                "SELECT definition, descriptor_id FROM descriptors WHERE table_id = $1",
-                args![table_id],
-                |row| Ok((row.text(0)?, row.int(1)?)),
-            )
-            .await?;
-        descriptors.next = known.iter().map(|(_, id)| id + 1).max().unwrap_or(1);
-        descriptors.known.extend(known);
-        Ok(descriptors)
-    }
-
-    fn id_of(&mut self, definition: String) -> i64 {
-        if let Some(id) = self.known.get(&definition) {
-            return *id;
-        }
-        let id = self.next;
-        self.next += 1;
-        self.known.insert(definition.clone(), id);
-        self.new.push((id, definition));
-        id
-    }
-
-    pub(super) async fn save(&mut self, tx: &mut Tx, table_id: i64) -> Result<()> {
-        for chunk in std::mem::take(&mut self.new).chunks(tx.dialect().rows_per_insert()) {
-            let mut args = args![table_id];
-            let mut rows = Vec::with_capacity(chunk.len());
-            for (id, definition) in chunk {
-                rows.push(format!("($1, ${}, ${})", args.len() + 1, args.len() + 2));
-                args.extend(args![*id, definition.as_str()]);
-            }
-            let sql = format!(
-                "INSERT INTO descriptors (table_id, descriptor_id, definition) VALUES {}",
-                rows.join(", ")
-            );
-            tx.execute("write the storage descriptors", sql, args)
-                .await?;
-        }
-        Ok(())
-    }
-}
-
-/// The partition as a row; refuses what does not fit the table.
+/// The partition as a row; refuses what does not fit the table. The row's descriptor is a place in `descriptors` until
+/// [`Descriptors::resolve`] numbers it.
 pub(super) fn encode(
     partition: Partition,
     table: &Table,
@@ -159,7 +101,7 @@ pub(super) fn encode(
         Some(mut descriptor) => {
             own.location = descriptor.location.take();
             own.descriptor_parameters = std::mem::take(&mut descriptor.parameters);
-            Some(descriptors.id_of(to_json(&descriptor)?))
+            Some(descriptors.place_of(to_json(&descriptor)?))
         }
         None => None,
     };
@@ -360,28 +302,73 @@ pub(super) async fn read(
     predicate: Option<&PartitionPredicate>,
 ) -> Result<Vec<Partition>> {
     let (condition, args) = selection(tx, found, table, predicate)?;
-    let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
-    let mut partitions = tx
-        .rows("read the partitions", sql, args, |row| {
-            let row = row_of(&row)?;
-            let own: Own = serde_json::from_str(&row.definition)?;
-            let partition = Partition {
-                values: row.values,
-                database_name: table.database_name.clone(),
-                table_name: table.name.clone(),
-                creation_time: row.created,
-                last_access_time: row.accessed,
-                storage_descriptor: row.descriptor.map(|_| StorageDescriptor {
-                    location: own.location,
-                    parameters: own.descriptor_parameters,
-                    ..StorageDescriptor::default()
-                }),
-                parameters: own.parameters,
-            };
-            Ok((row.descriptor, partition))
-        })
-        .await?;
+    let mut partitions = Vec::new();
+    read_rows(tx, table, &condition, args, &mut partitions).await?;
+    with_descriptors(tx, found, partitions).await
+}
 
+/// Those of the partitions that have one of these lists of values, ordered by values.
+pub(super) async fn read_by_values(
+    tx: &mut Tx,
+    found: &FoundTable,
+    table: &Table,
+    values: &[Vec<String>],
+) -> Result<Vec<Partition>> {
+    let keys = values
+        .iter()
+        .map(|values| key_of(values))
+        .collect::<Result<BTreeSet<String>>>()?;
+    let keys: Vec<String> = keys.into_iter().collect();
+    let mut partitions = Vec::new();
+    for chunk in keys.chunks(VALUES_PER_LIST) {
+        let (condition, mut args) = selection(tx, found, table, None)?;
+        args.push(Arg::from(chunk.to_vec()));
+        let among = tx
+            .dialect()
+            .in_list("partition_values", &format!("${}", args.len()));
+        let condition = format!("{condition} AND {among}");
+        read_rows(tx, table, &condition, args, &mut partitions).await?;
+    }
+    with_descriptors(tx, found, partitions).await
+}
+
+/// Appends the partitions for which the condition is true, each with the number of its descriptor.
+async fn read_rows(
+    tx: &mut Tx,
+    table: &Table,
+    condition: &str,
+    args: Vec<Arg>,
+    partitions: &mut Vec<(Option<i64>, Partition)>,
+) -> Result<()> {
+    let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
+    tx.for_each_row("read the partitions", sql, args, |row| {
+        let row = row_of(&row)?;
+        let own: Own = serde_json::from_str(&row.definition)?;
+        let partition = Partition {
+            values: row.values,
+            database_name: table.database_name.clone(),
+            table_name: table.name.clone(),
+            creation_time: row.created,
+            last_access_time: row.accessed,
+            storage_descriptor: row.descriptor.map(|_| StorageDescriptor {
+                location: own.location,
+                parameters: own.descriptor_parameters,
+                ..StorageDescriptor::default()
+            }),
+            parameters: own.parameters,
+        };
+        partitions.push((row.descriptor, partition));
+        Ok(())
+    })
+    .await
+}
+
+/// Completes partitions with the descriptors that they share, and orders them by values.
+async fn with_descriptors(
+    tx: &mut Tx,
+    found: &FoundTable,
+    mut partitions: Vec<(Option<i64>, Partition)>,
+) -> Result<Vec<Partition>> {
     let wanted: BTreeSet<i64> = partitions
         .iter()
         .filter_map(|(descriptor, _)| *descriptor)

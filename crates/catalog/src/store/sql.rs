@@ -149,6 +149,18 @@ impl CatalogStore for SqlStore {
         partitions::read(&mut tx, &found, &table, predicate).await
     }
 
+    async fn get_partitions_by_values(
+        &self,
+        database: &str,
+        table: &str,
+        version: Option<VersionId>,
+        values: &[Vec<String>],
+    ) -> Result<Vec<Partition>> {
+        let mut tx = self.pool.begin_read().await?;
+        let (found, table) = resolve(&mut tx, database, table, version).await?;
+        partitions::read_by_values(&mut tx, &found, &table, values).await
+    }
+
     async fn count_partitions(
         &self,
         database: &str,
@@ -215,17 +227,33 @@ pub(super) async fn table_at(
     database: &str,
     name: &str,
 ) -> Result<Table> {
-    tx.row(
-        &format!("read the table {database}.{name}"),
-        "SELECT definition, version, created_at FROM table_versions WHERE table_id = $1 AND version = $2",
-        args![found.id, version.0],
-        |row| table_of(&row),
-    )
-    .await?
-    .ok_or_else(|| CatalogError::VersionNotFound {
+    let action = format!("read the table {database}.{name}");
+    let table = tx
+        .row(
+            &action,
+            "SELECT definition, version, created_at FROM table_versions WHERE table_id = $1 AND version = $2",
+            args![found.id, version.0],
+            |row| table_of(&row),
+        )
+        .await?;
+    if let Some(table) = table {
+        return Ok(table);
+    }
+    // Those that are kept have no gaps.
+    let oldest = tx
+        .row(
+            &action,
+            "SELECT COALESCE(MIN(version), 0) FROM table_versions WHERE table_id = $1",
+            args![found.id],
+            |row| Ok(row.int(0)?),
+        )
+        .await?;
+    Err(CatalogError::VersionNotFound {
         database: database.to_owned(),
         name: name.to_owned(),
         version,
+        oldest: oldest.map_or(found.last_version, VersionId),
+        newest: found.last_version,
     })
 }
 

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
+use super::descriptors::Descriptors;
 use super::dialect::Dialect;
 use super::driver::{Pool, Tx, args};
-use super::partitions::{self, Descriptors, PartitionRow};
+use super::partitions::{self, PartitionRow};
+use super::prune::prune;
 use super::sql::{
     FoundTable, existing_database, find_table, now, table_at, table_not_found, time_text,
 };
@@ -31,6 +33,7 @@ pub(super) async fn apply(pool: &Pool, mut changes: ChangeSet) -> Result<Applied
     let mut work = Work {
         tx: &mut tx,
         by: &changes.by,
+        keep_versions: changes.keep_versions,
         now: now(),
         applied: Applied::default(),
     };
@@ -135,20 +138,16 @@ async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
     Ok(())
 }
 
-/// A number for a name: FNV-1a. Two names with one number only wait for each other.
+/// A number for a name. Two names with one number only wait for each other.
 fn lock_key(parts: &[&str]) -> i64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in parts.iter().flat_map(|part| part.bytes().chain([0])) {
-        hash ^= u64::from(byte);
-        hash = hash.wrapping_mul(0x0100_0000_01b3);
-    }
-    i64::from_ne_bytes(hash.to_ne_bytes())
+    super::fnv1a(parts.iter().flat_map(|part| part.bytes().chain([0])))
 }
 
 /// A change set under way.
 struct Work<'a> {
     tx: &'a mut Tx,
     by: &'a str,
+    keep_versions: u32,
     now: DateTime<Utc>,
     applied: Applied,
 }
@@ -376,14 +375,19 @@ impl Work<'_> {
             .expect(&database, &name, found.as_ref(), expected)
             .await?;
 
-        let mut descriptors =
-            Descriptors::load(self.tx, found.as_ref().map(|found| found.id)).await?;
+        let mut descriptors = Descriptors::default();
         let current = found
             .as_ref()
             .zip(old.as_ref())
             .map(|(found, old)| (found.id, old));
         let plan = self
-            .plan_partitions(&table, current, changes, &mut descriptors)
+            .plan_partitions(
+                &table,
+                found.as_ref().map(|found| found.id),
+                current,
+                changes,
+                &mut descriptors,
+            )
             .await?;
 
         let mut applied = AppliedTable {
@@ -479,6 +483,7 @@ impl Work<'_> {
             self.now,
         )
         .await?;
+        prune(self.tx, table_id, version, self.keep_versions).await?;
         self.applied.tables.push(applied);
         Ok(())
     }
@@ -502,6 +507,7 @@ impl Work<'_> {
     async fn plan_partitions(
         &mut self,
         table: &Table,
+        table_id: Option<i64>,
         current: Option<(i64, &Table)>,
         changes: PartitionChanges,
         descriptors: &mut Descriptors,
@@ -519,6 +525,9 @@ impl Work<'_> {
                 });
             }
         }
+        descriptors
+            .resolve(self.tx, table_id, puts.values_mut())
+            .await?;
         let deletes = changes
             .delete
             .iter()

@@ -31,7 +31,7 @@ enum Ranged {
 impl Ranged {
     fn open(input: &Input) -> Result<Self> {
         let head = input.range(0, input.meta.size.min(crate::compress::MAGIC_LENGTH as u64))?;
-        Self::of(input, Compression::of(&head))
+        Self::of(input, input.compression(&head))
     }
 
     fn of(input: &Input, compression: Compression) -> Result<Self> {
