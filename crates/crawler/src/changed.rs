@@ -10,6 +10,7 @@ use mastic_catalog::{
     CatalogError, CatalogStore, Change, ChangeSet, Partition, PartitionChanges, Table, diff_tables,
 };
 use mastic_lake::format::FileFormat;
+use mastic_lake::list::Exclusions;
 use mastic_lake::store::{Location, Stores};
 
 use crate::facts::Shapes;
@@ -22,7 +23,9 @@ use crate::report::{CrawlReport, Outcome, TableReport};
 use crate::survey::{Root, survey};
 use crate::table::{Proposal, hex, print_of};
 use crate::tree::Tree;
-use crate::{CrawlOptions, DeleteBehavior, Progress, Result, UpdateBehavior, changes, columns};
+use crate::{
+    CrawlOptions, DeleteBehavior, Progress, Result, UpdateBehavior, changes, columns, recover, refuse_bad_files,
+};
 
 /// A partition's folder, and what the levels above it are called.
 struct Folder {
@@ -77,6 +80,7 @@ impl Changed<'_> {
                 Err(why) => return Ok(Some(why)),
             }
         }
+        refuse_bad_files(self.options, report)?;
         if !self.options.dry_run {
             let applied = self.catalog.apply(set).await?;
             for entry in &mut report.tables {
@@ -170,14 +174,18 @@ impl Changed<'_> {
     ) -> Result<(Vec<Found>, Shapes)> {
         let here = Root {
             location: place.clone(),
-            exclusions: root.exclusions.below(&root.location, place),
-            globs: root.globs.clone(),
+            exclusions: Exclusions::default(),
+            above: Some((root.exclusions.clone(), root.location.path.as_ref().len())),
         };
         let name = place.url.rsplit('/').next().unwrap_or_default();
         let mut tree = Tree::new(place.path.as_ref(), name, shapes, Rules::default());
         memory.begin_folder(place.path.as_ref());
         match survey(&here, self.options, memory, &mut tree, report, self.progress).await {
-            Ok(()) => {}
+            Ok(None) => {}
+            Ok(Some(pending)) => {
+                recover(root, &pending).await?;
+                return Box::pin(self.folder(root, place, tree.finish().1, memory, report)).await;
+            }
             // The folder is gone, and its partition with it.
             Err(crate::CrawlError::Lake(mastic_lake::LakeError::NotFound { .. })) => {}
             Err(error) => return Err(error),

@@ -80,7 +80,7 @@ pub(crate) struct Found {
 /// Whether two files can be read with one table's options.
 pub(crate) fn same_dialect(a: &FileFormat, b: &FileFormat) -> bool {
     match (a, b) {
-        (FileFormat::Csv(a), FileFormat::Csv(b)) => a.same_dialect(b),
+        (FileFormat::Csv(a), FileFormat::Csv(b)) => crate::shim::same_dialect(a, b),
         _ => a == b,
     }
 }
@@ -89,7 +89,7 @@ pub(crate) fn same_dialect(a: &FileFormat, b: &FileFormat) -> bool {
 pub(crate) fn same_kind(a: &FileFormat, b: &FileFormat) -> bool {
     match (a, b) {
         // A log and another log have nothing in common but that they are logs.
-        (FileFormat::Grok(_), FileFormat::Grok(_)) | (FileFormat::Xml(_), FileFormat::Xml(_)) => {
+        (FileFormat::Xml(_), FileFormat::Xml(_)) => {
             a == b
         }
         _ => std::mem::discriminant(a) == std::mem::discriminant(b),
@@ -121,7 +121,7 @@ pub(crate) fn akin(a: &Fields, b: &Fields) -> bool {
 
 fn merge_format(into: &mut FileFormat, other: &FileFormat) {
     if let (FileFormat::Csv(a), FileFormat::Csv(b)) = (into, other) {
-        a.merge(b);
+        crate::shim::merge(a, b);
     }
 }
 

@@ -36,16 +36,15 @@
 mod changed;
 mod changes;
 mod columns;
-mod definition;
 mod error;
 mod facts;
 mod found;
 mod group;
-mod history;
 mod levels;
 mod memory;
 mod names;
 mod options;
+mod shim;
 mod reconcile;
 mod report;
 mod survey;
@@ -55,8 +54,10 @@ mod why;
 
 use mastic_catalog::CatalogStore;
 use mastic_lake::LakeError;
-use mastic_lake::store::Stores;
+use mastic_lake::store::{Location, Stores};
+use object_store::path::Path;
 
+use crate::shim::history;
 use crate::changed::Changed;
 use crate::facts::Shapes;
 use crate::group::Rules;
@@ -65,9 +66,7 @@ use crate::reconcile::Target as Surveyed;
 use crate::survey::Root;
 use crate::tree::Tree;
 
-pub use self::definition::{custom_classifiers, options_of};
 pub use self::error::{CrawlError, Result};
-pub use self::history::{undo, Undone};
 pub use self::options::{CrawlOptions, DeleteBehavior, Recrawl, Target, UpdateBehavior};
 pub use self::report::{CrawlReport, FileProblem, Outcome, TableReport};
 
@@ -143,7 +142,7 @@ async fn run(
                     dry_run,
                     ..some
                 };
-                return refuse_bad_files(options, report);
+                return Ok(());
             }
             Some(why) => report
                 .notes
@@ -158,7 +157,7 @@ async fn run(
     reconcile::reconcile(catalog, targets, options, report).await
 }
 
-fn refuse_bad_files(options: &CrawlOptions, report: &mut CrawlReport) -> Result<()> {
+fn refuse_bad_files(options: &CrawlOptions, report: &CrawlReport) -> Result<()> {
     if report.problem_count > 0 && options.strict {
         return Err(CrawlError::BadFiles {
             count: report.problem_count,
@@ -177,8 +176,6 @@ async fn one(
     report: &mut CrawlReport,
 ) -> Result<Surveyed> {
     let location = &root.location;
-    let mut shapes = Shapes::default();
-    let mut memory = Memory::open(catalog, &location.url, options, &mut shapes).await?;
     // Of `s3://lake` the bucket is the name.
     let name = location
         .url
@@ -189,26 +186,49 @@ async fn one(
         combine: options.combine_compatible_schemas,
         table_depth: options.table_level.map(|level| depth_of(root, level)),
     };
-    let mut tree = Tree::new(location.path.as_ref(), name, shapes, rules);
-    let before = (report.files, report.problem_count);
-    survey::survey(root, options, &mut memory, &mut tree, report, progress).await?;
-    if (report.files, report.problem_count) == before {
-        return Err(LakeError::Empty {
-            url: location.url.clone(),
+    let (found, shapes) = loop {
+        let mut seen = CrawlReport::default();
+        let mut shapes = Shapes::default();
+        let mut memory = Memory::open(catalog, &location.url, options, &mut shapes).await?;
+        let mut tree = Tree::new(location.path.as_ref(), name, shapes, rules);
+        let pending =
+            survey::survey(root, options, &mut memory, &mut tree, &mut seen, progress).await?;
+        if let Some(folder) = pending {
+            recover(root, &folder).await?;
+            continue;
         }
-        .into());
-    }
-    memory.finish().await?;
-    let (found, shapes) = tree.finish();
+        memory.finish().await?;
+        if seen.files + seen.problem_count == 0 {
+            return Err(LakeError::Empty {
+                url: location.url.clone(),
+            }
+            .into());
+        }
+        report.add(seen);
+        break tree.finish();
+    };
     let proposals = found
         .into_iter()
-        .map(|found| table::propose(found, location, &root.globs))
+        .map(|found| table::propose(found, location, root.exclusions.patterns()))
         .collect();
     Ok(Surveyed {
         root: location.clone(),
         proposals,
         shapes,
     })
+}
+
+/// Completes a sink's commit that was interrupted, so that no half of it is seen.
+async fn recover(root: &Root, folder: &str) -> Result<()> {
+    // Keys of a listing are well-formed paths.
+    let path = Path::parse(folder).unwrap_or_else(|_| root.location.path.clone());
+    let place = Location {
+        url: root.location.url_of(&path),
+        path,
+        ..root.location.clone()
+    };
+    mastic_lake::sink::recover(&place).await?;
+    Ok(())
 }
 
 /// How many folders below the target a level is: 1 is the bucket, as in Glue, or the target itself on a

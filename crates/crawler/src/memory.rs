@@ -1,6 +1,6 @@
 //! What earlier crawls learned of each file, so that a file which is as it was is never opened again.
 //!
-//! Files are kept in blocks of a few hundred, in the order of their paths, as the catalog's crawl
+//! Files are kept in blocks of a few hundred, in the byte order of their paths, as the catalog's crawl
 //! memory. A crawl reads the blocks along with its listing, in the same order, and writes only those in
 //! which something is different: neither the memory in use nor the amount written grows with the
 //! number of files that are as they were.
@@ -13,10 +13,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mastic_catalog::CatalogStore;
 use object_store::ObjectMeta;
-use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Fact, Shapes};
+use crate::shim::Remember;
 use crate::{CrawlOptions, Result};
 
 /// To be raised with every change of what inference makes of a file.
@@ -95,11 +95,6 @@ pub(crate) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// A path as a text whose order byte by byte is the listing's: part by part.
-fn key_of(path: &str) -> String {
-    path.replace('/', "\u{1}")
 }
 
 #[derive(Debug)]
@@ -212,18 +207,17 @@ impl<'a> Memory<'a> {
 
     /// What is known of the file at `path`. Paths must be asked for in the listing's order.
     pub(crate) async fn recall(&mut self, path: &str) -> Result<Option<(u64, Remembered)>> {
-        let key = key_of(path);
-        self.read_up_to(&key).await?;
+        self.read_up_to(path).await?;
         // Files before this one that were not asked for are gone.
         while let Some(entry) = self.ahead.first_entry() {
-            if entry.key().as_str() >= key.as_str() {
+            if entry.key().as_str() >= path {
                 break;
             }
             let (block, _) = entry.remove();
             self.count_down(block, None);
         }
         self.flush(false).await?;
-        Ok(self.ahead.remove(&key))
+        Ok(self.ahead.remove(path))
     }
 
     /// Whether a file directly in `folder`, from the last one asked for on, is remembered.
@@ -231,14 +225,14 @@ impl<'a> Memory<'a> {
         let start = if folder.is_empty() {
             String::new()
         } else {
-            format!("{}\u{1}", key_of(folder))
+            format!("{folder}/")
         };
         self.read_up_to(&format!("{start}\u{10ffff}")).await?;
         Ok(self
             .ahead
             .range(start.clone()..)
             .take_while(|(key, _)| key.starts_with(&start))
-            .any(|(key, _)| !key[start.len()..].contains('\u{1}')))
+            .any(|(key, _)| !key[start.len()..].contains('/')))
     }
 
     async fn read_up_to(&mut self, key: &str) -> Result<()> {
@@ -282,7 +276,7 @@ impl<'a> Memory<'a> {
                     },
                 );
                 for file in files {
-                    let twin = self.ahead.insert(key_of(&file.path), (block, file));
+                    let twin = self.ahead.insert(file.path.clone(), (block, file));
                     if let Some((before, _)) = twin {
                         // A crawl that was cut off may have left a file in two blocks.
                         self.count_down(before, None);
@@ -340,10 +334,10 @@ impl<'a> Memory<'a> {
             let mut rest = self.out.split_off(BLOCK.min(self.out.len()));
             std::mem::swap(&mut rest, &mut self.out);
             let mut files = rest;
-            files.sort_by_cached_key(|f| key_of(&f.path));
+            files.sort_by_cached_key(|f| f.path.clone());
             if let (Some(first), Ok(bytes)) = (files.first(), serde_json::to_vec(&files)) {
                 self.full
-                    .push((format!("{FILES}{}", key_of(&first.path)), bytes));
+                    .push((format!("{FILES}{}", first.path), bytes));
             }
         }
         if self.full.len() < PAGE && !all {
@@ -409,10 +403,10 @@ impl<'a> Memory<'a> {
             return;
         };
         let mut files = std::mem::take(&mut self.out);
-        files.sort_by_cached_key(|f| key_of(&f.path));
+        files.sort_by_cached_key(|f| f.path.clone());
         if let Ok(bytes) = serde_json::to_vec(&files) {
             self.full
-                .push((format!("{FILES}{}\u{1}", key_of(&folder)), bytes));
+                .push((format!("{FILES}{folder}/"), bytes));
         }
     }
 

@@ -1,6 +1,8 @@
 //! What is to be crawled, and how.
 
-use mastic_lake::format::{Classifier, Limits};
+use mastic_lake::format::Limits;
+
+use crate::shim::Classifier;
 
 /// A place to look for files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -59,6 +59,22 @@ impl CrawlReport {
         }
     }
 
+    /// Adds what was seen below one target.
+    pub(crate) fn add(&mut self, seen: CrawlReport) {
+        self.files += seen.files;
+        self.bytes += seen.bytes;
+        self.opened += seen.opened;
+        self.unchanged += seen.unchanged;
+        self.skipped += seen.skipped;
+        self.empty_count += seen.empty_count;
+        self.problem_count += seen.problem_count;
+        let room = |all: usize| NAMED.saturating_sub(all);
+        let (empty, problems) = (room(self.empty.len()), room(self.problems.len()));
+        self.empty.extend(seen.empty.into_iter().take(empty));
+        self.problems
+            .extend(seen.problems.into_iter().take(problems));
+    }
+
     /// Whether a file that could not be read lies at `url` or below it. What is not named may lie anywhere.
     pub(crate) fn has_problem_below(&self, url: &str) -> bool {
         let unnamed = self.problem_count > self.problems.len() as u64;

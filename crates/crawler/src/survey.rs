@@ -13,7 +13,7 @@ use object_store::ObjectMeta;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::facts::{self, Shapes};
+use crate::facts;
 use crate::memory::{Memory, Outcome, Remembered};
 use crate::report::{CrawlReport, FileProblem};
 use crate::tree::Tree;
@@ -29,7 +29,9 @@ const BATCH_BYTES: u64 = 1 << 20;
 pub(crate) struct Root {
     pub(crate) location: Location,
     pub(crate) exclusions: Exclusions,
-    pub(crate) globs: Vec<String>,
+    /// Globs for what is left out, relative to the place of this target above the location, by the length of
+    /// its path: where only one of its folders is looked at.
+    pub(crate) above: Option<(Exclusions, usize)>,
 }
 
 /// The targets' places. None may lie within another: its files would be in two tables.
@@ -38,8 +40,8 @@ pub(crate) fn locate(stores: &Stores, targets: &[Target]) -> Result<Vec<Root>> {
     for target in targets {
         roots.push(Root {
             location: stores.locate(&target.url)?,
-            exclusions: Exclusions::new(&target.exclusions)?,
-            globs: target.exclusions.clone(),
+            exclusions: Exclusions::new(&target.exclusions).map_err(LakeError::from)?,
+            above: None,
         });
     }
     for (i, inner) in roots.iter().enumerate() {
@@ -69,7 +71,8 @@ struct Sought {
     before: Option<u64>,
 }
 
-/// Looks at every file below a target, and hands what it tells to the tree.
+/// Looks at every file below a target, and hands what it tells to the tree. The folder of a commit that was
+/// interrupted comes back where there is one: it must be recovered, and everything surveyed again.
 pub(crate) async fn survey(
     root: &Root,
     options: &CrawlOptions,
@@ -77,10 +80,11 @@ pub(crate) async fn survey(
     tree: &mut Tree,
     report: &mut CrawlReport,
     progress: &dyn Progress,
-) -> Result<()> {
-    let entries = stream(&root.location, &root.exclusions).await?;
+) -> Result<Option<String>> {
+    let entries = stream(&root.location, &root.exclusions);
     Surveyor {
         root: &root.location,
+        above: root.above.as_ref(),
         options,
         memory,
         tree,
@@ -99,6 +103,7 @@ pub(crate) async fn survey(
 
 struct Surveyor<'a, 'c> {
     root: &'a Location,
+    above: Option<&'a (Exclusions, usize)>,
     options: &'a CrawlOptions,
     memory: &'a mut Memory<'c>,
     tree: &'a mut Tree,
@@ -118,11 +123,11 @@ struct Surveyor<'a, 'c> {
 impl Surveyor<'_, '_> {
     async fn run(
         mut self,
-        entries: impl Stream<Item = Result<Entry, LakeError>> + Send,
-    ) -> Result<()> {
-        let mut entries = std::pin::pin!(entries);
+        mut entries: impl Stream<Item = Result<Entry, LakeError>> + Send + Unpin,
+    ) -> Result<Option<String>> {
         while let Some(entry) = entries.next().await {
             match entry? {
+                Entry::File(meta) if self.excluded(&meta) => {}
                 Entry::File(meta) => self.take(meta).await?,
                 Entry::Empty(meta) => {
                     let url = self.root.url_of(&meta.location);
@@ -131,7 +136,7 @@ impl Surveyor<'_, '_> {
                 Entry::Problem { url, reason } => {
                     self.report.note_problem(FileProblem { url, reason });
                 }
-                _ => {}
+                Entry::Pending(folder) => return Ok(Some(folder)),
             }
             while self.running >= self.options.concurrency.max(1) || self.waiting > WAITING {
                 self.next().await?;
@@ -141,7 +146,14 @@ impl Surveyor<'_, '_> {
         while !self.queue.is_empty() {
             self.next().await?;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    fn excluded(&self, meta: &ObjectMeta) -> bool {
+        self.above.is_some_and(|(globs, prefix)| {
+            let below = meta.location.as_ref().get(*prefix..).unwrap_or_default();
+            globs.excludes(below.trim_start_matches('/'))
+        })
     }
 
     async fn take(&mut self, meta: ObjectMeta) -> Result<()> {
@@ -219,11 +231,10 @@ impl Surveyor<'_, '_> {
             })
             .collect();
         let limits = self.options.limits;
-        let classifiers = self.options.classifiers.clone();
         let task = tokio::task::spawn_blocking(move || {
             inputs
                 .iter()
-                .map(|input| examine(input, &limits, &classifiers))
+                .map(|input| examine(input, &limits))
                 .collect()
         });
         self.waiting += batch.len();
@@ -265,7 +276,7 @@ impl Surveyor<'_, '_> {
         let outcome = match result {
             Ok(found) => {
                 let folders = self.tree.folders_of(meta.location.as_ref());
-                let (folders, _) = folders.split_at(folders.len().saturating_sub(1));
+                let folders = &folders[..folders.len().saturating_sub(1)];
                 let fact = facts::of(found, folders, meta.size, self.tree.shapes());
                 self.memory.add_shapes(self.tree.shapes());
                 Outcome::Data(fact)
@@ -274,9 +285,11 @@ impl Surveyor<'_, '_> {
             Err(error @ (LakeError::Data { .. } | LakeError::UnknownFormat { .. })) => {
                 Outcome::Bad(error.to_string())
             }
-            // A store that refuses is no matter of one file, unless it is this one that it refuses.
-            Err(error @ LakeError::Store { .. }) if !self.root.is_local() && !error.is_of_one_file() => {
-                return Err(error.into());
+            // A store that is gone is no matter of one file; one that refuses an object may be.
+            Err(LakeError::Store { url, action, source })
+                if !self.root.is_local() && !refused(&source) =>
+            {
+                return Err(LakeError::Store { url, action, source }.into());
             }
             // What may be otherwise the next time is not remembered.
             Err(error) => {
@@ -310,6 +323,11 @@ impl Surveyor<'_, '_> {
             }
         }
     }
+}
+
+fn refused(error: &object_store::Error) -> bool {
+    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    matches!(error, NotFound { .. } | PermissionDenied { .. } | Unauthenticated { .. })
 }
 
 fn folder_of(meta: &ObjectMeta) -> &str {

@@ -79,7 +79,7 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
         // As Glue keeps them: each with the crawled place before it.
         let globs: Vec<String> = globs
             .iter()
-            .map(|g| format!("{}/{g}", mastic_lake::list::escape_glob(&root.url)))
+            .map(|g| format!("{}/{}", literal(&root.url), g.trim_start_matches('/')))
             .collect();
         let globs = serde_json::Value::from(globs).to_string();
         table.parameters.insert(names::EXCLUSIONS.into(), globs);
@@ -103,6 +103,14 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
         root: root.clone(),
         depth,
     }
+}
+
+/// A text as a glob for itself.
+fn literal(text: &str) -> String {
+    let special = |c: char| "*?[]{},\\".contains(c);
+    text.chars()
+        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 /// The table's folder; of a table of one file among others, the file, as in Glue.
