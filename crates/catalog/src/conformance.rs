@@ -24,6 +24,7 @@ use crate::store::{
 };
 
 mod changes;
+mod crawlers;
 mod databases;
 mod partitions;
 mod predicates;
@@ -50,6 +51,8 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     predicates::many_keys(&*make().await).await;
     changes::all_or_nothing(&*make().await).await;
     changes::deletion(&*make().await).await;
+    crawlers::classifiers(&*make().await).await;
+    crawlers::crawlers(&*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

@@ -5,10 +5,11 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::{Database, Partition, Table, TableVersion, VersionId};
+use crate::model::{Classifier, Crawler, Database, Partition, Table, TableVersion, VersionId};
 use crate::predicate::PartitionPredicate;
 
 mod change;
+mod definitions;
 mod descriptors;
 pub(crate) mod dialect;
 pub(crate) mod driver;
@@ -22,8 +23,8 @@ mod sqlite;
 mod write;
 
 pub use change::{
-    Applied, AppliedDatabase, AppliedTable, Change, ChangeSet, DatabaseOutcome, Expected,
-    KEPT_VERSIONS, PartitionChanges, TableOutcome,
+    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
+    DefinitionOutcome, Expected, KEPT_VERSIONS, PartitionChanges, TableOutcome,
 };
 pub use location::{OpenMode, open};
 
@@ -57,8 +58,8 @@ impl PartitionDiff {
 
 /// A store of databases, tables, their versions and partitions.
 ///
-/// Names are taken in any case and kept in lower case, as Glue does. Every change goes through [`apply`](Self::apply);
-/// what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
+/// Names of databases and tables are taken in any case and kept in lower case, as Glue does. Every change of what is
+/// defined goes through [`apply`](Self::apply); what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
 ///
 /// Whoever writes another store runs [`crate::conformance::conformance`] on it.
 #[async_trait]
@@ -129,6 +130,59 @@ pub trait CatalogStore: Send + Sync + Debug {
         to: VersionId,
     ) -> Result<PartitionDiff>;
 
-    /// Makes all the changes or none, in order. The only way to change anything.
+    /// All classifiers by name.
+    async fn list_classifiers(&self) -> Result<Vec<Classifier>>;
+
+    /// One classifier. Case counts.
+    async fn get_classifier(&self, name: &str) -> Result<Classifier>;
+
+    /// All crawlers by name.
+    async fn list_crawlers(&self) -> Result<Vec<Crawler>>;
+
+    /// One crawler. Case counts.
+    async fn get_crawler(&self, name: &str) -> Result<Crawler>;
+
+    /// Makes all the changes or none, in order. The only way to change what is defined.
     async fn apply(&self, changes: ChangeSet) -> Result<Applied>;
+
+    /// Applies [`Change::PutClassifier`] alone.
+    async fn put_classifier(
+        &self,
+        classifier: Classifier,
+        replace: bool,
+    ) -> Result<DefinitionOutcome> {
+        let put = Change::PutClassifier {
+            classifier,
+            replace,
+        };
+        let applied = self.apply(ChangeSet::new("").with(put)).await?;
+        Ok(only_outcome(&applied.classifiers))
+    }
+
+    /// Applies [`Change::DeleteClassifier`] alone.
+    async fn delete_classifier(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let delete = Change::DeleteClassifier { name };
+        self.apply(ChangeSet::new("").with(delete)).await.map(drop)
+    }
+
+    /// Applies [`Change::PutCrawler`] alone.
+    async fn put_crawler(&self, crawler: Crawler, replace: bool) -> Result<DefinitionOutcome> {
+        let put = Change::PutCrawler { crawler, replace };
+        let applied = self.apply(ChangeSet::new("").with(put)).await?;
+        Ok(only_outcome(&applied.crawlers))
+    }
+
+    /// Applies [`Change::DeleteCrawler`] alone.
+    async fn delete_crawler(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let delete = Change::DeleteCrawler { name };
+        self.apply(ChangeSet::new("").with(delete)).await.map(drop)
+    }
+}
+
+fn only_outcome(applied: &[AppliedDefinition]) -> DefinitionOutcome {
+    applied
+        .first()
+        .map_or(DefinitionOutcome::Unchanged, |applied| applied.outcome)
 }

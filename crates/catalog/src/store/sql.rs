@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
 use super::driver::{Pool, Row, RowError, Tx, args};
-use super::{Applied, CatalogStore, ChangeSet, PartitionDiff, partitions, write};
+use super::{Applied, CatalogStore, ChangeSet, PartitionDiff, definitions, partitions, write};
 use crate::error::{CatalogError, Result, nearest};
-use crate::model::{Database, Partition, Table, TableVersion, VersionId};
+use crate::model::{Classifier, Crawler, Database, Partition, Table, TableVersion, VersionId};
 use crate::predicate::PartitionPredicate;
 
 /// A catalog in SQLite or PostgreSQL.
@@ -184,6 +184,22 @@ impl CatalogStore for SqlStore {
         let (found, _) = resolve(&mut tx, database, table, Some(from)).await?;
         resolve(&mut tx, database, table, Some(to)).await?;
         partitions::diff(&mut tx, &found, from, to).await
+    }
+
+    async fn list_classifiers(&self) -> Result<Vec<Classifier>> {
+        definitions::list(&mut self.pool.begin_read().await?).await
+    }
+
+    async fn get_classifier(&self, name: &str) -> Result<Classifier> {
+        definitions::get(&mut self.pool.begin_read().await?, name).await
+    }
+
+    async fn list_crawlers(&self) -> Result<Vec<Crawler>> {
+        definitions::list(&mut self.pool.begin_read().await?).await
+    }
+
+    async fn get_crawler(&self, name: &str) -> Result<Crawler> {
+        definitions::get(&mut self.pool.begin_read().await?, name).await
     }
 
     async fn apply(&self, changes: ChangeSet) -> Result<Applied> {
