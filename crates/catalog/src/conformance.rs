@@ -25,7 +25,9 @@ use crate::store::{
 
 mod changes;
 mod crawlers;
+mod crawls;
 mod databases;
+mod memory;
 mod partitions;
 mod predicates;
 mod retention;
@@ -53,6 +55,10 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     changes::deletion(&*make().await).await;
     crawlers::classifiers(&*make().await).await;
     crawlers::crawlers(&*make().await).await;
+    crawls::crawls(&*make().await).await;
+    crawls::dead_crawls(&*make().await).await;
+    crawls::crawl_history_is_bounded(&*make().await).await;
+    memory::memory(&*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

@@ -62,6 +62,12 @@ pub enum CatalogError {
         /// The crawler whose name is nearest to it, if one is near.
         did_you_mean: Option<String>,
     },
+    /// There is no such crawl, or its history is no longer kept ([`crate::KEPT_CRAWLS`]).
+    #[error("the history has no crawl {id}")]
+    CrawlNotFound {
+        /// The number that was asked for.
+        id: i64,
+    },
     /// A classifier that crawlers name was to be deleted.
     #[error("classifier {name} is named by the crawler(s) {}", crawlers.join(", "))]
     ClassifierInUse {
@@ -214,6 +220,7 @@ impl CatalogError {
             Self::DatabaseNotEmpty { .. } => {
                 Some("delete its tables first, or delete with cascade".to_owned())
             }
+            Self::CrawlNotFound { .. } => Some("list the crawls to see those there are".to_owned()),
             Self::ClassifierInUse { .. } => {
                 Some("take it from those crawlers first, or delete them".to_owned())
             }

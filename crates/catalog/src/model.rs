@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{CatalogError, Result};
 
 mod classifier;
+mod crawl;
 mod crawler;
 pub(crate) mod named;
 pub mod parameters;
@@ -24,6 +25,7 @@ pub use classifier::{
     Classifier, CsvClassifier, CsvHeaderOption, CsvSerdeOption, GrokClassifier, JsonClassifier,
     XmlClassifier,
 };
+pub use crawl::{Crawl, CrawlState, NewCrawl};
 pub use crawler::{
     Crawler, CrawlerTargets, DeleteBehavior, RecrawlBehavior, RecrawlPolicy, S3Target,
     SchemaChangePolicy, UpdateBehavior,

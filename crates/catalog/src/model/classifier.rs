@@ -331,8 +331,10 @@ impl CsvClassifier {
             length("a name in Header", name, 1, super::named::MAX_NAME)?;
         }
         for datatype in &self.custom_datatypes {
-            let known = |known: &&str| known.eq_ignore_ascii_case(datatype);
-            if !CUSTOM_DATATYPES.iter().any(|name| known(&name)) {
+            if !CUSTOM_DATATYPES
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(datatype))
+            {
                 return Err(format!(
                     "the custom datatype {datatype:?} is none of {}",
                     CUSTOM_DATATYPES.join(", ")
