@@ -48,7 +48,7 @@ CREATE TABLE crawls (
     database_name   key_text NOT NULL,              -- where its tables go; it may be gone by now
     targets         TEXT     NOT NULL,              -- JSON array of paths and URLs
     state           TEXT     NOT NULL,              -- RUNNING, SUCCEEDED, FAILED or CANCELLED
-    start_time      TEXT     NOT NULL,
+    start_time      key_text NOT NULL,
     end_time        TEXT,                           -- NULL: it is running, or its process died
     error_message   TEXT,
     summary         TEXT     NOT NULL               -- JSON: what it saw, changed and skipped
@@ -56,7 +56,8 @@ CREATE TABLE crawls (
 
 CREATE INDEX crawls_by_crawler ON crawls (crawler_name, crawl_id);
 
-CREATE INDEX crawls_running ON crawls (crawl_id) WHERE state = 'RUNNING';
+-- Those that never ended: when their crawler starts again, the old ones are marked as failed.
+CREATE INDEX crawls_running ON crawls (start_time) WHERE state = 'RUNNING';
 
 -- --- What crawls remember of objects ---------------------------------------------------------------------------
 

@@ -24,7 +24,10 @@ use crate::store::{
 };
 
 mod changes;
+mod crawlers;
+mod crawls;
 mod databases;
+mod memory;
 mod partitions;
 mod predicates;
 mod retention;
@@ -50,6 +53,12 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     predicates::many_keys(&*make().await).await;
     changes::all_or_nothing(&*make().await).await;
     changes::deletion(&*make().await).await;
+    crawlers::classifiers(&*make().await).await;
+    crawlers::crawlers(&*make().await).await;
+    crawls::crawls(&*make().await).await;
+    crawls::dead_crawls(&*make().await).await;
+    crawls::crawl_history_is_bounded(&*make().await).await;
+    memory::memory(&*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

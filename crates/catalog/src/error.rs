@@ -46,10 +46,40 @@ pub enum CatalogError {
         /// The newest version.
         newest: VersionId,
     },
+    /// There is no such classifier. Glue: `EntityNotFoundException`.
+    #[error("classifier {name} does not exist")]
+    ClassifierNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The classifier whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// There is no such crawler. Glue: `EntityNotFoundException`.
+    #[error("crawler {name} does not exist")]
+    CrawlerNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The crawler whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// There is no such crawl, or its history is no longer kept ([`crate::KEPT_CRAWLS`]).
+    #[error("the history has no crawl {id}")]
+    CrawlNotFound {
+        /// The number that was asked for.
+        id: i64,
+    },
+    /// A classifier that crawlers name was to be deleted.
+    #[error("classifier {name} is named by the crawler(s) {}", crawlers.join(", "))]
+    ClassifierInUse {
+        /// The classifier.
+        name: String,
+        /// The crawlers that name it.
+        crawlers: Vec<String>,
+    },
     /// What was to be made is there already. Glue: `AlreadyExistsException`.
     #[error("{what} already exists")]
     AlreadyExists {
-        /// `database x` or `table x.y`.
+        /// `database x`, `table x.y`, `classifier x` or `crawler x`.
         what: String,
     },
     /// A database that still has tables was to be deleted without them.
@@ -75,12 +105,22 @@ pub enum CatalogError {
     /// A name that the catalog does not take.
     #[error("{what} name {name:?} is not allowed: {reason}")]
     InvalidName {
-        /// `database` or `table`.
+        /// `database`, `table`, `classifier`…
         what: &'static str,
         /// The name.
         name: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// A definition that does not hold what it should.
+    #[error("{what} {name:?} is not allowed: {reason}")]
+    InvalidDefinition {
+        /// `classifier`, `crawler`…
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A column's type is not one.
     #[error(
@@ -162,7 +202,9 @@ impl CatalogError {
     /// What the user may do about it, where we can tell.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::DatabaseNotFound { did_you_mean, .. } => did_you_mean
+            Self::DatabaseNotFound { did_you_mean, .. }
+            | Self::ClassifierNotFound { did_you_mean, .. }
+            | Self::CrawlerNotFound { did_you_mean, .. } => did_you_mean
                 .as_ref()
                 .map(|name| format!("did you mean {name}?")),
             Self::TableNotFound {
@@ -177,6 +219,10 @@ impl CatalogError {
             }
             Self::DatabaseNotEmpty { .. } => {
                 Some("delete its tables first, or delete with cascade".to_owned())
+            }
+            Self::CrawlNotFound { .. } => Some("list the crawls to see those there are".to_owned()),
+            Self::ClassifierInUse { .. } => {
+                Some("take it from those crawlers first, or delete them".to_owned())
             }
             Self::Conflict { .. } => Some("nothing was written; run the command again".to_owned()),
             Self::Newer { .. } => {

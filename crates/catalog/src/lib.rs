@@ -117,12 +117,16 @@ pub mod transfer;
 pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
-    Column, Database, HIVE_DEFAULT_PARTITION, Order, Parameters, Partition, SerDeInfo, SkewedInfo,
-    StorageDescriptor, Table, TableVersion, VersionId, parameters,
+    Classifier, Column, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption,
+    CsvSerdeOption, Database, DeleteBehavior, GrokClassifier, HIVE_DEFAULT_PARTITION,
+    JsonClassifier, NewCrawl, Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy,
+    S3Target, SchemaChangePolicy, SerDeInfo, SkewedInfo, StorageDescriptor, Table, TableVersion,
+    UpdateBehavior, VersionId, XmlClassifier, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
-    Applied, AppliedDatabase, AppliedTable, CatalogStore, Change, ChangeSet, DatabaseOutcome,
-    Expected, KEPT_VERSIONS, OpenMode, PartitionChanges, PartitionDiff, TableOutcome, open,
+    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, CatalogStore, Change, ChangeSet,
+    DatabaseOutcome, DefinitionOutcome, Expected, KEPT_CRAWLS, KEPT_VERSIONS, OpenMode,
+    PartitionChanges, PartitionDiff, TableOutcome, open,
 };
 pub use transfer::{DatabaseDocument, Document, TableDocument, export, import};

@@ -1,7 +1,7 @@
 //! Glue's data model, in the JSON shapes of its API.
 //!
 //! Source of the shapes: the *Catalog* pages of the AWS Glue API reference
-//! (`aws-glue-api-catalog-databases`, `-tables`, `-partitions`). Empty and absent fields are left out when written;
+//! (`aws-glue-api-catalog-databases`, `-tables`, `-partitions`), and the *Crawlers and classifiers* pages. Empty and absent fields are left out when written;
 //! fields that Mastic has no use for (`CatalogId`, `CreatedBy`, `IsRegisteredWithLakeFormation`…) are read over.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CatalogError, Result};
 
+mod classifier;
+mod crawl;
+mod crawler;
+pub(crate) mod named;
 pub mod parameters;
 mod time;
 mod version;
 
+pub use classifier::{
+    Classifier, CsvClassifier, CsvHeaderOption, CsvSerdeOption, GrokClassifier, JsonClassifier,
+    XmlClassifier,
+};
+pub use crawl::{Crawl, CrawlState, NewCrawl};
+pub use crawler::{
+    Crawler, CrawlerTargets, DeleteBehavior, RecrawlBehavior, RecrawlPolicy, S3Target,
+    SchemaChangePolicy, UpdateBehavior,
+};
 pub use version::VersionId;
 
 /// The value of a partition whose key is NULL, in paths and in [`Partition::values`].

@@ -5,14 +5,20 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::{Database, Partition, Table, TableVersion, VersionId};
+use crate::model::{
+    Classifier, Crawl, CrawlState, Crawler, Database, NewCrawl, Partition, Table, TableVersion,
+    VersionId,
+};
 use crate::predicate::PartitionPredicate;
 
 mod change;
+mod crawls;
+mod definitions;
 mod descriptors;
 pub(crate) mod dialect;
 pub(crate) mod driver;
 mod location;
+mod memory;
 mod migrate;
 mod partitions;
 mod postgres;
@@ -22,10 +28,13 @@ mod sqlite;
 mod write;
 
 pub use change::{
-    Applied, AppliedDatabase, AppliedTable, Change, ChangeSet, DatabaseOutcome, Expected,
-    KEPT_VERSIONS, PartitionChanges, TableOutcome,
+    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
+    DefinitionOutcome, Expected, KEPT_VERSIONS, PartitionChanges, TableOutcome,
 };
 pub use location::{OpenMode, open};
+
+/// How many crawls the history keeps: the newest.
+pub const KEPT_CRAWLS: u32 = 1_000;
 
 /// 64-bit FNV-1a of the bytes, for digests and numbers of locks: stable, whatever the program and the machine.
 /// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
@@ -57,8 +66,8 @@ impl PartitionDiff {
 
 /// A store of databases, tables, their versions and partitions.
 ///
-/// Names are taken in any case and kept in lower case, as Glue does. Every change goes through [`apply`](Self::apply);
-/// what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
+/// Names of databases and tables are taken in any case and kept in lower case, as Glue does. Every change of what is
+/// defined goes through [`apply`](Self::apply); what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
 ///
 /// Whoever writes another store runs [`crate::conformance::conformance`] on it.
 #[async_trait]
@@ -129,6 +138,108 @@ pub trait CatalogStore: Send + Sync + Debug {
         to: VersionId,
     ) -> Result<PartitionDiff>;
 
-    /// Makes all the changes or none, in order. The only way to change anything.
+    /// All classifiers by name.
+    async fn list_classifiers(&self) -> Result<Vec<Classifier>>;
+
+    /// One classifier. Case counts.
+    async fn get_classifier(&self, name: &str) -> Result<Classifier>;
+
+    /// All crawlers by name.
+    async fn list_crawlers(&self) -> Result<Vec<Crawler>>;
+
+    /// One crawler. Case counts.
+    async fn get_crawler(&self, name: &str) -> Result<Crawler>;
+
+    /// Begins a crawl's entry in the history, and returns its number. Only the newest [`KEPT_CRAWLS`] are kept.
+    ///
+    /// Two crawls of one crawler at once are allowed. But those of the same crawler (without one: of the same targets
+    /// into the same database) that have been running for more than a day are taken for dead, and marked as failed.
+    async fn start_crawl(&self, crawl: NewCrawl) -> Result<i64>;
+
+    /// Says how a crawl ended. [`crate::CatalogError::CrawlNotFound`] if its entry is no longer kept.
+    async fn finish_crawl(
+        &self,
+        id: i64,
+        state: CrawlState,
+        error: Option<&str>,
+        summary: &serde_json::Value,
+    ) -> Result<()>;
+
+    /// The history, newest first: of one crawler, by its exact name, or of all crawls. A crawler's history outlives it,
+    /// and one that has none is no error.
+    async fn list_crawls(&self, crawler: Option<&str>, limit: u32) -> Result<Vec<Crawl>>;
+
+    /// One crawl of the history.
+    async fn get_crawl(&self, id: i64) -> Result<Crawl>;
+
+    /// Remembers a value for each item, instead of what was remembered of it before: all of them or none. Where an item
+    /// is given twice the last counts. This is a cache: it has no versions and no part in a [`ChangeSet`], and an item
+    /// of more than 1,600 bytes is not remembered. A scope has at most 1,000 bytes.
+    async fn remember(&self, scope: &str, items: Vec<(String, Vec<u8>)>) -> Result<()>;
+
+    /// Forgets these items. Those that are not there are no error.
+    async fn forget(&self, scope: &str, items: &[String]) -> Result<()>;
+
+    /// Forgets everything of a scope.
+    async fn forget_all(&self, scope: &str) -> Result<()>;
+
+    /// The items of a scope and their values, ordered by the bytes of the item: at most `limit`, from the one that
+    /// follows `after` (which need not be there). Pages of any size read a scope of any size in bounded memory.
+    async fn recall(
+        &self,
+        scope: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>>;
+
+    /// These items of a scope and their values, as far as they are remembered, ordered as [`recall`](Self::recall)
+    /// orders them, each once.
+    async fn recall_items(&self, scope: &str, items: &[String]) -> Result<Vec<(String, Vec<u8>)>>;
+
+    /// The scopes of which anything is remembered, ordered by bytes.
+    async fn list_scopes(&self) -> Result<Vec<String>>;
+
+    /// Makes all the changes or none, in order. The only way to change what is defined.
     async fn apply(&self, changes: ChangeSet) -> Result<Applied>;
+
+    /// Applies [`Change::PutClassifier`] alone.
+    async fn put_classifier(
+        &self,
+        classifier: Classifier,
+        replace: bool,
+    ) -> Result<DefinitionOutcome> {
+        let put = Change::PutClassifier {
+            classifier,
+            replace,
+        };
+        let applied = self.apply(ChangeSet::new("").with(put)).await?;
+        Ok(only_outcome(&applied.classifiers))
+    }
+
+    /// Applies [`Change::DeleteClassifier`] alone.
+    async fn delete_classifier(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let delete = Change::DeleteClassifier { name };
+        self.apply(ChangeSet::new("").with(delete)).await.map(drop)
+    }
+
+    /// Applies [`Change::PutCrawler`] alone.
+    async fn put_crawler(&self, crawler: Crawler, replace: bool) -> Result<DefinitionOutcome> {
+        let put = Change::PutCrawler { crawler, replace };
+        let applied = self.apply(ChangeSet::new("").with(put)).await?;
+        Ok(only_outcome(&applied.crawlers))
+    }
+
+    /// Applies [`Change::DeleteCrawler`] alone.
+    async fn delete_crawler(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let delete = Change::DeleteCrawler { name };
+        self.apply(ChangeSet::new("").with(delete)).await.map(drop)
+    }
+}
+
+fn only_outcome(applied: &[AppliedDefinition]) -> DefinitionOutcome {
+    applied
+        .first()
+        .map_or(DefinitionOutcome::Unchanged, |applied| applied.outcome)
 }

@@ -33,6 +33,26 @@ pub(super) mod optional {
     }
 }
 
+/// For `#[serde(with)]` on a `DateTime<Utc>`.
+pub(super) mod required {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(
+        time: &DateTime<Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::optional::serialize(&Some(*time), serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<DateTime<Utc>, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        super::parse(&value).ok_or_else(|| de::Error::custom(format!("{value} is not a time")))
+    }
+}
+
 fn parse(value: &serde_json::Value) -> Option<DateTime<Utc>> {
     match value {
         serde_json::Value::String(text) => DateTime::parse_from_rfc3339(text)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Database, Partition, Table, VersionId};
+use crate::model::{Classifier, Crawler, Database, Partition, Table, VersionId};
 
 /// How many versions of a table are kept unless a [`ChangeSet`] says otherwise. Glue keeps up to 100,000 and leaves
 /// deleting them to its users; Mastic bounds them, since each may hold on to partitions that are long gone.
@@ -108,6 +108,31 @@ pub enum Change {
         /// What must be there for the change to be made.
         expected: Expected,
     },
+    /// Makes a classifier, or gives it another definition. Its times and its version are of no account.
+    PutClassifier {
+        /// The classifier.
+        classifier: Classifier,
+        /// If it exists: give it this definition, instead of failing.
+        replace: bool,
+    },
+    /// Deletes a classifier, which no crawler may name.
+    DeleteClassifier {
+        /// Its name.
+        name: String,
+    },
+    /// Makes a crawler, or gives it another definition. Its times and its version are of no account; the classifiers
+    /// that it names must be there.
+    PutCrawler {
+        /// The crawler.
+        crawler: Crawler,
+        /// If it exists: give it this definition, instead of failing.
+        replace: bool,
+    },
+    /// Deletes a crawler. Its history is kept.
+    DeleteCrawler {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// What must be there for a change to be made: the *compare* of compare-and-swap.
@@ -172,6 +197,12 @@ pub struct Applied {
     pub databases: Vec<AppliedDatabase>,
     /// What became of tables.
     pub tables: Vec<AppliedTable>,
+    /// What became of classifiers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classifiers: Vec<AppliedDefinition>,
+    /// What became of crawlers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub crawlers: Vec<AppliedDefinition>,
 }
 
 impl Applied {
@@ -184,7 +215,34 @@ impl Applied {
                 .tables
                 .iter()
                 .any(|table| !matches!(table.outcome, TableOutcome::Unchanged { .. }))
+            || self
+                .classifiers
+                .iter()
+                .chain(&self.crawlers)
+                .any(|definition| definition.outcome != DefinitionOutcome::Unchanged)
     }
+}
+
+/// What became of a classifier or a crawler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedDefinition {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: DefinitionOutcome,
+}
+
+/// What became of a classifier or a crawler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum DefinitionOutcome {
+    /// It is new.
+    Created,
+    /// It has another definition, and a higher version.
+    Updated,
+    /// It is as it was.
+    Unchanged,
+    /// It is gone.
+    Deleted,
 }
 
 /// What became of a database.

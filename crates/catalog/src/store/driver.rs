@@ -13,6 +13,7 @@ use crate::error::{CatalogError, Result};
 pub(crate) enum Arg {
     Text(Option<String>),
     Int(Option<i64>),
+    Bytes(Vec<u8>),
     /// For [`Dialect::in_list`]: an array on PostgreSQL, which plans by its length; JSON on SQLite, which has none.
     List(Vec<String>),
 }
@@ -87,6 +88,13 @@ impl Row<'_> {
         }
     }
 
+    pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => row.try_get(index),
+            Self::Postgres(row) => row.try_get(index),
+        }
+    }
+
     pub(crate) fn optional_text(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
         match self {
             Self::Sqlite(row) => row.try_get(index),
@@ -141,6 +149,7 @@ macro_rules! bound {
             query = match arg {
                 Arg::Text(text) => query.bind(text),
                 Arg::Int(value) => query.bind(value),
+                Arg::Bytes(bytes) => query.bind(bytes),
                 Arg::List(list) => query.bind($list(list)),
             };
         }

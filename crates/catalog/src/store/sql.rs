@@ -6,9 +6,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
 use super::driver::{Pool, Row, RowError, Tx, args};
-use super::{Applied, CatalogStore, ChangeSet, PartitionDiff, partitions, write};
+use super::{
+    Applied, CatalogStore, ChangeSet, PartitionDiff, crawls, definitions, memory, partitions, write,
+};
 use crate::error::{CatalogError, Result, nearest};
-use crate::model::{Database, Partition, Table, TableVersion, VersionId};
+use crate::model::{
+    Classifier, Crawl, CrawlState, Crawler, Database, NewCrawl, Partition, Table, TableVersion,
+    VersionId,
+};
 use crate::predicate::PartitionPredicate;
 
 /// A catalog in SQLite or PostgreSQL.
@@ -184,6 +189,73 @@ impl CatalogStore for SqlStore {
         let (found, _) = resolve(&mut tx, database, table, Some(from)).await?;
         resolve(&mut tx, database, table, Some(to)).await?;
         partitions::diff(&mut tx, &found, from, to).await
+    }
+
+    async fn list_classifiers(&self) -> Result<Vec<Classifier>> {
+        definitions::list(&mut self.pool.begin_read().await?).await
+    }
+
+    async fn get_classifier(&self, name: &str) -> Result<Classifier> {
+        definitions::get(&mut self.pool.begin_read().await?, name).await
+    }
+
+    async fn list_crawlers(&self) -> Result<Vec<Crawler>> {
+        definitions::list(&mut self.pool.begin_read().await?).await
+    }
+
+    async fn get_crawler(&self, name: &str) -> Result<Crawler> {
+        definitions::get(&mut self.pool.begin_read().await?, name).await
+    }
+
+    async fn start_crawl(&self, crawl: NewCrawl) -> Result<i64> {
+        crawls::start(&self.pool, crawl).await
+    }
+
+    async fn finish_crawl(
+        &self,
+        id: i64,
+        state: CrawlState,
+        error: Option<&str>,
+        summary: &serde_json::Value,
+    ) -> Result<()> {
+        crawls::finish(&self.pool, id, state, error, summary).await
+    }
+
+    async fn list_crawls(&self, crawler: Option<&str>, limit: u32) -> Result<Vec<Crawl>> {
+        crawls::list(&mut self.pool.begin_read().await?, crawler, limit).await
+    }
+
+    async fn get_crawl(&self, id: i64) -> Result<Crawl> {
+        crawls::get(&mut self.pool.begin_read().await?, id).await
+    }
+
+    async fn remember(&self, scope: &str, items: Vec<(String, Vec<u8>)>) -> Result<()> {
+        memory::remember(&self.pool, scope, items).await
+    }
+
+    async fn forget(&self, scope: &str, items: &[String]) -> Result<()> {
+        memory::forget(&self.pool, scope, items).await
+    }
+
+    async fn forget_all(&self, scope: &str) -> Result<()> {
+        memory::forget_all(&self.pool, scope).await
+    }
+
+    async fn recall(
+        &self,
+        scope: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
+        memory::recall(&mut self.pool.begin_read().await?, scope, after, limit).await
+    }
+
+    async fn recall_items(&self, scope: &str, items: &[String]) -> Result<Vec<(String, Vec<u8>)>> {
+        memory::recall_items(&mut self.pool.begin_read().await?, scope, items).await
+    }
+
+    async fn list_scopes(&self) -> Result<Vec<String>> {
+        memory::scopes(&mut self.pool.begin_read().await?).await
     }
 
     async fn apply(&self, changes: ChangeSet) -> Result<Applied> {

@@ -13,8 +13,8 @@ use super::sql::{
     FoundTable, existing_database, find_table, now, table_at, table_not_found, time_text,
 };
 use super::{
-    Applied, AppliedDatabase, AppliedTable, Change, ChangeSet, DatabaseOutcome, Expected,
-    PartitionChanges, TableOutcome,
+    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
+    DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions,
 };
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, ShowValues, Table, VersionId};
@@ -63,6 +63,10 @@ fn normalize(change: &mut Change) -> Result<()> {
             *database = database.to_lowercase();
             *name = name.to_lowercase();
         }
+        Change::PutClassifier { .. }
+        | Change::DeleteClassifier { .. }
+        | Change::PutCrawler { .. }
+        | Change::DeleteCrawler { .. } => definitions::check(change)?,
     }
     Ok(())
 }
@@ -125,6 +129,13 @@ async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
                     .or_insert(false);
                 locks.insert(lock_key(&["table", database_name, name]), true);
             }
+            // One for all: they are few, and refer to each other.
+            Change::PutClassifier { .. }
+            | Change::DeleteClassifier { .. }
+            | Change::PutCrawler { .. }
+            | Change::DeleteCrawler { .. } => {
+                locks.insert(lock_key(&["definitions"]), true);
+            }
         }
     }
     for (key, exclusive) in locks {
@@ -150,6 +161,14 @@ struct Work<'a> {
     keep_versions: u32,
     now: DateTime<Utc>,
     applied: Applied,
+}
+
+fn report_definition(
+    applied: &mut Vec<AppliedDefinition>,
+    name: String,
+    outcome: DefinitionOutcome,
+) {
+    applied.push(AppliedDefinition { name, outcome });
 }
 
 /// What is to be done to the rows of a table's partitions.
@@ -193,6 +212,33 @@ impl Work<'_> {
             } => {
                 self.restore_table(&database, &name, version, expected)
                     .await
+            }
+            Change::PutClassifier {
+                classifier,
+                replace,
+            } => {
+                let name = classifier.name().to_owned();
+                let outcome = definitions::put(self.tx, classifier, replace, self.now).await?;
+                report_definition(&mut self.applied.classifiers, name, outcome);
+                Ok(())
+            }
+            Change::DeleteClassifier { name } => {
+                definitions::delete_classifier(self.tx, &name).await?;
+                let applied = &mut self.applied.classifiers;
+                report_definition(applied, name, DefinitionOutcome::Deleted);
+                Ok(())
+            }
+            Change::PutCrawler { crawler, replace } => {
+                let name = crawler.name.clone();
+                let outcome = definitions::put_crawler(self.tx, crawler, replace, self.now).await?;
+                report_definition(&mut self.applied.crawlers, name, outcome);
+                Ok(())
+            }
+            Change::DeleteCrawler { name } => {
+                definitions::delete_crawler(self.tx, &name).await?;
+                let applied = &mut self.applied.crawlers;
+                report_definition(applied, name, DefinitionOutcome::Deleted);
+                Ok(())
             }
         }
     }
