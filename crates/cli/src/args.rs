@@ -53,6 +53,12 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     /// Make tables of files
     Crawl(Crawl),
+    /// Define, run and list crawlers, and show what crawls did
+    #[command(subcommand)]
+    Crawler(Crawler),
+    /// Define formats of your own
+    #[command(subcommand)]
+    Classifier(Classifier),
     /// Run an ETL script
     Run(Run),
     /// Answer SQL over the catalog's tables
@@ -78,29 +84,298 @@ Examples:
   mastic crawl data/ --database shop               folders become tables and partitions
   mastic crawl data/ --database shop --dry-run     what would change
   mastic crawl data/ --database shop --explain     and why
-  mastic crawl s3://lake/raw s3://lake/more --database shop")]
+  mastic crawl s3://lake/raw s3://lake/more --database shop --exclude '**/tmp/**'
+  mastic crawl s3://lake/raw --database shop --changed s3://lake/raw/orders/day=2024-05-01/
+
+A crawl that is run again and again has a name better: see `mastic crawler --help`.")]
 pub(crate) struct Crawl {
     /// Folders, files or s3://BUCKET/PREFIX
     #[arg(required = true, value_name = "URL")]
     pub(crate) targets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Look at folders only that no crawl has seen
+    #[arg(long)]
+    pub(crate) new_folders_only: bool,
+}
+
+/// What a crawl does with what it finds: what a crawler's definition says.
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
     /// The database that the tables go to
     #[arg(long, short, default_value = "default", value_name = "NAME")]
     pub(crate) database: String,
     /// What every table's name begins with
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(crate) prefix: String,
+    /// Leave out files and folders, relative to each URL: * within a folder, ** across, ?, [a-z], {a,b}
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Ask a classifier of the catalog before the built-in ones
+    #[arg(long = "classifier", value_name = "NAME")]
+    pub(crate) classifiers: Vec<String>,
+    /// What becomes of a table whose files have other columns than before
+    #[arg(long, value_enum, default_value_t = OnUpdate::Merge)]
+    pub(crate) on_update: OnUpdate,
+    /// What becomes of tables and partitions whose files are gone
+    #[arg(long, value_enum, default_value_t = OnDelete::Deprecate)]
+    pub(crate) on_delete: OnDelete,
+    /// One table for all folders of one format, however their columns differ
+    #[arg(long)]
+    pub(crate) combine_compatible_schemas: bool,
+    /// On which level of folders tables are; 1 is the bucket, or the crawled folder on a local disk
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) table_level: Option<u16>,
+    /// Fail, and write nothing, where there are more tables
+    #[arg(long, value_name = "N")]
+    pub(crate) table_threshold: Option<u32>,
+    /// Give partitions no columns of their own where they differ from their table's
+    #[arg(long)]
+    pub(crate) inherit_from_table: bool,
+}
+
+/// How one crawl goes.
+#[derive(Debug, Args)]
+pub(crate) struct How {
     /// Say what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Say why each table came out as it did
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Go on without files that cannot be read or are in no known format
+    /// Fail, and write nothing, where a file cannot be read or is in no known format
     #[arg(long)]
-    pub(crate) skip_bad_files: bool,
+    pub(crate) strict: bool,
+    /// Ask the classifiers of a JSON file, in the shape of Glue's API, before all others
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifiers_file: Option<PathBuf>,
+    /// Look at these files and folders only, which were changed
+    #[arg(long, value_name = "URL")]
+    pub(crate) changed: Vec<String>,
+    /// Look at what these events of S3 name, or at one URL a line; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "changed")]
+    pub(crate) events: Option<PathBuf>,
     /// How many MiB of each file are looked at, decompressed
     #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) sample: u64,
+    /// How many versions of each table are kept
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep_versions: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnUpdate {
+    /// Add and widen columns, never drop or narrow one
+    Merge,
+    /// Make the columns what the files have now
+    Replace,
+    /// Change nothing, and say what differs
+    Log,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDelete {
+    /// Mark tables, drop partitions
+    Deprecate,
+    /// Delete both
+    Delete,
+    /// Change nothing, and say what is gone
+    Log,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  mastic crawler create orders s3://lake/orders --database shop --exclude '**.tmp'
+  mastic crawler run orders
+  mastic crawler history orders
+  mastic crawler show orders > orders.json           in the shape of Glue's API
+  aws glue get-crawlers | mastic catalog import -    those of Glue")]
+pub(crate) enum Crawler {
+    /// Define a crawler
+    Create(CreateCrawler),
+    /// List crawlers
+    List,
+    /// Show a crawler's definition as JSON, in the shape of Glue's API
+    Show {
+        /// The crawler
+        name: String,
+    },
+    /// Run a crawler
+    Run {
+        /// The crawler
+        name: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// List what crawls saw, changed and skipped, the newest first
+    History {
+        /// Only the crawls of this crawler
+        name: Option<String>,
+        /// How many crawls
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Show one crawl of the history: what it saw, changed and skipped, and why
+    Crawl {
+        /// Its number
+        id: i64,
+    },
+    /// Bring every table that a crawl changed back to what it was before
+    Undo {
+        /// The crawl's number
+        id: i64,
+    },
+    /// Delete a crawler's definition; its tables stay
+    Delete {
+        /// The crawler
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateCrawler {
+    /// Its name
+    pub(crate) name: String,
+    /// Folders, files or s3://BUCKET/PREFIX
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) targets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) policy: Policy,
+    /// Which files it looks at when it is run again
+    #[arg(long, value_enum, default_value_t = OnRecrawl::Everything)]
+    pub(crate) recrawl: OnRecrawl,
+    /// What it is about
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Change the crawler where it exists
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnRecrawl {
+    /// All; unchanged files are not opened again
+    Everything,
+    /// Only folders that no crawl has seen
+    NewFolders,
+    /// Only what --changed or --events name
+    Events,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  mastic classifier create-grok app-log --classification app \\
+      --pattern '%{TIMESTAMP_ISO8601:at} %{LOGLEVEL:level} %{GREEDYDATA:message}'
+  mastic classifier create-csv pipes --delimiter '|' --header absent --names id,name,city
+  mastic classifier create-json records --path '$.Records[*]'
+  mastic classifier create-xml books --row-tag book
+  mastic crawl logs/ --classifier app-log")]
+pub(crate) enum Classifier {
+    /// Lines that a grok pattern takes apart
+    CreateGrok {
+        /// Its name
+        name: String,
+        /// The format that it gives to what it recognises
+        #[arg(long, value_name = "NAME")]
+        classification: String,
+        /// The pattern: %{PATTERN:column:type}
+        #[arg(long, value_name = "PATTERN")]
+        pattern: String,
+        /// Patterns of its own, one NAME REGEX a line
+        #[arg(long, value_name = "TEXT")]
+        custom_patterns: Option<String>,
+        /// Change the classifier where it exists
+        #[arg(long)]
+        replace: bool,
+    },
+    /// JSON whose records lie at a path
+    CreateJson {
+        /// Its name
+        name: String,
+        /// Where the records are: $[*], $.Records[*]
+        #[arg(long, value_name = "JSONPATH")]
+        path: String,
+        /// Change the classifier where it exists
+        #[arg(long)]
+        replace: bool,
+    },
+    /// XML whose records are one element
+    CreateXml {
+        /// Its name
+        name: String,
+        /// The element
+        #[arg(long, value_name = "ELEMENT")]
+        row_tag: String,
+        /// The format that it gives to what it recognises
+        #[arg(long, default_value = "xml", value_name = "NAME")]
+        classification: String,
+        /// Change the classifier where it exists
+        #[arg(long)]
+        replace: bool,
+    },
+    /// CSV of a known dialect
+    CreateCsv {
+        /// Its name
+        name: String,
+        /// What stands between values
+        #[arg(long, value_name = "CHARACTER")]
+        delimiter: Option<char>,
+        /// What values are quoted with
+        #[arg(long, value_name = "CHARACTER")]
+        quote: Option<char>,
+        /// Whether the first row names the columns
+        #[arg(long, value_enum, default_value_t = HeaderIs::Unknown)]
+        header: HeaderIs,
+        /// The columns' names
+        #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+        names: Vec<String>,
+        /// The columns' types
+        #[arg(long, value_delimiter = ',', value_name = "TYPE,…")]
+        types: Vec<String>,
+        /// Keep spaces around values
+        #[arg(long)]
+        no_trimming: bool,
+        /// Take files of one column
+        #[arg(long)]
+        allow_single_column: bool,
+        /// Change the classifier where it exists
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Read classifiers from a JSON file, in the shape of Glue's API
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// Change those that exist
+        #[arg(long)]
+        replace: bool,
+    },
+    /// List classifiers
+    List,
+    /// Show a classifier as JSON, in the shape of Glue's API
+    Show {
+        /// The classifier
+        name: String,
+    },
+    /// Delete a classifier that no crawler uses
+    Delete {
+        /// The classifier
+        name: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeaderIs {
+    /// To be found out
+    Unknown,
+    /// It does
+    Present,
+    /// It does not
+    Absent,
 }
 
 #[derive(Debug, Args)]

@@ -36,16 +36,16 @@ impl Drop for Line {
 }
 
 impl mastic_crawler::Progress for Line {
-    fn listed(&self, target: &str, files: usize) {
-        let style = ProgressStyle::with_template(
-            "{spinner:.cyan} examining {bar:30} {pos}/{len} files {elapsed:.dim} {msg:.dim}",
-        );
-        if let Ok(style) = style {
-            self.0.set_style(style);
+    fn listed(&self, files: u64) {
+        if files == 1 {
+            let style = ProgressStyle::with_template(
+                "{spinner:.cyan} {len} files, {pos} opened {elapsed:.dim} {msg:.dim}",
+            );
+            if let Ok(style) = style {
+                self.0.set_style(style);
+            }
         }
-        self.0
-            .set_length(self.0.length().unwrap_or(0) + files as u64);
-        self.0.set_message(target.to_owned());
+        self.0.set_length(files);
     }
 
     fn examined(&self, url: &str, _bytes: u64) {

@@ -19,8 +19,16 @@ pub enum CrawlError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// Files that are no data, and were not to be passed over.
-    #[error("{}", bad_files(problems, *count))]
+    #[error("{}", bad_files("cannot be crawled, and nothing was written", problems, *count))]
     BadFiles {
+        /// How many there are.
+        count: u64,
+        /// The files, with their reasons: those that are named.
+        problems: Vec<FileProblem>,
+    },
+    /// There are files, and none can be read.
+    #[error("{}", bad_files("cannot be crawled, and there is no other", problems, *count))]
+    NothingReadable {
         /// How many there are.
         count: u64,
         /// The files, with their reasons: those that are named.
@@ -60,6 +68,9 @@ pub enum CrawlError {
         /// Why not.
         reason: String,
     },
+    /// Somebody stopped the crawl.
+    #[error("interrupted; the catalog's tables are as they were")]
+    Cancelled,
     /// A task of the crawl failed.
     #[error("a task of the crawl failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -84,11 +95,11 @@ impl CrawlError {
     }
 }
 
-fn bad_files(problems: &[FileProblem], count: u64) -> String {
+fn bad_files(what: &str, problems: &[FileProblem], count: u64) -> String {
     const SHOWN: usize = 10;
     let mut lines = vec![match count {
-        1 => "1 file cannot be crawled, and nothing was written:".to_owned(),
-        n => format!("{n} files cannot be crawled, and nothing was written:"),
+        1 => format!("1 file {what}:"),
+        n => format!("{n} files {what}:"),
     }];
     lines.extend(
         problems

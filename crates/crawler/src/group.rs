@@ -94,6 +94,7 @@ struct Group {
 fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
     let cells = folder.take_cells();
     let alone = folder.children.is_empty();
+    let bad = std::mem::take(&mut folder.bad);
     let mut groups: Vec<Group> = Vec::new();
     // Two families of numbered names, each with several files, are two tables even where their
     // columns are the same: orders_2019, orders_2020, returns_2019, returns_2020.
@@ -142,7 +143,7 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
     for group in &mut groups {
         group.table.join_parts();
     }
-    if groups.len() <= 1 && alone {
+    if groups.len() <= 1 && alone && bad.is_empty() {
         return groups.into_iter().map(|g| g.table).collect();
     }
     let several = groups.len() > 1;
@@ -151,7 +152,8 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
         .enumerate()
         .map(|(i, group)| {
             let others = groups.iter().enumerate().filter(move |(j, _)| *j != i);
-            group.names.patterns(others.map(|(_, other)| &other.names))
+            let others = others.map(|(_, other)| &other.names);
+            group.names.patterns(others.chain([&bad]))
         })
         .collect();
     let stems: Vec<Option<String>> = groups.iter().map(|g| g.names.stem()).collect();
@@ -161,7 +163,9 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
         .enumerate()
         .map(|(i, (group, globs))| {
             let mut table = group.table;
-            if let Some(stem) = &stems[i] {
+            if let Some(stem) = &stems[i]
+                && (several || !alone)
+            {
                 table.named = true;
                 // `orders.csv` beside `orders.json`.
                 table.name = if stems[..i].contains(&stems[i]) {
@@ -173,6 +177,8 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
             include(&mut table, globs);
             table.why.push(if several {
                 "its folder holds files of several formats, schemas or families of names, which became a table each".into()
+            } else if alone {
+                "its folder also holds files that cannot be read, which it leaves out".into()
             } else {
                 "its files lie beside folders, and only folders become partitions".into()
             });

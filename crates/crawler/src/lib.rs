@@ -36,10 +36,13 @@
 mod changed;
 mod changes;
 mod columns;
+mod definition;
 mod error;
+mod events;
 mod facts;
 mod found;
 mod group;
+mod history;
 mod levels;
 mod memory;
 mod names;
@@ -57,7 +60,6 @@ use mastic_lake::LakeError;
 use mastic_lake::store::{Location, Stores};
 use object_store::path::Path;
 
-use crate::shim::history;
 use crate::changed::Changed;
 use crate::facts::Shapes;
 use crate::group::Rules;
@@ -66,7 +68,10 @@ use crate::reconcile::Target as Surveyed;
 use crate::survey::Root;
 use crate::tree::Tree;
 
+pub use self::definition::{custom_classifiers, options_of};
 pub use self::error::{CrawlError, Result};
+pub use self::events::changed_urls;
+pub use self::history::{Undone, undo};
 pub use self::options::{CrawlOptions, DeleteBehavior, Recrawl, Target, UpdateBehavior};
 pub use self::report::{CrawlReport, FileProblem, Outcome, TableReport};
 
@@ -87,17 +92,32 @@ impl Progress for Silent {
     fn examined(&self, _: &str, _: u64) {}
 }
 
-/// Crawls: lists, examines, groups, reconciles, and writes the catalog in one transaction. The crawl is
-/// entered in the catalog's history, whether it succeeds or fails, unless it is a dry run.
+/// Crawls, to the end: see [`crawl_until`].
 ///
 /// # Errors
-/// When a target is missing or empty, a file is bad and bad files are not to be passed over, there are more
-/// tables than the threshold allows, or another process changed a table meanwhile. No table is changed then.
+/// As [`crawl_until`].
 pub async fn crawl(
     catalog: &dyn CatalogStore,
     stores: &Stores,
     options: &CrawlOptions,
     progress: &dyn Progress,
+) -> Result<CrawlReport> {
+    crawl_until(catalog, stores, options, progress, std::future::pending()).await
+}
+
+/// Crawls: lists, examines, groups, reconciles, and writes the catalog in one transaction. The crawl is
+/// entered in the catalog's history, whether it succeeds or fails, unless it is a dry run.
+///
+/// # Errors
+/// When a target is missing or empty, a file is bad and bad files are not to be passed over, there are more
+/// tables than the threshold allows, another process changed a table meanwhile, or `stop` came first. No table
+/// is changed then.
+pub async fn crawl_until(
+    catalog: &dyn CatalogStore,
+    stores: &Stores,
+    options: &CrawlOptions,
+    progress: &dyn Progress,
+    stop: impl Future<Output = ()>,
 ) -> Result<CrawlReport> {
     let started = std::time::Instant::now();
     let roots = survey::locate(stores, &options.targets)?;
@@ -108,7 +128,10 @@ pub async fn crawl(
         dry_run: options.dry_run,
         ..CrawlReport::default()
     };
-    let result = run(catalog, stores, options, &roots, progress, &mut report).await;
+    let result = tokio::select! {
+        result = run(catalog, stores, options, &roots, progress, &mut report) => result,
+        () = stop => Err(CrawlError::Cancelled),
+    };
     report.elapsed = started.elapsed();
     history::finish(catalog, &report, result.as_ref().err()).await?;
     result.map(|()| report)
@@ -154,6 +177,12 @@ async fn run(
         targets.push(one(catalog, options, root, progress, report).await?);
     }
     refuse_bad_files(options, report)?;
+    if report.problem_count > 0 && targets.iter().all(|t| t.proposals.is_empty()) {
+        return Err(CrawlError::NothingReadable {
+            count: report.problem_count,
+            problems: report.problems.clone(),
+        });
+    }
     reconcile::reconcile(catalog, targets, options, report).await
 }
 

@@ -16,7 +16,6 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Fact, Shapes};
-use crate::shim::Remember;
 use crate::{CrawlOptions, Result};
 
 /// To be raised with every change of what inference makes of a file.

@@ -24,6 +24,10 @@ impl Names {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.exact.is_empty()
+    }
+
     pub(crate) fn absorb(&mut self, other: Names) {
         self.more |= other.more;
         for name in other.exact {

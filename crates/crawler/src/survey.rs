@@ -134,6 +134,7 @@ impl Surveyor<'_, '_> {
                     self.report.note_empty(url);
                 }
                 Entry::Problem { url, reason } => {
+                    let reason = format!("{url}: {reason}");
                     self.report.note_problem(FileProblem { url, reason });
                 }
                 Entry::Pending(folder) => return Ok(Some(folder)),
@@ -293,10 +294,9 @@ impl Surveyor<'_, '_> {
             }
             // What may be otherwise the next time is not remembered.
             Err(error) => {
-                self.report.note_problem(FileProblem {
-                    url,
-                    reason: error.to_string(),
-                });
+                self.tree.add_bad(meta.location.as_ref());
+                let reason = error.to_string();
+                self.report.note_problem(FileProblem { url, reason });
                 self.memory.learn(before, None);
                 return Ok(());
             }
@@ -314,10 +314,11 @@ impl Surveyor<'_, '_> {
             outcome => {
                 let url = self.root.url_of(&file.path.as_str().into());
                 match outcome {
-                    Outcome::Bad(reason) => self.report.note_problem(FileProblem {
-                        url,
-                        reason: reason.clone(),
-                    }),
+                    Outcome::Bad(reason) => {
+                        self.tree.add_bad(&file.path);
+                        let reason = reason.clone();
+                        self.report.note_problem(FileProblem { url, reason });
+                    }
                     _ => self.report.note_empty(url),
                 }
             }

@@ -60,6 +60,8 @@ pub(crate) struct Folder {
     /// How many folders are between the target and this one, itself counted.
     pub(crate) depth: usize,
     cells: BTreeMap<(ShapeId, Option<String>), Cell>,
+    /// Files that are no data: no table must read them.
+    pub(crate) bad: Names,
     pub(crate) children: Vec<Alike>,
     index: HashMap<Signature, usize>,
 }
@@ -179,10 +181,22 @@ impl Tree {
 
     /// Adds a file. Files come in the order of the listing.
     pub(crate) fn add(&mut self, file: &Remembered, fact: &Fact) {
-        let parts = self.folders_of(&file.path);
-        let Some((name, folders)) = parts.split_last() else {
-            return;
-        };
+        if let Some((folder, name)) = self.folder(&file.path) {
+            folder.add(file, name, fact);
+        }
+    }
+
+    /// Adds a file that is no data.
+    pub(crate) fn add_bad(&mut self, path: &str) {
+        if let Some((folder, name)) = self.folder(path) {
+            folder.bad.add(name);
+        }
+    }
+
+    /// The folder of a file, opened, and the file's name in it.
+    fn folder<'p>(&mut self, path: &'p str) -> Option<(&mut Folder, &'p str)> {
+        let parts = self.folders_of(path);
+        let (name, folders) = parts.split_last()?;
         let shared = self.open[1..]
             .iter()
             .zip(folders)
@@ -204,9 +218,7 @@ impl Tree {
                 ..Folder::default()
             });
         }
-        if let Some(folder) = self.open.last_mut() {
-            folder.add(file, name, fact);
-        }
+        Some((self.open.last_mut()?, name))
     }
 
     /// Closes folders until so many below the target are open.

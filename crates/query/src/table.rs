@@ -14,12 +14,13 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt};
+use mastic_catalog::parameters as names;
 use mastic_catalog::{
     CatalogStore, HIVE_DEFAULT_PARTITION, Partition, PartitionPredicate, StorageDescriptor, Table,
 };
 use mastic_lake::LakeError;
 use mastic_lake::format::FileFormat;
-use mastic_lake::list::{fits, list};
+use mastic_lake::list::{Exclusions, fits, list};
 use mastic_lake::scan::{Scan, ScanFile};
 use mastic_lake::store::{Location, Stores};
 
@@ -142,26 +143,40 @@ impl LakeTable {
         })
     }
 
-    fn include(&self) -> Result<BTreeSet<String>> {
-        match self.table.parameters.get("mastic.include") {
-            None => Ok(BTreeSet::new()),
+    /// A parameter that holds a JSON array of texts.
+    fn texts(&self, parameters: &BTreeMap<String, String>, name: &str) -> Result<Vec<String>> {
+        match parameters.get(name) {
+            None => Ok(Vec::new()),
             Some(text) => serde_json::from_str(text).map_err(|e| {
                 QueryError::Unsupported(format!(
-                    "the parameter mastic.include of {} is no JSON array: {e}",
+                    "the parameter {name} of {} is no JSON array: {e}",
                     self.name()
                 ))
             }),
         }
     }
 
+    /// What the crawler was told to leave out. Athena reads it nonetheless.
+    fn exclusions(&self) -> Result<Exclusions> {
+        let globs = self.texts(&self.table.parameters, names::EXCLUSIONS)?;
+        Exclusions::new(globs).map_err(|e| {
+            let (name, table) = (names::EXCLUSIONS, self.name());
+            QueryError::Unsupported(format!("the parameter {name} of {table}: {e}"))
+        })
+    }
+
     /// The files that a statement with these filters has to read.
     async fn files(&self, filters: &[Expr]) -> Result<FileSet> {
-        let include = self.include()?;
+        let include = self.texts(&self.table.parameters, names::INCLUDE)?;
+        let include = BTreeSet::from_iter(include);
+        let exclusions = self.exclusions()?;
         // Globs are for the files of one folder: what lies deeper belongs to other tables.
-        let wanted = |file: &object_store::ObjectMeta, folder: &str| {
-            let (parent, name) = file.location.as_ref().rsplit_once('/').unwrap_or_default();
-            let own = include.is_empty() || parent == folder || file.location.as_ref() == folder;
-            own && fits(name, &include)
+        let wanted = |file: &object_store::ObjectMeta, place: &Location, include: &BTreeSet<_>| {
+            let (path, folder) = (file.location.as_ref(), place.path.as_ref());
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let own = include.is_empty() || parent == folder || path == folder;
+            let out = || exclusions.excludes(place.url_of(&file.location).trim_start_matches('/'));
+            own && fits(name, include) && !out()
         };
         let root = self.table.location().unwrap_or_default();
         if root.is_empty() {
@@ -176,7 +191,7 @@ impl LakeTable {
             let format = self.format(None)?;
             let files = self.listed(&root).await?.into_iter();
             let files = files
-                .filter(|file| wanted(file, root.path.as_ref()))
+                .filter(|file| wanted(file, &root, &include))
                 .map(|meta| scan_file(&meta, &format, &[]));
             return Ok(FileSet {
                 rows: record_count(&self.table.parameters),
@@ -204,10 +219,10 @@ impl LakeTable {
         });
         let mut places = Vec::with_capacity(partitions.len());
         for partition in &partitions {
-            let about = self.describe(partition)?;
+            let about = self.describe(partition, &include)?;
             let location = partition.location().unwrap_or_default();
             places.push((self.stores.locate(location)?, about.clone()));
-            for location in more_locations(partition)? {
+            for location in self.texts(&partition.parameters, names::MORE_LOCATIONS)? {
                 places.push((self.stores.locate(&location)?, about.clone()));
             }
         }
@@ -233,9 +248,9 @@ impl LakeTable {
                 while let Some((parent, _)) = folder.rsplit_once('/') {
                     folder = parent;
                     if let Some(i) = by_folder.get(folder) {
-                        let (place, (format, values)) = &places[*i];
-                        if wanted(&meta, folder) {
-                            add(place, scan_file(&meta, format, values));
+                        let (place, about) = &places[*i];
+                        if wanted(&meta, place, &about.include) {
+                            add(place, scan_file(&meta, &about.format, &about.values));
                         }
                         break;
                     }
@@ -248,9 +263,9 @@ impl LakeTable {
                     Ok::<_, QueryError>((place, about, files))
                 }))
                 .buffered(LISTINGS);
-            while let Some((place, (format, values), files)) = listings.try_next().await? {
-                for meta in files.iter().filter(|f| wanted(f, place.path.as_ref())) {
-                    add(&place, scan_file(meta, &format, &values));
+            while let Some((place, about, files)) = listings.try_next().await? {
+                for meta in files.iter().filter(|f| wanted(f, &place, &about.include)) {
+                    add(&place, scan_file(meta, &about.format, &about.values));
                 }
             }
         }
@@ -268,7 +283,7 @@ impl LakeTable {
                 if self
                     .table
                     .parameters
-                    .get("objectCount")
+                    .get(names::OBJECT_COUNT)
                     .is_some_and(|n| n == "0") =>
             {
                 Ok(Vec::new())
@@ -285,7 +300,8 @@ impl LakeTable {
         }
     }
 
-    fn describe(&self, partition: &Partition) -> Result<(FileFormat, Vec<ScalarValue>)> {
+    /// How the files of a partition are told and read; `include` are its table's globs.
+    fn describe(&self, partition: &Partition, include: &BTreeSet<String>) -> Result<About> {
         let format = self.format(partition.storage_descriptor.as_ref())?;
         if partition.values.len() != self.partition_fields.len() {
             return Err(QueryError::Unsupported(format!(
@@ -310,8 +326,27 @@ impl LakeTable {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok((format, values))
+        let own = self.texts(&partition.parameters, names::INCLUDE)?;
+        let include = if own.is_empty() {
+            include.clone()
+        } else {
+            own.into_iter().collect()
+        };
+        Ok(About {
+            format,
+            values,
+            include,
+        })
     }
+}
+
+/// How the files of a partition are told and read.
+#[derive(Clone)]
+struct About {
+    format: FileFormat,
+    values: Vec<ScalarValue>,
+    /// Globs for their names, where other files lie beside them.
+    include: BTreeSet<String>,
 }
 
 /// The files of a scan, by store, and how many rows they have, about.
@@ -322,19 +357,7 @@ pub(crate) struct FileSet {
 
 /// Glue's `recordCount`, which crawls and runs write.
 fn record_count(parameters: &BTreeMap<String, String>) -> Option<usize> {
-    parameters.get("recordCount")?.parse().ok()
-}
-
-/// The folders of a partition beside its location: several may stand for the same values.
-fn more_locations(partition: &Partition) -> Result<Vec<String>> {
-    match partition.parameters.get("mastic.more_locations") {
-        None => Ok(Vec::new()),
-        Some(text) => serde_json::from_str(text).map_err(|e| {
-            QueryError::Unsupported(format!(
-                "a partition's mastic.more_locations is no JSON array: {e}"
-            ))
-        }),
-    }
+    parameters.get(names::RECORD_COUNT)?.parse().ok()
 }
 
 fn scan_file(

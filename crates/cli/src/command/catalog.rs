@@ -64,7 +64,8 @@ pub(crate) async fn run(command: Catalog, global: &Global, setting: &Setting) ->
     }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<()> {
+/// Writes a value as JSON for people.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(|e| CliError::failed(e.to_string()))?;
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())

@@ -73,12 +73,12 @@ pub(crate) async fn run(arguments: Demo, global: &Global, setting: &Setting) -> 
         ),
     );
     let options = CrawlOptions::new([lake.display().to_string()], DATABASE);
-    let report = crawl::watched(&options, setting).await?;
+    let catalog = setting.catalog().await?;
+    let report = crawl::watched(catalog.as_ref(), &options, setting).await?;
     crawl::list(&report, global.output)?;
     crawl::explain(&report);
     crawl::summary(&report);
 
-    let catalog = setting.catalog().await?;
     for (i, path) in scripts(&samples)?.iter().enumerate() {
         let title = if i == 0 {
             "Scripts make new tables of them"

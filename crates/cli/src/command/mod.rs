@@ -1,7 +1,9 @@
 //! One module for each command.
 
 mod catalog;
+mod classifier;
 mod crawl;
+mod crawler;
 mod demo;
 mod prompt;
 mod run;
@@ -26,6 +28,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let setting = Setting::read(&global)?;
     match arguments.command {
         Command::Crawl(crawl) => crawl::run(crawl, &global, &setting).await,
+        Command::Crawler(crawler) => crawler::run(crawler, &global, &setting).await,
+        Command::Classifier(classifier) => classifier::run(classifier, &global, &setting).await,
         Command::Run(run) => run::run(run, &global, &setting).await,
         Command::Sql(sql) => sql::run(sql, &global, &setting).await,
         Command::Catalog(catalog) => catalog::run(catalog, &global, &setting).await,
