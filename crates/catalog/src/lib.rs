@@ -117,11 +117,14 @@ pub mod transfer;
 pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
-    Classifier, Column, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption,
-    CsvSerdeOption, Database, DeleteBehavior, GrokClassifier, HIVE_DEFAULT_PARTITION,
-    JsonClassifier, NewCrawl, Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy,
-    S3Target, SchemaChangePolicy, SerDeInfo, SkewedInfo, StorageDescriptor, Table, TableVersion,
-    UpdateBehavior, VersionId, XmlClassifier, parameters,
+    BinaryColumnStatisticsData, BooleanColumnStatisticsData, Classifier, Column, ColumnStatistics,
+    ColumnStatisticsData, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier,
+    CsvHeaderOption, CsvSerdeOption, Database, DateColumnStatisticsData,
+    DecimalColumnStatisticsData, DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData,
+    GrokClassifier, HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCrawl,
+    Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy, S3Target, SchemaChangePolicy,
+    SerDeInfo, SkewedInfo, StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics,
+    TableVersion, UpdateBehavior, VersionId, XmlClassifier, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{

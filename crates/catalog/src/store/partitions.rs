@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::PartitionDiff;
 use super::descriptors::Descriptors;
 use super::driver::{Arg, Tx, args};
-use super::sql::{FoundTable, parse_time, time_text};
+use super::lookup::{FoundTable, parse_time, time_text};
 use crate::error::{CatalogError, Result};
 use crate::model::{
     Column, Parameters, Partition, ShowValues, StorageDescriptor, Table, VersionId,

@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use super::descriptors::Descriptors;
 use super::dialect::Dialect;
 use super::driver::{Pool, Tx, args};
-use super::partitions::{self, PartitionRow};
-use super::prune::prune;
-use super::sql::{
+use super::lookup::{
     FoundTable, existing_database, find_table, now, table_at, table_not_found, time_text,
 };
+use super::partitions::{self, PartitionRow};
+use super::prune::prune;
 use super::{
     Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
-    DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions,
+    DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions, statistics,
 };
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, ShowValues, Table, VersionId};
@@ -150,7 +150,7 @@ async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
 }
 
 /// A number for a name. Two names with one number only wait for each other.
-fn lock_key(parts: &[&str]) -> i64 {
+pub(super) fn lock_key(parts: &[&str]) -> i64 {
     super::fnv1a(parts.iter().flat_map(|part| part.bytes().chain([0])))
 }
 
@@ -372,6 +372,7 @@ impl Work<'_> {
         };
         let next = VersionId(found.last_version.0 + 1);
         let removed = partitions::close(self.tx, found.id, next, None).await?;
+        statistics::delete_of(self.tx, found.id).await?;
         self.tx
             .execute(
                 &format!("delete the table {database}.{name}"),
