@@ -61,6 +61,7 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     crawls::crawl_history_is_bounded(&*make().await).await;
     memory::memory(&*make().await).await;
     statistics::statistics(&*make().await).await;
+    transfer::transfer_of_crawlers(&*make().await, &*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }
