@@ -2,9 +2,9 @@
 
 use super::dialect::Dialect;
 use super::driver::{Pool, Tx, args};
+use super::lock::lock_key;
 use super::lookup::{FoundTable, find_table, table_not_found};
 use super::partitions::to_json;
-use super::write::lock_key;
 use crate::error::Result;
 use crate::model::TableStatistics;
 use crate::model::named::invalid;
