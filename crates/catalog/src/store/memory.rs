@@ -127,10 +127,9 @@ pub(super) async fn recall_items(
     check(scope)?;
     let mut found = Vec::new();
     for list in lists(items) {
-        let sql = format!(
-            "SELECT item, value FROM crawl_memory WHERE scope = $1 AND {}",
-            tx.dialect().in_list("item", "$2")
-        );
+        let sql =
+            tx.dialect()
+                .select_by_list("item, value", "crawl_memory", "scope = $1", "item", "$2");
         let some = tx
             .rows("recall what was crawled", sql, args![scope, list], |row| {
                 Ok((row.text(0)?, row.bytes(1)?))
@@ -182,6 +181,7 @@ fn lists(items: &[String]) -> impl Iterator<Item = Vec<String>> {
         let mut list: Vec<String> = chunk.iter().filter(|item| fits(item)).cloned().collect();
         // In the order in which the index has them, and every writer takes them.
         list.sort_unstable();
+        list.dedup();
         list
     })
 }

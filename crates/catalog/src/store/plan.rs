@@ -1,6 +1,6 @@
 //! What a change means for the rows of a table's partitions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::PartitionChanges;
 use super::descriptors::Descriptors;
@@ -61,7 +61,8 @@ pub(super) async fn plan_partitions(
         let rekey = partitions::key_types(&old.partition_keys)
             != partitions::key_types(&table.partition_keys);
         let all = changes.replace_all || rekey || puts.len() + deletes.len() >= READ_ALL_FROM;
-        let only: Option<Vec<String>> =
+        // Each once, though it be both put and removed.
+        let only: Option<BTreeSet<String>> =
             (!all).then(|| puts.keys().chain(&deletes).cloned().collect());
         let only: Option<Vec<&str>> = only
             .as_ref()
