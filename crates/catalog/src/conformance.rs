@@ -31,6 +31,7 @@ mod memory;
 mod partitions;
 mod predicates;
 mod retention;
+mod statistics;
 mod transfer;
 mod versions;
 
@@ -59,6 +60,8 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     crawls::dead_crawls(&*make().await).await;
     crawls::crawl_history_is_bounded(&*make().await).await;
     memory::memory(&*make().await).await;
+    statistics::statistics(&*make().await).await;
+    transfer::transfer_of_crawlers(&*make().await, &*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

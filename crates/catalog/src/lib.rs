@@ -1,5 +1,5 @@
-//! What is known of the data: databases, tables with their versions, and partitions, in the shapes of AWS Glue's
-//! API, kept in a store that several programs can change at once without losing each other's work.
+//! What is known of the data: databases, tables with their versions, partitions and statistics; and of how it is found:
+//! crawlers, classifiers and the history of crawls. All of it has the shapes of AWS Glue's API, and is kept in a store that several programs can change at once without losing each other's work.
 //!
 //! The store is a SQLite file (the default) or a PostgreSQL schema; both are behind the trait [`CatalogStore`], take
 //! the same migrations (the top-level folder `catalog/`), and run one public suite, `conformance`.
@@ -78,6 +78,50 @@
 //! # }
 //! ```
 //!
+//! # Crawlers, their history, and what they remember
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> mastic_catalog::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("catalog.db").display().to_string();
+//! use mastic_catalog::{
+//!     Classifier, CrawlState, Crawler, CrawlerTargets, CsvClassifier, NewCrawl, OpenMode, S3Target, open,
+//! };
+//! use serde_json::json;
+//!
+//! let store = open(&path, OpenMode::CreateIfMissing).await?;
+//! let percent = CsvClassifier { name: "percent".into(), delimiter: Some('%'), ..CsvClassifier::default() };
+//! store.put_classifier(Classifier::Csv(percent), false).await?;
+//! let target = S3Target { path: "s3://lake/orders/".into(), ..S3Target::default() };
+//! let nightly = Crawler {
+//!     name: "nightly".into(),
+//!     database_name: Some("sales".into()),
+//!     targets: CrawlerTargets { s3_targets: vec![target] },
+//!     classifiers: vec!["percent".into()],
+//!     ..Crawler::default()
+//! };
+//! store.put_crawler(nightly, false).await?;
+//! // It is named by a crawler now.
+//! assert!(store.delete_classifier("percent").await.is_err());
+//!
+//! let crawl = NewCrawl {
+//!     crawler_name: Some("nightly".into()),
+//!     database_name: "sales".into(),
+//!     targets: vec!["s3://lake/orders/".into()],
+//!     start_time: None,
+//! };
+//! let id = store.start_crawl(crawl).await?;
+//! // What is known of an object is remembered, so that it is not opened again while it is the same.
+//! store.remember("s3://lake/orders/", vec![("2024.csv".into(), b"etag, schema".to_vec())]).await?;
+//! store.finish_crawl(id, CrawlState::Succeeded, None, &json!({ "Files": 1 })).await?;
+//!
+//! assert_eq!(store.list_crawls(Some("nightly"), 10).await?[0].state, CrawlState::Succeeded);
+//! assert_eq!(store.recall("s3://lake/orders/", None, 1_000).await?.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What holds
 //!
 //! * **A version is immutable.** What [`CatalogStore::get_table`] returned with its `version_id`, and the partitions
@@ -117,11 +161,14 @@ pub mod transfer;
 pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
-    Classifier, Column, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption,
-    CsvSerdeOption, Database, DeleteBehavior, GrokClassifier, HIVE_DEFAULT_PARTITION,
-    JsonClassifier, NewCrawl, Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy,
-    S3Target, SchemaChangePolicy, SerDeInfo, SkewedInfo, StorageDescriptor, Table, TableVersion,
-    UpdateBehavior, VersionId, XmlClassifier, parameters,
+    BinaryColumnStatisticsData, BooleanColumnStatisticsData, Classifier, Column, ColumnStatistics,
+    ColumnStatisticsData, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier,
+    CsvHeaderOption, CsvSerdeOption, Database, DateColumnStatisticsData,
+    DecimalColumnStatisticsData, DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData,
+    GrokClassifier, HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCrawl,
+    Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy, S3Target, SchemaChangePolicy,
+    SerDeInfo, SkewedInfo, StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics,
+    TableVersion, UpdateBehavior, VersionId, XmlClassifier, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{

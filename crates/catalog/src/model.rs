@@ -18,6 +18,7 @@ mod crawl;
 mod crawler;
 pub(crate) mod named;
 pub mod parameters;
+mod statistics;
 mod time;
 mod version;
 
@@ -29,6 +30,12 @@ pub use crawl::{Crawl, CrawlState, NewCrawl};
 pub use crawler::{
     Crawler, CrawlerTargets, DeleteBehavior, RecrawlBehavior, RecrawlPolicy, S3Target,
     SchemaChangePolicy, UpdateBehavior,
+};
+pub use statistics::{
+    BinaryColumnStatisticsData, BooleanColumnStatisticsData, ColumnStatistics,
+    ColumnStatisticsData, DateColumnStatisticsData, DecimalColumnStatisticsData, DecimalNumber,
+    DoubleColumnStatisticsData, LongColumnStatisticsData, StringColumnStatisticsData,
+    TableStatistics,
 };
 pub use version::VersionId;
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::{
-    Classifier, Crawl, CrawlState, Crawler, Database, NewCrawl, Partition, Table, TableVersion,
-    VersionId,
+    Classifier, Crawl, CrawlState, Crawler, Database, NewCrawl, Partition, Table, TableStatistics,
+    TableVersion, VersionId,
 };
 use crate::predicate::PartitionPredicate;
 
@@ -18,13 +18,17 @@ mod descriptors;
 pub(crate) mod dialect;
 pub(crate) mod driver;
 mod location;
+mod lock;
+mod lookup;
 mod memory;
 mod migrate;
 mod partitions;
+mod plan;
 mod postgres;
 mod prune;
 mod sql;
 mod sqlite;
+mod statistics;
 mod write;
 
 pub use change::{
@@ -198,6 +202,24 @@ pub trait CatalogStore: Send + Sync + Debug {
 
     /// The scopes of which anything is remembered, ordered by bytes.
     async fn list_scopes(&self) -> Result<Vec<String>>;
+
+    /// What was counted of a table, if it was. It is no part of the table's versions.
+    async fn get_column_statistics(
+        &self,
+        database: &str,
+        table: &str,
+    ) -> Result<Option<TableStatistics>>;
+
+    /// Keeps what was counted of a table, instead of what was counted before, until the table is deleted.
+    async fn put_column_statistics(
+        &self,
+        database: &str,
+        table: &str,
+        statistics: TableStatistics,
+    ) -> Result<()>;
+
+    /// Forgets what was counted of a table. That there is nothing is no error.
+    async fn delete_column_statistics(&self, database: &str, table: &str) -> Result<()>;
 
     /// Makes all the changes or none, in order. The only way to change what is defined.
     async fn apply(&self, changes: ChangeSet) -> Result<Applied>;

@@ -4,20 +4,26 @@
 //!
 //! ```json
 //! { "Databases": [ { "Database": { "Name": "sales" },
-//!                    "Tables": [ { "Table": { "Name": "orders" }, "Partitions": [ { "Values": ["2024"] } ] } ] } ] }
+//!                    "Tables": [ { "Table": { "Name": "orders" }, "Partitions": [ { "Values": ["2024"] } ] } ] } ],
+//!   "Classifiers": [ { "CsvClassifier": { "Name": "percent", "Delimiter": "%" } } ],
+//!   "Crawlers": [ { "Name": "nightly", "DatabaseName": "sales", "Classifiers": ["percent"],
+//!                   "Targets": { "S3Targets": [ { "Path": "s3://lake/orders/" } ] } } ] }
 //! ```
 //!
 //! An import takes that, and what the AWS CLI prints: `aws glue get-database(s)`, `get-table(s)`,
-//! `get-partition(s)`: `{"Database": …}`, `{"DatabaseList": […]}`, `{"Table": …}`, `{"TableList": […]}`,
-//! `{"Partition": …}`, `{"Partitions": […]}`, alone or in one object, or several such objects one after the other
+//! `get-partition(s)`, `get-crawler(s)`, `get-classifier(s)`: `{"Database": …}`, `{"DatabaseList": […]}`, `{"Table": …}`, `{"TableList": […]}`,
+//! `{"Partition": …}`, `{"Partitions": […]}`, `{"Crawler": …}`, `{"Crawlers": […]}`, `{"Classifier": …}`,
+//! `{"Classifiers": […]}`, alone or in one object, or several such objects one after the other
 //! (as `cat *.json` gives).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{CatalogError, Result};
-use crate::model::{Database, Partition, Table};
+use crate::model::{Classifier, Crawler, Database, Partition, Table};
 use crate::store::{Applied, CatalogStore, Change, ChangeSet, Expected, PartitionChanges};
 
 /// A catalog, or a part of one.
@@ -26,6 +32,12 @@ use crate::store::{Applied, CatalogStore, Change, ChangeSet, Expected, Partition
 pub struct Document {
     /// The databases, each with its tables.
     pub databases: Vec<DatabaseDocument>,
+    /// The classifiers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classifiers: Vec<Classifier>,
+    /// The crawlers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub crawlers: Vec<Crawler>,
 }
 
 /// A database with its tables.
@@ -50,7 +62,8 @@ pub struct TableDocument {
     pub partitions: Vec<Partition>,
 }
 
-/// The current state of these databases, of all if none is named. Each table is read with the partitions of the very
+/// The current state of these databases, with the crawlers that write to them and the classifiers that those name; if
+/// none is named, of all databases, with all crawlers and classifiers. Each table is read with the partitions of the very
 /// version that is written; two tables may be of different moments if somebody writes meanwhile.
 pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Document> {
     let wanted = if databases.is_empty() {
@@ -75,11 +88,32 @@ pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Docu
             .databases
             .push(DatabaseDocument { database, tables });
     }
+    document.crawlers = store.list_crawlers().await?;
+    document.classifiers = store.list_classifiers().await?;
+    if !databases.is_empty() {
+        let exported: HashSet<&str> = document
+            .databases
+            .iter()
+            .map(|database| database.database.name.as_str())
+            .collect();
+        document.crawlers.retain(|crawler| {
+            let database = crawler.database_name.as_deref().unwrap_or_default();
+            exported.contains(database.to_lowercase().as_str())
+        });
+        let named: HashSet<&str> = document
+            .crawlers
+            .iter()
+            .flat_map(|crawler| crawler.classifiers.iter().map(String::as_str))
+            .collect();
+        document
+            .classifiers
+            .retain(|classifier| named.contains(classifier.name()));
+    }
     Ok(document)
 }
 
 /// Puts what the text holds into the store, in one transaction: new databases and tables are made, tables that exist
-/// get a new version where they differ, partitions are added or replaced. **Nothing is deleted.** Tables without a
+/// get a new version where they differ, partitions are added or replaced, and so are crawlers and classifiers. **Nothing is deleted.** Tables without a
 /// `DatabaseName` go to `default_database`.
 pub async fn import(
     store: &dyn CatalogStore,
@@ -104,6 +138,11 @@ struct Anything {
     partition: Option<Partition>,
     partitions: Vec<Partition>,
     partition_list: Vec<Partition>,
+    // One by one, so that a mistake is told with the name.
+    classifier: Option<Value>,
+    classifiers: Vec<Value>,
+    crawler: Option<Value>,
+    crawlers: Vec<Value>,
 }
 
 /// What was read, flat.
@@ -113,13 +152,15 @@ struct Parsed {
     tables: Vec<TableDocument>,
     /// Partitions of tables that may be in the document or in the store.
     partitions: Vec<Partition>,
+    classifiers: Vec<Classifier>,
+    crawlers: Vec<Crawler>,
 }
 
 impl Parsed {
     fn read(text: &str, default_database: Option<&str>) -> Result<Self> {
         let mut parsed = Self::default();
         let mut any = false;
-        for value in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {
+        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
             let value = value.map_err(|error| invalid(error.to_string()))?;
             parsed.take(value)?;
             any = true;
@@ -150,8 +191,8 @@ impl Parsed {
         Ok(parsed)
     }
 
-    fn take(&mut self, value: serde_json::Value) -> Result<()> {
-        const KNOWN: [&str; 8] = [
+    fn take(&mut self, value: Value) -> Result<()> {
+        const KNOWN: [&str; 12] = [
             "Databases",
             "Database",
             "DatabaseList",
@@ -160,6 +201,10 @@ impl Parsed {
             "Partition",
             "Partitions",
             "PartitionList",
+            "Classifier",
+            "Classifiers",
+            "Crawler",
+            "Crawlers",
         ];
         let Some(object) = value.as_object() else {
             return Err(invalid("it is not a JSON object"));
@@ -205,6 +250,17 @@ impl Parsed {
                 .chain(anything.partitions)
                 .chain(anything.partition_list),
         );
+        for value in anything.classifier.into_iter().chain(anything.classifiers) {
+            let name = value
+                .as_object()
+                .and_then(|object| object.values().find_map(|kind| kind.get("Name")))
+                .cloned();
+            self.classifiers.push(named("classifier", name, value)?);
+        }
+        for value in anything.crawler.into_iter().chain(anything.crawlers) {
+            let name = value.get("Name").cloned();
+            self.crawlers.push(named("crawler", name, value)?);
+        }
         Ok(())
     }
 
@@ -265,8 +321,30 @@ impl Parsed {
                 partitions: PartitionChanges::put(partitions),
             });
         }
+        // Classifiers first: crawlers name them.
+        let classifiers = self
+            .classifiers
+            .into_iter()
+            .map(|classifier| Change::PutClassifier {
+                classifier,
+                replace: true,
+            });
+        changes.changes.extend(classifiers);
+        let crawlers = self.crawlers.into_iter().map(|crawler| Change::PutCrawler {
+            crawler,
+            replace: true,
+        });
+        changes.changes.extend(crawlers);
         Ok(changes)
     }
+}
+
+/// What the value says, or what is wrong with the thing of that name.
+fn named<T: DeserializeOwned>(what: &str, name: Option<Value>, value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| match name {
+        Some(name) => invalid(format!("{what} {name}: {error}")),
+        None => invalid(format!("a {what}: {error}")),
+    })
 }
 
 fn invalid(reason: impl Into<String>) -> CatalogError {

@@ -245,7 +245,7 @@ proptest! {
             table.table.database_name = "d".into();
             given.tables.push(table);
         }
-        let given = Document { databases: vec![given] };
+        let given = Document { databases: vec![given], ..Document::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let folder = tempfile::tempdir().unwrap();
@@ -269,4 +269,69 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn crawlers_and_classifiers_that_the_aws_cli_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, "crawlers.db").await;
+    // `aws glue get-crawlers; aws glue get-classifiers; aws glue get-classifier --name …` (shapes: botocore's service
+    // model `glue/2017-03-31`).
+    let text = r#"
+        {"Crawlers": [
+          {"Name": "Sales", "Role": "service-role/x", "Targets": {"S3Targets": [{"Path": "s3://b/sales", "Exclusions": []}],
+             "JdbcTargets": [], "DynamoDBTargets": [], "CatalogTargets": []}, "DatabaseName": "sales",
+           "Classifiers": ["percent", "app"], "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
+           "SchemaChangePolicy": {"UpdateBehavior": "LOG", "DeleteBehavior": "DELETE_FROM_DATABASE"},
+           "LineageConfiguration": {"CrawlerLineageSettings": "DISABLE"}, "State": "READY", "CrawlElapsedTime": 0,
+           "CreationTime": "2024-05-01T10:00:00+02:00", "LastUpdated": "2024-05-02T10:00:00+02:00",
+           "LastCrawl": {"Status": "SUCCEEDED", "LogGroup": "/aws-glue/crawlers"}, "Version": 7,
+           "LakeFormationConfiguration": {"UseLakeFormationCredentials": false, "AccountId": ""}}],
+         "NextToken": null}
+        {"Classifiers": [{"CsvClassifier": {"Name": "percent", "CreationTime": 1714550400.0, "Version": 2,
+           "Delimiter": "%", "QuoteSymbol": "\"", "ContainsHeader": "PRESENT", "Header": [], "AllowSingleColumn": false}}]}
+        {"Classifier": {"GrokClassifier": {"Name": "app", "Classification": "app", "GrokPattern": "%{WORD:a}"}}}"#;
+    let applied = import(&*store, text, None, "import").await.unwrap();
+    assert_eq!((applied.classifiers.len(), applied.crawlers.len()), (2, 1));
+    let crawler = store.get_crawler("Sales").await.unwrap();
+    assert_eq!(crawler.classifiers, ["percent", "app"]);
+    // When it was made is kept; how often it was written is this catalog's own.
+    assert_eq!(
+        crawler.creation_time.unwrap().to_rfc3339(),
+        "2024-05-01T08:00:00+00:00"
+    );
+    assert_eq!(crawler.version, Some(1));
+    assert!(
+        !import(&*store, text, None, "import")
+            .await
+            .unwrap()
+            .changed()
+    );
+
+    for (text, told) in [
+        (
+            r#"{"Classifiers": [{"CsvClassifier": {"Name": "p", "Serde": "x"}}]}"#,
+            r#"classifier "p": unknown variant `x`"#,
+        ),
+        (
+            r#"{"Crawler": {"Name": "c", "SchemaChangePolicy": {"DeleteBehavior": "x"}}}"#,
+            r#"crawler "c": unknown variant `x`"#,
+        ),
+        (
+            r#"{"Classifier": {"CsvClassifier": {"Name": "p"}, "JsonClassifier": {"Name": "p", "JsonPath": "$"}}}"#,
+            "one classifier is of one kind",
+        ),
+        (
+            r#"{"Crawlers": [{"Name": "c", "Targets": {"JdbcTargets": [{"Path": "db/%"}]}}]}"#,
+            "Mastic crawls files only",
+        ),
+        (
+            r#"{"Crawlers": [{"Name": "c", "Targets": {"S3Targets": [{"Path": "x"}]}, "Classifiers": ["nope"]}]}"#,
+            "classifier nope does not exist",
+        ),
+    ] {
+        let error = import(&*store, text, None, "import").await.unwrap_err();
+        assert!(error.to_string().contains(told), "{text}: {error}");
+    }
+    assert!(store.get_crawler("c").await.is_err());
 }

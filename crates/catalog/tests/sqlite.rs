@@ -292,6 +292,11 @@ async fn what_no_version_has_is_gone() {
             "partitions_by_descriptor (table_id=? AND descriptor_id>?)",
         ),
         (
+            "SELECT item FROM crawl_memory WHERE (scope, item) > ('s', 'i') AND scope <= 's'
+             ORDER BY scope, item LIMIT 5",
+            "sqlite_autoindex_crawl_memory_1 ((scope,item)>(?,?) AND scope<?)",
+        ),
+        (
             "SELECT definition FROM descriptors WHERE table_id = 1 AND digest IN (1, 2)",
             "descriptors_by_digest (table_id=? AND digest=?)",
         ),

@@ -8,7 +8,7 @@ use crate::store::{
     CatalogStore, Change, ChangeSet, DefinitionOutcome, Expected, PartitionChanges,
 };
 
-fn classifier(name: &str, path: &str) -> Classifier {
+pub(super) fn classifier(name: &str, path: &str) -> Classifier {
     Classifier::Json(JsonClassifier {
         name: name.into(),
         json_path: path.into(),
@@ -16,7 +16,7 @@ fn classifier(name: &str, path: &str) -> Classifier {
     })
 }
 
-fn crawler(name: &str, classifiers: &[&str]) -> Crawler {
+pub(super) fn crawler(name: &str, classifiers: &[&str]) -> Crawler {
     Crawler {
         name: name.into(),
         database_name: Some("d".into()),

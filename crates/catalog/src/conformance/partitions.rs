@@ -110,6 +110,31 @@ pub(super) async fn partitions(store: &dyn CatalogStore) {
         "a change is no creation"
     );
 
+    // Both put and removed: it is put, and counted once.
+    let both = PartitionChanges {
+        put: vec![partition(&["2023", "de"])],
+        delete: vec![vec!["2023".into(), "de".into()]],
+        replace_all: false,
+    };
+    for (version, changes) in [(3, both), (4, PartitionChanges::put(vec![changed.clone()]))] {
+        let applied = store
+            .apply(put(table.clone(), Expected::Any, changes))
+            .await
+            .unwrap();
+        let told = &applied.tables[0];
+        assert_eq!(
+            (
+                told.partitions_added,
+                told.partitions_removed,
+                told.partitions_changed
+            ),
+            (0, 0, 1)
+        );
+        let to = VersionId(version);
+        let from = VersionId(version - 1);
+        assert_eq!(told.outcome, TableOutcome::Updated { from, to });
+    }
+
     // Refused, with nothing written.
     for bad in [
         vec![partition(&["2024"])],
@@ -131,7 +156,7 @@ pub(super) async fn partitions(store: &dyn CatalogStore) {
     }
     assert_eq!(
         store.get_table("d", "t").await.unwrap().version_id,
-        Some(VersionId(2))
+        Some(VersionId(4))
     );
 
     let only = PartitionChanges::replace_all(vec![partition(&["1999", "xx"])]);

@@ -1,9 +1,10 @@
 //! Out as a document, and in again.
 
+use super::crawlers::{classifier, crawler};
 use super::{partition, put, table, with_database};
-use crate::model::HIVE_DEFAULT_PARTITION;
+use crate::model::{Classifier, HIVE_DEFAULT_PARTITION};
 use crate::store::{CatalogStore, Expected, PartitionChanges};
-use crate::transfer::{export, import};
+use crate::transfer::{Document, export, import};
 
 pub(super) async fn transfer(from: &dyn CatalogStore, to: &dyn CatalogStore) {
     with_database(from).await;
@@ -24,4 +25,46 @@ pub(super) async fn transfer(from: &dyn CatalogStore, to: &dyn CatalogStore) {
         document.databases[0].tables[0].table.update_time;
     assert_eq!(copy, document);
     assert!(!import(to, &text, None, "import").await.unwrap().changed());
+}
+
+/// Crawlers and classifiers come along: all of them, or those of the databases that are named.
+pub(super) async fn transfer_of_crawlers(from: &dyn CatalogStore, to: &dyn CatalogStore) {
+    with_database(from).await;
+    let mut elsewhere = crawler("elsewhere", &["two"]);
+    elsewhere.database_name = Some("E".into());
+    for name in ["one", "two", "three"] {
+        from.put_classifier(classifier(name, "$"), false)
+            .await
+            .unwrap();
+    }
+    for crawler in [crawler("nightly", &["two", "one"]), elsewhere] {
+        from.put_crawler(crawler, false).await.unwrap();
+    }
+    let names = |document: &Document| -> (String, String) {
+        let crawlers: Vec<&str> = document
+            .crawlers
+            .iter()
+            .map(|crawler| crawler.name.as_str())
+            .collect();
+        let classifiers: Vec<&str> = document.classifiers.iter().map(Classifier::name).collect();
+        (crawlers.join(" "), classifiers.join(" "))
+    };
+    let some = export(from, &["D"]).await.unwrap();
+    assert_eq!(names(&some), ("nightly".into(), "one two".into()));
+    let all = export(from, &[]).await.unwrap();
+    assert_eq!(
+        names(&all),
+        ("elsewhere nightly".into(), "one three two".into())
+    );
+
+    let text = serde_json::to_string_pretty(&all).unwrap();
+    let applied = import(to, &text, None, "import").await.unwrap();
+    assert_eq!((applied.classifiers.len(), applied.crawlers.len()), (3, 2));
+    assert!(!import(to, &text, None, "import").await.unwrap().changed());
+    let copy = export(to, &[]).await.unwrap();
+    assert_eq!(names(&copy), names(&all));
+    for (copy, original) in copy.crawlers.iter().zip(&all.crawlers) {
+        assert!(copy.same_definition(original));
+        assert_eq!(copy.creation_time, original.creation_time);
+    }
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::KEPT_CRAWLS;
 use super::driver::{Pool, Row, RowError, Tx, args};
+use super::lookup::{now, parse_time, time_text};
 use super::partitions::to_json;
-use super::sql::{now, parse_time, time_text};
 use crate::error::{CatalogError, Result};
 use crate::model::named::{check_name, invalid};
 use crate::model::{Crawl, CrawlState, NewCrawl};

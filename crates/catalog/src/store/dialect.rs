@@ -16,6 +16,31 @@ impl Dialect {
         }
     }
 
+    /// A query for the rows for which the condition is true and the column is one of the strings of an `Arg::List`; there
+    /// is at most one row for each, and none is given twice. On PostgreSQL each is looked up by itself: until the table
+    /// is analyzed, it would take reading everything that the condition leaves for cheaper than a long list of look-ups.
+    pub(crate) fn select_by_list(
+        self,
+        columns: &str,
+        table: &str,
+        condition: &str,
+        column: &str,
+        parameter: &str,
+    ) -> String {
+        match self {
+            Self::Sqlite => format!(
+                "SELECT {columns} FROM {table} WHERE {condition} AND {}",
+                self.in_list(column, parameter)
+            ),
+            Self::Postgres => format!(
+                "SELECT {columns} FROM unnest({parameter}::text[]) AS asked (one)
+                 CROSS JOIN LATERAL (
+                     SELECT {columns} FROM {table} WHERE {condition} AND {column} = asked.one LIMIT 1
+                 ) AS found"
+            ),
+        }
+    }
+
     /// One string of the JSON array in a column; NULL if it is null or not there.
     pub(crate) fn json_element(self, column: &str, index: usize) -> String {
         match self {

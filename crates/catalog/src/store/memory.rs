@@ -98,20 +98,22 @@ pub(super) async fn recall(
 ) -> Result<Vec<(String, Vec<u8>)>> {
     check(scope)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut args = args![scope, limit];
-    let mut condition = "";
-    if let Some(after) = after {
-        // No item is longer or has a NUL; what is before it is.
-        let after = after.split('\0').next().unwrap_or_default();
-        condition = "AND item > $3";
-        args.extend(args![after]);
-    }
+    // No item has a NUL: what is after one that does is what is after its beginning.
+    let (beyond, after) = match after {
+        Some(after) => (">", after.split('\0').next().unwrap_or_default()),
+        None => (">=", ""),
+    };
+    // Not `scope = $1 AND item > $3`: PostgreSQL, which does not know how many items a scope has, would read all that
+    // follow and sort them, for each page. So put, the order is the index's, and it stops at the limit.
+    let sql = format!(
+        "SELECT item, value FROM crawl_memory
+         WHERE (scope, item) {beyond} ($1, $3) AND scope <= $1
+         ORDER BY scope, item LIMIT $2"
+    );
     tx.rows(
         "recall what was crawled",
-        format!(
-            "SELECT item, value FROM crawl_memory WHERE scope = $1 {condition} ORDER BY item LIMIT $2"
-        ),
-        args,
+        sql,
+        args![scope, limit, after],
         |row| Ok((row.text(0)?, row.bytes(1)?)),
     )
     .await
@@ -125,10 +127,9 @@ pub(super) async fn recall_items(
     check(scope)?;
     let mut found = Vec::new();
     for list in lists(items) {
-        let sql = format!(
-            "SELECT item, value FROM crawl_memory WHERE scope = $1 AND {}",
-            tx.dialect().in_list("item", "$2")
-        );
+        let sql =
+            tx.dialect()
+                .select_by_list("item, value", "crawl_memory", "scope = $1", "item", "$2");
         let some = tx
             .rows("recall what was crawled", sql, args![scope, list], |row| {
                 Ok((row.text(0)?, row.bytes(1)?))
@@ -180,6 +181,7 @@ fn lists(items: &[String]) -> impl Iterator<Item = Vec<String>> {
         let mut list: Vec<String> = chunk.iter().filter(|item| fits(item)).cloned().collect();
         // In the order in which the index has them, and every writer takes them.
         list.sort_unstable();
+        list.dedup();
         list
     })
 }

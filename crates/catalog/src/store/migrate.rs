@@ -72,7 +72,7 @@ pub(crate) async fn migrate(pool: &Pool, may_create: bool) -> Result<bool> {
             "INSERT INTO schema_version (version, applied_at, applied_by) VALUES ($1, $2, $3)",
             args![
                 version,
-                super::sql::now_text(),
+                super::lookup::now_text(),
                 concat!("mastic ", env!("CARGO_PKG_VERSION"))
             ],
         )

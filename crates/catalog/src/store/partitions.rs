@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::PartitionDiff;
 use super::descriptors::Descriptors;
 use super::driver::{Arg, Tx, args};
-use super::sql::{FoundTable, parse_time, time_text};
+use super::lookup::{FoundTable, parse_time, time_text};
 use crate::error::{CatalogError, Result};
 use crate::model::{
     Column, Parameters, Partition, ShowValues, StorageDescriptor, Table, VersionId,
@@ -151,7 +151,7 @@ fn row_of(row: &super::driver::Row<'_>) -> Result<PartitionRow, super::driver::R
     })
 }
 
-/// Gives each current row to `each`: all of them, or those with the values in `only` (as JSON).
+/// Gives each current row to `each`: all of them, or those with the values in `only` (as JSON), which are all different.
 pub(super) async fn for_each_current(
     tx: &mut Tx,
     table_id: i64,
@@ -159,20 +159,23 @@ pub(super) async fn for_each_current(
     mut each: impl FnMut(PartitionRow) + Send,
 ) -> Result<()> {
     let action = "read the partitions";
-    let select =
-        format!("SELECT {ROW_COLUMNS} FROM partitions WHERE table_id = $1 AND version_to IS NULL");
+    let condition = "table_id = $1 AND version_to IS NULL";
     let Some(only) = only else {
+        let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
         return tx
-            .for_each_row(action, select, args![table_id], |row| {
+            .for_each_row(action, sql, args![table_id], |row| {
                 each(row_of(&row)?);
                 Ok(())
             })
             .await;
     };
     for chunk in only.chunks(VALUES_PER_LIST) {
-        let sql = format!(
-            "{select} AND {}",
-            tx.dialect().in_list("partition_values", "$2")
+        let sql = tx.dialect().select_by_list(
+            ROW_COLUMNS,
+            "partitions",
+            condition,
+            "partition_values",
+            "$2",
         );
         let chunk: Vec<String> = chunk.iter().map(|key| (*key).to_owned()).collect();
         tx.for_each_row(action, sql, args![table_id, chunk], |row| {
@@ -303,7 +306,8 @@ pub(super) async fn read(
 ) -> Result<Vec<Partition>> {
     let (condition, args) = selection(tx, found, table, predicate)?;
     let mut partitions = Vec::new();
-    read_rows(tx, table, &condition, args, &mut partitions).await?;
+    let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
+    read_rows(tx, table, sql, args, &mut partitions).await?;
     with_descriptors(tx, found, partitions).await
 }
 
@@ -323,24 +327,26 @@ pub(super) async fn read_by_values(
     for chunk in keys.chunks(VALUES_PER_LIST) {
         let (condition, mut args) = selection(tx, found, table, None)?;
         args.push(Arg::from(chunk.to_vec()));
-        let among = tx
-            .dialect()
-            .in_list("partition_values", &format!("${}", args.len()));
-        let condition = format!("{condition} AND {among}");
-        read_rows(tx, table, &condition, args, &mut partitions).await?;
+        let sql = tx.dialect().select_by_list(
+            ROW_COLUMNS,
+            "partitions",
+            &condition,
+            "partition_values",
+            &format!("${}", args.len()),
+        );
+        read_rows(tx, table, sql, args, &mut partitions).await?;
     }
     with_descriptors(tx, found, partitions).await
 }
 
-/// Appends the partitions for which the condition is true, each with the number of its descriptor.
+/// Appends the partitions that the query selects, each with the number of its descriptor.
 async fn read_rows(
     tx: &mut Tx,
     table: &Table,
-    condition: &str,
+    sql: String,
     args: Vec<Arg>,
     partitions: &mut Vec<(Option<i64>, Partition)>,
 ) -> Result<()> {
-    let sql = format!("SELECT {ROW_COLUMNS} FROM partitions WHERE {condition}");
     tx.for_each_row("read the partitions", sql, args, |row| {
         let row = row_of(&row)?;
         let own: Own = serde_json::from_str(&row.definition)?;

@@ -1,28 +1,25 @@
 //! Applying a change set: one transaction, compare-and-swap by table.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
 use chrono::{DateTime, Utc};
 
 use super::descriptors::Descriptors;
-use super::dialect::Dialect;
 use super::driver::{Pool, Tx, args};
-use super::partitions::{self, PartitionRow};
-use super::prune::prune;
-use super::sql::{
+use super::lock::lock;
+use super::lookup::{
     FoundTable, existing_database, find_table, now, table_at, table_not_found, time_text,
 };
+use super::partitions;
+use super::plan::plan_partitions;
+use super::prune::prune;
 use super::{
     Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
-    DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions,
+    DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions, statistics,
 };
 use crate::error::{CatalogError, Result};
-use crate::model::{Database, ShowValues, Table, VersionId};
+use crate::model::{Database, Table, VersionId};
 
 /// Names have at most this many characters (Glue API: `NameString`).
 const MAX_NAME: usize = 255;
-/// From so many partitions on, reading all of a table's is faster than asking for each.
-const READ_ALL_FROM: usize = 20_000;
 
 pub(super) async fn apply(pool: &Pool, mut changes: ChangeSet) -> Result<Applied> {
     for change in &mut changes.changes {
@@ -89,71 +86,6 @@ fn name_of(what: &'static str, name: &str) -> Result<String> {
     })
 }
 
-/// On PostgreSQL, takes a lock for each table that changes, and for its database, in an order that all writers
-/// share, so that none waits for another in a circle. SQLite has one writer at a time anyway.
-async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
-    if tx.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    // Key to whether it is exclusive.
-    let mut locks: BTreeMap<i64, bool> = BTreeMap::new();
-    for change in changes {
-        match change {
-            Change::CreateDatabase { database, .. } | Change::UpdateDatabase { database } => {
-                locks.insert(lock_key(&["database", &database.name]), true);
-            }
-            Change::DeleteDatabase { name, .. } => {
-                locks.insert(lock_key(&["database", name]), true);
-            }
-            Change::PutTable {
-                table:
-                    Table {
-                        database_name,
-                        name,
-                        ..
-                    },
-                ..
-            }
-            | Change::DeleteTable {
-                database: database_name,
-                name,
-                ..
-            }
-            | Change::RestoreTable {
-                database: database_name,
-                name,
-                ..
-            } => {
-                locks
-                    .entry(lock_key(&["database", database_name]))
-                    .or_insert(false);
-                locks.insert(lock_key(&["table", database_name, name]), true);
-            }
-            // One for all: they are few, and refer to each other.
-            Change::PutClassifier { .. }
-            | Change::DeleteClassifier { .. }
-            | Change::PutCrawler { .. }
-            | Change::DeleteCrawler { .. } => {
-                locks.insert(lock_key(&["definitions"]), true);
-            }
-        }
-    }
-    for (key, exclusive) in locks {
-        let sql = if exclusive {
-            "SELECT pg_advisory_xact_lock($1)"
-        } else {
-            "SELECT pg_advisory_xact_lock_shared($1)"
-        };
-        tx.execute("lock the tables", sql, args![key]).await?;
-    }
-    Ok(())
-}
-
-/// A number for a name. Two names with one number only wait for each other.
-fn lock_key(parts: &[&str]) -> i64 {
-    super::fnv1a(parts.iter().flat_map(|part| part.bytes().chain([0])))
-}
-
 /// A change set under way.
 struct Work<'a> {
     tx: &'a mut Tx,
@@ -169,20 +101,6 @@ fn report_definition(
     outcome: DefinitionOutcome,
 ) {
     applied.push(AppliedDefinition { name, outcome });
-}
-
-/// What is to be done to the rows of a table's partitions.
-#[derive(Default)]
-struct PartitionPlan {
-    /// Rows that end, by their values as JSON.
-    close: Vec<String>,
-    /// Every current row ends.
-    close_all: bool,
-    /// Rows that begin.
-    insert: Vec<PartitionRow>,
-    added: u64,
-    removed: u64,
-    changed: u64,
 }
 
 impl Work<'_> {
@@ -372,6 +290,7 @@ impl Work<'_> {
         };
         let next = VersionId(found.last_version.0 + 1);
         let removed = partitions::close(self.tx, found.id, next, None).await?;
+        statistics::delete_of(self.tx, found.id).await?;
         self.tx
             .execute(
                 &format!("delete the table {database}.{name}"),
@@ -426,15 +345,15 @@ impl Work<'_> {
             .as_ref()
             .zip(old.as_ref())
             .map(|(found, old)| (found.id, old));
-        let plan = self
-            .plan_partitions(
-                &table,
-                found.as_ref().map(|found| found.id),
-                current,
-                changes,
-                &mut descriptors,
-            )
-            .await?;
+        let plan = plan_partitions(
+            self.tx,
+            &table,
+            found.as_ref().map(|found| found.id),
+            current,
+            changes,
+            &mut descriptors,
+        )
+        .await?;
 
         let mut applied = AppliedTable {
             database: database.clone(),
@@ -547,93 +466,6 @@ impl Work<'_> {
                 action: "number the table".to_owned(),
                 source: "the counter 'table' is missing".into(),
             })
-    }
-
-    /// Compares what is to be with what is.
-    async fn plan_partitions(
-        &mut self,
-        table: &Table,
-        table_id: Option<i64>,
-        current: Option<(i64, &Table)>,
-        changes: PartitionChanges,
-        descriptors: &mut Descriptors,
-    ) -> Result<PartitionPlan> {
-        let mut puts: HashMap<String, PartitionRow> = HashMap::with_capacity(changes.put.len());
-        let mut order = Vec::with_capacity(changes.put.len());
-        for partition in changes.put {
-            let row = partitions::encode(partition, table, descriptors)?;
-            order.push(row.key.clone());
-            if let Some(twice) = puts.insert(row.key.clone(), row) {
-                return Err(CatalogError::InvalidPartition {
-                    table: format!("{}.{}", table.database_name, table.name),
-                    values: ShowValues(&twice.values).to_string(),
-                    reason: "it is given twice".to_owned(),
-                });
-            }
-        }
-        descriptors
-            .resolve(self.tx, table_id, puts.values_mut())
-            .await?;
-        let deletes = changes
-            .delete
-            .iter()
-            .map(|values| partitions::key_of(values))
-            .collect::<Result<HashSet<String>>>()?;
-
-        let mut plan = PartitionPlan::default();
-        if let Some((table_id, old)) = current {
-            // Sort keys are written by the keys' types: other types, other rows.
-            let rekey = partitions::key_types(&old.partition_keys)
-                != partitions::key_types(&table.partition_keys);
-            let all = changes.replace_all || rekey || puts.len() + deletes.len() >= READ_ALL_FROM;
-            let only: Option<Vec<String>> =
-                (!all).then(|| puts.keys().chain(&deletes).cloned().collect());
-            let only: Option<Vec<&str>> = only
-                .as_ref()
-                .map(|only| only.iter().map(String::as_str).collect());
-            let mut misfit = None;
-            let mut kept = 0_u64;
-            partitions::for_each_current(self.tx, table_id, only.as_deref(), |mut row| {
-                if let Some(put) = puts.get_mut(&row.key) {
-                    let same = put.same_definition(&row);
-                    if same && !rekey {
-                        kept += 1;
-                        puts.remove(&row.key);
-                        return;
-                    }
-                    plan.changed += u64::from(!same);
-                    put.created = row.created;
-                    plan.close.push(std::mem::take(&mut row.key));
-                } else if changes.replace_all || deletes.contains(&row.key) {
-                    plan.removed += 1;
-                    plan.close.push(row.key);
-                } else if rekey {
-                    if misfit.is_none() {
-                        misfit = partitions::check_count(&row.values, table).err();
-                    }
-                    plan.close.push(row.key.clone());
-                    plan.insert.push(row);
-                } else {
-                    kept += 1;
-                }
-            })
-            .await?;
-            if let Some(misfit) = misfit {
-                return Err(misfit);
-            }
-            plan.close_all = all && kept == 0 && !plan.close.is_empty();
-        }
-        let closed: HashSet<&str> = plan.close.iter().map(String::as_str).collect();
-        let (mut added, mut rows) = (0, Vec::with_capacity(puts.len()));
-        for key in order {
-            if let Some(row) = puts.remove(&key) {
-                added += u64::from(!closed.contains(key.as_str()));
-                rows.push(row);
-            }
-        }
-        plan.insert.append(&mut rows);
-        plan.added = added;
-        Ok(plan)
     }
 }
 
