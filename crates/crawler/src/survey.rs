@@ -92,7 +92,7 @@ pub(crate) async fn survey(
         let url = root.url_of(&meta.location);
         let input = Input::new(root.store.clone(), meta, url, Handle::current());
         tokio::task::spawn_blocking(move || {
-            let result = examine(&input, &limits).map(|found| seen(&input, found, depth));
+            let result = examine(&input, &limits, &[]).map(|found| seen(&input, found, depth));
             (input, result)
         })
     }))
