@@ -2,10 +2,11 @@
 
 use mastic_catalog as catalog;
 use mastic_catalog::model::{
-    Crawler, DeleteBehavior as GlueDelete, RecrawlBehavior,
+    Crawler, CsvHeaderOption, DeleteBehavior as GlueDelete, RecrawlBehavior,
     UpdateBehavior as GlueUpdate,
 };
-use crate::shim::Classifier;
+use mastic_lake::LakeError;
+use mastic_lake::format::{Classifier, HeaderPresence, character};
 use serde::Deserialize;
 
 use crate::{CrawlError, CrawlOptions, DeleteBehavior, Recrawl, Result, Target, UpdateBehavior};
@@ -151,5 +152,45 @@ pub fn options_of(
 /// # Errors
 /// When a pattern, path or character of one cannot be used.
 pub fn custom_classifiers(definitions: &[catalog::Classifier]) -> Result<Vec<Classifier>> {
-    crate::shim::custom_classifiers(definitions)
+    definitions.iter().map(custom).collect()
+}
+
+fn custom(definition: &catalog::Classifier) -> Result<Classifier> {
+    let name = definition.name().to_owned();
+    let byte = |what: &str, given: Option<char>| {
+        let given = given.map(|c| character(&name, what, &c.to_string()));
+        given.transpose().map_err(LakeError::from)
+    };
+    let classifier = match definition {
+        catalog::Classifier::Grok(c) => Classifier::Grok {
+            classification: c.classification.clone(),
+            pattern: c.grok_pattern.clone(),
+            custom_patterns: c.custom_patterns.clone().unwrap_or_default(),
+            name,
+        },
+        catalog::Classifier::Xml(c) => Classifier::Xml {
+            classification: c.classification.clone(),
+            row_tag: c.row_tag.clone().unwrap_or_default(),
+            name,
+        },
+        catalog::Classifier::Json(c) => Classifier::Json {
+            path: c.json_path.clone(),
+            name,
+        },
+        catalog::Classifier::Csv(c) => Classifier::Csv {
+            delimiter: byte("delimiter", c.delimiter)?,
+            quote: byte("quote", c.quote_symbol)?,
+            contains_header: match c.contains_header {
+                None | Some(CsvHeaderOption::Unknown) => HeaderPresence::Unknown,
+                Some(CsvHeaderOption::Present) => HeaderPresence::Present,
+                Some(CsvHeaderOption::Absent) => HeaderPresence::Absent,
+            },
+            header: c.header.clone(),
+            disable_trimming: c.disable_value_trimming.unwrap_or(false),
+            allow_single_column: c.allow_single_column.unwrap_or(false),
+            types: c.custom_datatypes.clone(),
+            name,
+        },
+    };
+    Ok(classifier.checked().map_err(LakeError::from)?)
 }

@@ -89,9 +89,9 @@ pub(crate) fn same_dialect(a: &FileFormat, b: &FileFormat) -> bool {
 pub(crate) fn same_kind(a: &FileFormat, b: &FileFormat) -> bool {
     match (a, b) {
         // A log and another log have nothing in common but that they are logs.
-        (FileFormat::Xml(_), FileFormat::Xml(_)) => {
-            a == b
-        }
+        (FileFormat::Grok(_), FileFormat::Grok(_))
+        | (FileFormat::Json(_), FileFormat::Json(_))
+        | (FileFormat::Xml(_), FileFormat::Xml(_)) => a == b,
         _ => std::mem::discriminant(a) == std::mem::discriminant(b),
     }
 }

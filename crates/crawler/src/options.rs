@@ -1,8 +1,6 @@
 //! What is to be crawled, and how.
 
-use mastic_lake::format::Limits;
-
-use crate::shim::Classifier;
+use mastic_lake::format::{Classifier, Limits};
 
 /// A place to look for files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

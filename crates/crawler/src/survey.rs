@@ -232,10 +232,11 @@ impl Surveyor<'_, '_> {
             })
             .collect();
         let limits = self.options.limits;
+        let classifiers = self.options.classifiers.clone();
         let task = tokio::task::spawn_blocking(move || {
             inputs
                 .iter()
-                .map(|input| examine(input, &limits))
+                .map(|input| examine(input, &limits, &classifiers))
                 .collect()
         });
         self.waiting += batch.len();

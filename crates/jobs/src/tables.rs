@@ -5,7 +5,7 @@ use mastic_catalog::{
     CatalogError, CatalogStore, Change, Column, Database, Expected, HIVE_DEFAULT_PARTITION,
     Partition, PartitionChanges, SerDeInfo, StorageDescriptor, Table,
 };
-use mastic_lake::format::{CsvOptions, FileFormat};
+use mastic_lake::format::{CsvOptions, FileFormat, JsonOptions};
 use mastic_lake::sink::{OutputCompression, OutputFormat, SinkMode, SinkSpec, Written};
 use mastic_schema::{hive, merge, names};
 
@@ -291,7 +291,7 @@ fn file_format(spec: &SinkSpec) -> FileFormat {
             },
             ..CsvOptions::default()
         }),
-        OutputFormat::Json => FileFormat::Json,
+        OutputFormat::Json => FileFormat::Json(JsonOptions::default()),
         _ => FileFormat::Parquet,
     }
 }

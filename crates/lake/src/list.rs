@@ -410,7 +410,17 @@ mod tests {
     /// The order is that of whole keys, as `object_store`'s own in-memory store lists them.
     #[tokio::test]
     async fn a_walk_has_the_order_of_keys() {
-        let files = ["a/b", "a.csv", "a-b/c", "a0", "a/b.csv", "a/b/../c/d", "ab/x", "a b/c", "z"];
+        let files = [
+            "a/b",
+            "a.csv",
+            "a-b/c",
+            "a0",
+            "a/b.csv",
+            "a/b/../c/d",
+            "ab/x",
+            "a b/c",
+            "z",
+        ];
         let (dir, root) = tree(&files[1..]);
         let (found, problems) = entries(&root, &[]).await;
         assert_eq!(problems, [""; 0]);
@@ -473,17 +483,36 @@ mod tests {
         assert_eq!(files, ["/a/x.csv"]);
         let memory = Location {
             url: "s3://b/p".into(),
-            store_url: datafusion::datasource::object_store::ObjectStoreUrl::parse("s3://b").unwrap(),
+            store_url: datafusion::datasource::object_store::ObjectStoreUrl::parse("s3://b")
+                .unwrap(),
             store: std::sync::Arc::new(object_store::memory::InMemory::new()),
             path: Path::from("p"),
             multipart: None,
         };
-        for key in ["p/a/x.csv", "p/a/y.json", "p/tmp/z.csv", "p/_mastic/r/commit.json", "q/x.csv"] {
-            memory.store.put(&Path::from(key), "x".into()).await.unwrap();
+        for key in [
+            "p/a/x.csv",
+            "p/a/y.json",
+            "p/tmp/z.csv",
+            "p/_mastic/r/commit.json",
+            "q/x.csv",
+        ] {
+            memory
+                .store
+                .put(&Path::from(key), "x".into())
+                .await
+                .unwrap();
         }
         let (files, other) = entries(&memory, &["tmp/**", "**.json"]).await;
-        assert_eq!((files, other), (vec!["/a/x.csv".to_owned()], vec!["pending p".to_owned()]));
-        let below: Vec<String> = folders(&memory).await.unwrap().iter().map(|f| f.url.clone()).collect();
+        assert_eq!(
+            (files, other),
+            (vec!["/a/x.csv".to_owned()], vec!["pending p".to_owned()])
+        );
+        let below: Vec<String> = folders(&memory)
+            .await
+            .unwrap()
+            .iter()
+            .map(|f| f.url.clone())
+            .collect();
         assert_eq!(below, ["s3://b/p/a", "s3://b/p/tmp"]);
         assert_eq!(entries(&memory.child("a/x.csv"), &[]).await.0.len(), 1);
     }

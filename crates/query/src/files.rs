@@ -67,7 +67,7 @@ impl FilesTable {
             let url = root.url_of(&meta.location);
             let input = Input::new(root.store.clone(), meta, url, Handle::current());
             tokio::task::spawn_blocking(move || {
-                let found = examine(&input, &limits);
+                let found = examine(&input, &limits, &[]);
                 (input, found)
             })
         }))

@@ -102,10 +102,7 @@ impl<R: BufRead> HadoopReader<R> {
         let length = self.word("chunk")?;
         self.stored.clear();
         let stored = &mut self.stored;
-        self.raw
-            .by_ref()
-            .take(length as u64)
-            .read_to_end(stored)?;
+        self.raw.by_ref().take(length as u64).read_to_end(stored)?;
         if stored.len() < length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -6,12 +6,18 @@
 
 mod adapt;
 mod binary;
+mod classifier;
 mod columns;
 mod csv;
+mod grok;
+mod guard;
 mod json;
 mod serde;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_hostile;
+mod text;
 mod xml;
 
 use std::fmt;
@@ -21,10 +27,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Fields, SchemaRef};
 
 pub use self::adapt::ByName;
+pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
 pub use self::csv::CsvOptions;
+pub use self::grok::{GrokError, GrokOptions};
+pub use self::json::{JsonOptions, JsonPath, JsonPathError};
 pub use self::serde::Serde;
 pub use self::xml::XmlOptions;
-use crate::compress::Compression;
+use crate::compress::{Compression, Metered};
 use crate::error::{LakeError, Result};
 use crate::infer::{Choices, Node};
 use crate::input::Input;
@@ -36,7 +45,9 @@ pub enum FileFormat {
     /// Delimited text.
     Csv(CsvOptions),
     /// JSON objects in any layout.
-    Json,
+    Json(JsonOptions),
+    /// Lines of a log that a grok pattern matches.
+    Grok(GrokOptions),
     /// XML with a repeating element.
     Xml(XmlOptions),
     /// Apache Parquet.
@@ -103,8 +114,23 @@ pub struct Examined {
     pub certainty: f32,
     /// Why it is that format.
     pub reason: String,
+    /// The classifier that said so: a custom one's name, or a built-in one's classification.
+    pub classifier: String,
+    /// Every classifier that was asked, in their order, the one that said so among them.
+    pub considered: Vec<Considered>,
     /// Its schema.
     pub inference: Inference,
+}
+
+/// What a classifier made of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Considered {
+    /// Its name.
+    pub classifier: String,
+    /// How sure it was, from 0 to 1.
+    pub certainty: f32,
+    /// Why.
+    pub reason: String,
 }
 
 /// How much of a file's beginning formats are told by.
@@ -112,58 +138,86 @@ const HEAD: usize = 1 << 20;
 
 /// Tells a file's format, compression and schema. Blocks: see [`Input`].
 ///
+/// Custom classifiers are asked first, in their order, and then the built-in ones in Glue's; the first that
+/// is certain wins, else the most certain ("Adding classifiers to a crawler", AWS Glue developer guide).
+///
 /// # Errors
-/// When the file cannot be read, is in no known format, or its contents break its format's rules.
-pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
+/// When the file cannot be read, is in no known format, is a decompression bomb, or its contents break its
+/// format's rules; when a custom classifier cannot be used.
+pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Result<Examined> {
     let mut contents = input.contents()?;
     let compression = contents.compression;
-    let mut head = Vec::new();
+    let mut meter = None;
+    if compression != Compression::None {
+        let (metered, own) = Metered::new(contents.reader, input.meta.size);
+        contents.reader = Box::new(metered);
+        meter = Some(own);
+    }
+    let mut raw = Vec::new();
     contents
         .reader
         .by_ref()
         .take(HEAD as u64)
-        .read_to_end(&mut head)
+        .read_to_end(&mut raw)
         .map_err(|e| input.unreadable(&e))?;
-    let complete = head.len() < HEAD;
-    let unknown = |reason: &str| LakeError::UnknownFormat {
-        file: input.url.clone(),
-        reason: reason.to_owned(),
-    };
+    let complete = raw.len() < HEAD;
+    let name = input.url.rsplit('/').next().unwrap_or_default();
     let no_records = || LakeError::NoRecords {
         file: input.url.clone(),
     };
-    if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(no_records());
-    }
-    let (mut format, certainty, reason) = {
-        let name = input.url.rsplit('/').next().unwrap_or_default();
-        let head = Head {
-            bytes: &head,
+    let utf8 = text::head_as_utf8(&raw);
+    let found = {
+        let head = |bytes| Head {
+            bytes,
             complete,
             name,
         };
-        sniff(&head).ok_or_else(|| unknown(&describe(&head)))?
-    };
-    let rest = Cursor::new(head).chain(contents.reader);
-    let file = &input.url;
-    let inference = match &mut format {
-        FileFormat::Csv(options) => csv::infer(file, rest, options, limits)?,
-        FileFormat::Json => json::infer(file, rest, limits, Choices::default())?,
-        FileFormat::Xml(options) => {
-            json::infer(file, xml::AsJson::new(rest, options), limits, XML)?
+        let (raw, text) = (head(&raw), head(utf8.as_deref().unwrap_or(&raw)));
+        let text_begins = text.bytes.strip_prefix(b"\xef\xbb\xbf");
+        if text_begins
+            .unwrap_or(text.bytes)
+            .iter()
+            .all(u8::is_ascii_whitespace)
+        {
+            return Err(no_records());
         }
-        FileFormat::Avro => binary::infer_avro(file, rest)?,
-        FileFormat::Parquet => binary::infer_parquet(input, compression)?,
-        FileFormat::Orc => binary::infer_orc(input, compression)?,
+        classify(&raw, &text, classifiers)?
     };
+    let Some(mut chosen) = found.chosen else {
+        return Err(LakeError::UnknownFormat {
+            file: input.url.clone(),
+            reason: found.unknown,
+        });
+    };
+    let rest: Box<dyn Read + Send> = Box::new(Cursor::new(raw).chain(contents.reader));
+    let inference = guard::guarded(&input.url, || {
+        infer(input, rest, compression, limits, &mut chosen)
+    });
+    let mut inference = match (inference, &meter) {
+        // Whatever went wrong with a bomb's contents, it is a bomb.
+        (Err(error), Some(meter)) => {
+            meter.check().map_err(|e| input.unreadable(&e))?;
+            return Err(error);
+        }
+        (inference, _) => inference?,
+    };
+    if let Some(meter) = &meter {
+        meter.check().map_err(|e| input.unreadable(&e))?;
+    }
     if inference.fields.is_empty() {
         return Err(no_records());
     }
+    if let Some(custom) = chosen.custom.and_then(|at| classifiers.get(at)) {
+        (inference.fields, inference.node) =
+            custom.describe(&inference.fields, inference.node.take());
+    }
     Ok(Examined {
-        format,
+        format: chosen.format,
         compression,
-        certainty,
-        reason,
+        certainty: chosen.certainty,
+        reason: chosen.reason,
+        classifier: chosen.classifier,
+        considered: found.considered,
         inference,
     })
 }
@@ -172,27 +226,171 @@ const XML: Choices = Choices {
     single_is_array: true,
 };
 
-/// Asks every format, in Glue's order; the first that is certain wins, else the most certain.
-fn sniff(head: &Head<'_>) -> Option<(FileFormat, f32, String)> {
-    let magic =
-        |format, name: &str| Some((format, 1.0, format!("the file begins with {name}'s magic")));
-    if head.bytes.starts_with(b"Obj\x01") {
-        return magic(FileFormat::Avro, "Avro");
+/// The format that was chosen.
+struct Chosen {
+    format: FileFormat,
+    certainty: f32,
+    reason: String,
+    classifier: String,
+    /// The number of the custom classifier.
+    custom: Option<usize>,
+}
+
+/// What came of asking the classifiers.
+struct Found {
+    chosen: Option<Chosen>,
+    considered: Vec<Considered>,
+    /// The best reason why it is none, where it is none.
+    unknown: String,
+}
+
+impl Found {
+    /// Takes up what a classifier says; whether it is certain.
+    fn hear(&mut self, said: Chosen) -> bool {
+        self.considered.push(Considered {
+            classifier: said.classifier.clone(),
+            certainty: said.certainty,
+            reason: said.reason.clone(),
+        });
+        let certain = said.certainty >= 1.0;
+        if self
+            .chosen
+            .as_ref()
+            .is_none_or(|best| said.certainty > best.certainty)
+        {
+            self.chosen = Some(said);
+        }
+        certain
     }
-    if head.bytes.starts_with(b"ORC") && !head.bytes.get(3..16).is_some_and(is_text) {
-        return magic(FileFormat::Orc, "ORC");
+
+    fn refuse(&mut self, classifier: &str, reason: impl Into<String>) {
+        self.considered.push(Considered {
+            classifier: classifier.to_owned(),
+            certainty: 0.0,
+            reason: reason.into(),
+        });
     }
-    if head.bytes.starts_with(b"PAR1") {
-        return magic(FileFormat::Parquet, "Parquet");
+}
+
+fn classify(raw: &Head<'_>, text: &Head<'_>, classifiers: &[Classifier]) -> Result<Found> {
+    let mut found = Found {
+        chosen: None,
+        considered: Vec::new(),
+        unknown: String::new(),
+    };
+    for (at, classifier) in classifiers.iter().enumerate() {
+        let verdict = classifier.classify(raw, text)?;
+        let Some(format) = verdict.format else {
+            found.refuse(classifier.name(), verdict.reason);
+            continue;
+        };
+        let certain = found.hear(Chosen {
+            format,
+            certainty: verdict.certainty,
+            reason: verdict.reason,
+            classifier: classifier.name().to_owned(),
+            custom: Some(at),
+        });
+        if certain {
+            return Ok(found);
+        }
     }
-    if let Some((certainty, reason)) = json::sniff(head) {
-        return Some((FileFormat::Json, certainty, reason));
+    built_in(raw, text, &mut found);
+    Ok(found)
+}
+
+/// Asks every built-in format, in Glue's order, until one is certain.
+fn built_in(raw: &Head<'_>, text: &Head<'_>, found: &mut Found) {
+    let said = |format: FileFormat, certainty, reason| Chosen {
+        classifier: format.classification().to_owned(),
+        format,
+        certainty,
+        reason,
+        custom: None,
+    };
+    let magic = if raw.bytes.starts_with(b"Obj\x01") {
+        Some((FileFormat::Avro, "Avro"))
+    } else if raw.bytes.starts_with(b"ORC") && !raw.bytes.get(3..16).is_some_and(is_text) {
+        Some((FileFormat::Orc, "ORC"))
+    } else if raw.bytes.starts_with(b"PAR1") {
+        Some((FileFormat::Parquet, "Parquet"))
+    } else {
+        None
+    };
+    if let Some((format, name)) = magic {
+        let reason = format!("the file begins with {name}'s magic");
+        found.hear(said(format, 1.0, reason));
+        return;
     }
-    if let Some((options, certainty, reason)) = xml::sniff(head) {
-        return Some((FileFormat::Xml(options), certainty, reason));
+    if let Some((options, certainty, reason)) = json::sniff(text) {
+        if found.hear(said(FileFormat::Json(options), certainty, reason)) {
+            return;
+        }
+    } else if let Some(problem) = json::problem(text) {
+        // It is JSON, and so nothing else.
+        found.refuse("json", problem.as_str());
+        found.unknown = problem;
+        return;
+    } else {
+        found.refuse("json", "the text is no JSON");
     }
-    csv::sniff(head)
-        .map(|(options, certainty, reason)| (FileFormat::Csv(options), certainty, reason))
+    match xml::sniff(text) {
+        Some((options, certainty, reason)) => {
+            if found.hear(said(FileFormat::Xml(options), certainty, reason)) {
+                return;
+            }
+        }
+        None => found.refuse("xml", "the text is no XML"),
+    }
+    match grok::sniff(text) {
+        Some((options, certainty, reason)) => {
+            if found.hear(said(FileFormat::Grok(options), certainty, reason)) {
+                return;
+            }
+        }
+        None => found.refuse("logs", "the lines are of no log format that is known"),
+    }
+    match csv::sniff(raw) {
+        Some((options, certainty, reason)) => {
+            found.hear(said(FileFormat::Csv(options), certainty, reason));
+        }
+        None => {
+            found.unknown = describe(raw);
+            let reason = found.unknown.clone();
+            found.refuse("csv", reason);
+        }
+    }
+}
+
+fn infer(
+    input: &Input,
+    rest: Box<dyn Read + Send>,
+    compression: Compression,
+    limits: &Limits,
+    chosen: &mut Chosen,
+) -> Result<Inference> {
+    let file = &input.url;
+    let text = |reader| text::utf8(reader).map_err(|e| input.unreadable(&e));
+    match &mut chosen.format {
+        FileFormat::Csv(options) => csv::infer(file, rest, options, limits),
+        FileFormat::Json(options) => {
+            json::infer(file, text(rest)?, options, limits, Choices::default())
+        }
+        FileFormat::Xml(options) => {
+            let json = xml::AsJson::new(text(rest)?, options);
+            json::infer(file, json, &mut JsonOptions::default(), limits, XML)
+        }
+        FileFormat::Grok(options) => {
+            let (inference, mismatches) = grok::infer(file, text(rest)?, options, limits)?;
+            if let Some(told) = mismatches.told() {
+                chosen.reason.push_str(&told);
+            }
+            Ok(inference)
+        }
+        FileFormat::Avro => binary::infer_avro(file, rest),
+        FileFormat::Parquet => binary::infer_parquet(input, compression),
+        FileFormat::Orc => binary::infer_orc(input, compression),
+    }
 }
 
 fn is_text(bytes: &[u8]) -> bool {
@@ -234,19 +432,28 @@ pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 /// When the file cannot be read or a column can never be read as its table's type; bad records
 /// are errors of the iterator.
 pub fn decode(input: &Input, format: &FileFormat, decode: &Decode) -> Result<Batches> {
-    Ok(match format {
-        FileFormat::Csv(options) => Box::new(csv::Decoder::new(
-            input.contents()?.reader,
-            options,
-            decode,
-        )?),
-        FileFormat::Json => Box::new(json::Decoder::new(input.contents()?.reader, decode, false)?),
-        FileFormat::Xml(options) => {
-            let json = xml::AsJson::new(input.contents()?.reader, options);
-            Box::new(json::Decoder::new(json, decode, true)?)
-        }
-        FileFormat::Avro => binary::decode_avro(input, decode)?,
-        FileFormat::Orc => binary::decode_orc(input, decode)?,
-        FileFormat::Parquet => binary::decode_parquet(input, decode)?,
-    })
+    let text = || text::utf8(input.contents()?.reader).map_err(|e| input.unreadable(&e));
+    let open = || -> Result<Batches> {
+        Ok(match format {
+            FileFormat::Csv(options) => Box::new(csv::Decoder::new(
+                input.contents()?.reader,
+                options,
+                decode,
+            )?),
+            FileFormat::Json(options) => {
+                Box::new(json::Decoder::new(text()?, options, decode, false)?)
+            }
+            FileFormat::Xml(options) => {
+                let json = xml::AsJson::new(text()?, options);
+                let layout = JsonOptions::default();
+                Box::new(json::Decoder::new(json, &layout, decode, true)?)
+            }
+            FileFormat::Grok(options) => Box::new(grok::Decoder::new(text()?, options, decode)?),
+            FileFormat::Avro => binary::decode_avro(input, decode)?,
+            FileFormat::Orc => binary::decode_orc(input, decode)?,
+            FileFormat::Parquet => binary::decode_parquet(input, decode)?,
+        })
+    };
+    let batches = guard::guarded(&input.url, open)?;
+    Ok(Box::new(guard::Guarded::new(&input.url, batches)))
 }

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{CsvOptions, FileFormat, XmlOptions};
+use super::{CsvOptions, FileFormat, GrokOptions, JsonOptions, JsonPath, XmlOptions, grok};
 use crate::error::{LakeError, Result};
 
 /// How a format is written down in a catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serde {
     /// Glue's classification.
-    pub classification: &'static str,
+    pub classification: String,
     /// The SerDe's class.
     pub library: &'static str,
     /// Hadoop's input format.
@@ -25,6 +25,20 @@ pub struct Serde {
 
 const TEXT_INPUT: &str = "org.apache.hadoop.mapred.TextInputFormat";
 const TEXT_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat";
+const GROK: &str = "com.amazonaws.glue.serde.GrokSerDe";
+const GROK_INPUT: &str = "input.format";
+const GROK_CUSTOM: &str = "input.grokCustomPatterns";
+const REGEX: &str = "org.apache.hadoop.hive.serde2.RegexSerDe";
+const REGEX_INPUT: &str = "input.regex";
+/// What a table of Hive's `RegexSerDe` is called here.
+const REGEX_NAME: &str = "regex";
+
+/// The path to the records, as in the options of Glue's `format="json"`. (`paths`, which Glue's crawler
+/// writes, is a list of column names.)
+const JSON_PATH: &str = "jsonPath";
+/// The column that holds the keys of a map of records.
+const JSON_KEY: &str = "mastic.key_column";
+
 const OPEN_CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 
 /// Null markers as a JSON array: Hive's `serialization.null.format` holds only one.
@@ -34,12 +48,24 @@ fn character(byte: u8) -> String {
     char::from(byte).to_string()
 }
 
+/// Classifications that say how a file is read.
+const NAMES: [&str; 7] = [
+    "csv",
+    "json",
+    "xml",
+    "parquet",
+    "avro",
+    "orc",
+    "glueparquet",
+];
+
 impl FileFormat {
     /// Glue's classification of the format.
-    pub fn classification(&self) -> &'static str {
+    pub fn classification(&self) -> &str {
         match self {
             FileFormat::Csv(_) => "csv",
-            FileFormat::Json => "json",
+            FileFormat::Json(_) => "json",
+            FileFormat::Grok(options) => &options.classification,
             FileFormat::Xml(_) => "xml",
             FileFormat::Parquet => "parquet",
             FileFormat::Avro => "avro",
@@ -51,7 +77,11 @@ impl FileFormat {
     pub fn serde(&self) -> Serde {
         let (library, input_format, output_format) = match self {
             FileFormat::Csv(_) => (OPEN_CSV, TEXT_INPUT, TEXT_OUTPUT),
-            FileFormat::Json => (
+            FileFormat::Grok(options) if options.classification == REGEX_NAME => {
+                (REGEX, TEXT_INPUT, TEXT_OUTPUT)
+            }
+            FileFormat::Grok(_) => (GROK, TEXT_INPUT, TEXT_OUTPUT),
+            FileFormat::Json(_) => (
                 "org.openx.data.jsonserde.JsonSerDe",
                 TEXT_INPUT,
                 TEXT_OUTPUT,
@@ -94,6 +124,25 @@ impl FileFormat {
                     parameters.insert(NULL_MARKERS.into(), markers.to_string());
                 }
             }
+            FileFormat::Json(options) => {
+                parameters.insert("serialization.format".into(), "1".into());
+                if let Some(path) = &options.path {
+                    parameters.insert(JSON_PATH.into(), path.to_string());
+                }
+                if let Some(key) = &options.keyed {
+                    parameters.insert(JSON_KEY.into(), key.clone());
+                }
+            }
+            FileFormat::Grok(options) if options.classification == REGEX_NAME => {
+                let inner = whole_line(&options.pattern).unwrap_or(&options.pattern);
+                parameters.insert(REGEX_INPUT.into(), inner.to_owned());
+            }
+            FileFormat::Grok(options) => {
+                parameters.insert(GROK_INPUT.into(), options.pattern.clone());
+                if !options.custom_patterns.is_empty() {
+                    parameters.insert(GROK_CUSTOM.into(), options.custom_patterns.clone());
+                }
+            }
             FileFormat::Xml(options) => {
                 parameters.insert("rowTag".into(), options.row_tag.clone());
             }
@@ -102,7 +151,7 @@ impl FileFormat {
             }
         }
         Serde {
-            classification: self.classification(),
+            classification: self.classification().to_owned(),
             library,
             input_format,
             output_format,
@@ -129,6 +178,8 @@ impl FileFormat {
             ("parquethiveserde", "parquet"),
             ("avroserde", "avro"),
             ("orcserde", "orc"),
+            ("grokserde", "grok"),
+            ("regexserde", REGEX_NAME),
         ]
         .iter()
         .find(|(ending, _)| library.ends_with(ending))
@@ -138,9 +189,19 @@ impl FileFormat {
             .filter(|c| !c.is_empty() && c != "unknown")
             .or_else(|| by_library.map(str::to_owned))
             .unwrap_or_default();
+        // What people call their logs and their XML says nothing of how it is read: the SerDe does.
+        let by_log = match by_library {
+            Some(library @ ("grok" | "regex")) => Some(library),
+            None if grok::known(&name).is_some() => Some("grok"),
+            library => library.filter(|_| !NAMES.contains(&name.as_str())),
+        };
+        let own_name = classification.unwrap_or_default();
+        let name = by_log.map_or(name.clone(), str::to_owned);
         Ok(match name.as_str() {
+            "grok" => FileFormat::Grok(grok_options(own_name, parameters)?),
+            REGEX_NAME => FileFormat::Grok(regex_options(parameters)?),
             "csv" => FileFormat::Csv(csv_options(&library, parameters)?),
-            "json" => FileFormat::Json,
+            "json" => FileFormat::Json(json_options(parameters)?),
             "parquet" | "glueparquet" => FileFormat::Parquet,
             "avro" => FileFormat::Avro,
             "orc" => FileFormat::Orc,
@@ -167,17 +228,88 @@ impl FileFormat {
     /// # Errors
     /// When there is no such format.
     pub fn named(name: &str) -> Result<FileFormat> {
-        const NAMES: [&str; 6] = ["csv", "json", "xml", "parquet", "avro", "orc"];
         let lower = name.to_ascii_lowercase();
+        if let Some(log) = grok::known(&lower) {
+            return Ok(FileFormat::Grok(log));
+        }
+        let names = NAMES.into_iter().filter(|n| *n != "glueparquet");
         if NAMES.contains(&lower.as_str()) {
             return Self::from_serde(Some(&lower), None, &BTreeMap::new());
         }
-        let meant = mastic_schema::names::closest(&lower, NAMES)
+        let meant = mastic_schema::names::closest(&lower, names)
             .map(|n| format!(" (did you mean '{n}'?)"))
             .unwrap_or_default();
         Err(LakeError::Option(format!(
             "there is no format '{name}'{meant}; there are csv, json, xml, parquet, avro and orc"
         )))
+    }
+}
+
+fn json_options(parameters: &BTreeMap<String, String>) -> Result<JsonOptions> {
+    let path = match parameters.get(JSON_PATH).filter(|p| !p.trim().is_empty()) {
+        Some(path) => Some(JsonPath::parse(path).map_err(|e| LakeError::Option(e.to_string()))?),
+        None => None,
+    };
+    Ok(JsonOptions {
+        path,
+        keyed: parameters.get(JSON_KEY).cloned(),
+    })
+}
+
+fn grok_options(
+    classification: &str,
+    parameters: &BTreeMap<String, String>,
+) -> Result<GrokOptions> {
+    let known = grok::known(classification);
+    let pattern = match (parameters.get(GROK_INPUT), known) {
+        (Some(pattern), _) => pattern.clone(),
+        (None, Some(known)) => return Ok(known),
+        (None, None) => {
+            return Err(LakeError::Option(format!(
+                "a table of the GrokSerDe needs the parameter {GROK_INPUT}"
+            )));
+        }
+    };
+    let name = if classification.is_empty() {
+        "grok"
+    } else {
+        classification
+    };
+    let options = GrokOptions {
+        classification: name.to_owned(),
+        pattern,
+        custom_patterns: parameters.get(GROK_CUSTOM).cloned().unwrap_or_default(),
+    };
+    match options.check() {
+        Ok(()) => Ok(options),
+        Err(error) => Err(LakeError::Option(format!(
+            "the parameter {GROK_INPUT} cannot be used: {error}"
+        ))),
+    }
+}
+
+/// The expression within, where a pattern is one for whole lines.
+fn whole_line(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix("^(?:")?.strip_suffix(")$")
+}
+
+/// Hive's `RegexSerDe`: an expression for whole lines, whose groups are the columns in their order.
+fn regex_options(parameters: &BTreeMap<String, String>) -> Result<GrokOptions> {
+    let Some(regex) = parameters.get(REGEX_INPUT) else {
+        return Err(LakeError::Option(format!(
+            "a table of the RegexSerDe needs the parameter {REGEX_INPUT}"
+        )));
+    };
+    let options = GrokOptions {
+        classification: REGEX_NAME.to_owned(),
+        pattern: format!("^(?:{regex})$"),
+        custom_patterns: String::new(),
+    };
+    match options.check() {
+        Ok(()) => Ok(options),
+        Err(error) => Err(LakeError::Option(format!(
+            "the parameter {REGEX_INPUT} cannot be used: {error}"
+        ))),
     }
 }
 
@@ -258,7 +390,17 @@ mod tests {
                 null_markers: vec!["NA".into(), "-".into()],
             }),
             FileFormat::Csv(CsvOptions::default()),
-            FileFormat::Json,
+            FileFormat::Json(JsonOptions::default()),
+            FileFormat::Json(JsonOptions {
+                path: Some(JsonPath::parse("$.a['b c'][*]").unwrap()),
+                keyed: Some("key_1".into()),
+            }),
+            FileFormat::named("combined_apache").unwrap(),
+            FileFormat::Grok(GrokOptions {
+                classification: "my-log".into(),
+                pattern: "%{LEVEL:level} %{GREEDYDATA:message}".into(),
+                custom_patterns: "LEVEL [A-Z]+\nOTHER x".into(),
+            }),
             FileFormat::Xml(XmlOptions {
                 row_tag: "r".into(),
             }),
@@ -268,7 +410,7 @@ mod tests {
         ] {
             let serde = format.serde();
             let back = FileFormat::from_serde(
-                Some(serde.classification),
+                Some(&serde.classification),
                 Some(serde.library),
                 &serde.parameters,
             );
@@ -291,6 +433,19 @@ mod tests {
                 header: false,
                 null_markers: vec![],
             })
+        );
+        // As in the Athena user guide, "Regex SerDe".
+        let parameters = [("input.regex".to_owned(), "^([\\d.]+) (\\S+)".to_owned())].into();
+        let regex = "org.apache.hadoop.hive.serde2.RegexSerDe";
+        let format = FileFormat::from_serde(None, Some(regex), &parameters).unwrap();
+        assert_eq!(format.serde().parameters, parameters);
+        assert_eq!(format.serde().library, regex);
+        let grok = "com.amazonaws.glue.serde.GrokSerDe";
+        let parameters = [("input.format".to_owned(), "%{NUMBR:n}".to_owned())].into();
+        let error = FileFormat::from_serde(Some("x"), Some(grok), &parameters).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the parameter input.format cannot be used: there is no grok pattern 'NUMBR' (did you mean 'NUMBER'?)"
         );
         let error = FileFormat::named("parket").unwrap_err().to_string();
         assert!(error.contains("did you mean 'parquet'?"), "{error}");

@@ -15,7 +15,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use super::{Decode, Examined, FileFormat, Limits, decode, examine};
+use super::{Decode, Examined, FileFormat, JsonOptions, Limits, decode, examine};
 use crate::error::Result;
 use crate::input::Input;
 
@@ -42,7 +42,7 @@ impl Lab {
     }
 
     fn examine(&self, name: &str, bytes: &[u8]) -> Result<Examined> {
-        examine(&self.file(name, bytes), &Limits::default())
+        examine(&self.file(name, bytes), &Limits::default(), &[])
     }
 
     fn read(
@@ -136,9 +136,14 @@ fn values_that_do_not_fit_are_told_with_their_place() {
         "f, line 3: the row has 3 values, and there are 2 columns"
     );
     let json = |text: &str, columns| {
-        lab.read("f", text.as_bytes(), &FileFormat::Json, columns)
-            .unwrap_err()
-            .to_string()
+        lab.read(
+            "f",
+            text.as_bytes(),
+            &FileFormat::Json(JsonOptions::default()),
+            columns,
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert_eq!(
         json(
@@ -253,11 +258,11 @@ proptest! {
         let text: Vec<String> = records.iter().map(ToString::to_string).collect();
         let lab = Lab::new();
         let text = text.join("\n");
-        let inference = super::json::infer("p", text.as_bytes(), &Limits::default(), super::Choices::default()).unwrap();
+        let inference = super::json::infer("p", text.as_bytes(), &mut JsonOptions::default(), &Limits::default(), super::Choices::default()).unwrap();
         let names = column_names(inference.fields.iter().map(|f| f.name().as_str()));
         let columns: Vec<Field> = inference.fields.iter().zip(names)
             .map(|(f, n)| Field::new(n, f.data_type().clone(), true)).collect();
-        let batches = lab.read("p", text.as_bytes(), &FileFormat::Json, columns).unwrap();
+        let batches = lab.read("p", text.as_bytes(), &FileFormat::Json(JsonOptions::default()), columns).unwrap();
         prop_assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), records.len());
     }
 

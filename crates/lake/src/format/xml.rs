@@ -24,21 +24,55 @@ pub struct XmlOptions {
 /// How deep elements may be nested within a record.
 const MAX_DEPTH: usize = 200;
 
+/// How many bytes a record, or anything between two, may have.
+const MAX_RECORD: u64 = 64 << 20;
+
+/// What each element and attribute counts for beside its text: what is kept of it in memory.
+const OF_ELEMENT: u64 = 64;
+
+/// How deep, and how many names at each depth, are looked through for the element that repeats.
+const SNIFFED_DEPTH: usize = 64;
+const SNIFFED_NAMES: usize = 1000;
+
+/// Where the text of an XML file begins, if the head is one.
+fn start(head: &Head<'_>) -> Option<usize> {
+    let mark = usize::from(head.bytes.starts_with(b"\xef\xbb\xbf")) * 3;
+    let text = &head.bytes[mark..];
+    let start = mark + text.iter().position(|b| !b.is_ascii_whitespace())?;
+    let opens = head.bytes[start] == b'<'
+        && matches!(
+            head.bytes.get(start + 1),
+            Some(b'?' | b'!' | b'a'..=b'z' | b'A'..=b'Z' | b'_')
+        );
+    opens.then_some(start)
+}
+
+/// Whether the head is XML with this element, or may have it further on.
+pub(super) fn holds(head: &Head<'_>, row_tag: &str) -> bool {
+    let Some(start) = start(head) else {
+        return false;
+    };
+    let mut reader = Reader::from_reader(&head.bytes[start..]);
+    let (mut buffer, mut elements) = (Vec::new(), 0u64);
+    loop {
+        match reader.read_event_into(&mut buffer) {
+            Ok(Event::Start(e) | Event::Empty(e)) => {
+                elements += 1;
+                if e.name().as_ref() == row_tag.as_bytes() {
+                    return true;
+                }
+            }
+            Ok(Event::Eof) | Err(_) => return !head.complete && elements > 0,
+            Ok(_) => {}
+        }
+        buffer.clear();
+    }
+}
+
 /// The element that repeats, if the head is XML.
 pub(super) fn sniff(head: &Head<'_>) -> Option<(XmlOptions, f32, String)> {
-    let text = head
-        .bytes
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(head.bytes);
-    let start = text.iter().position(|b| !b.is_ascii_whitespace())?;
-    if text[start] != b'<'
-        || !matches!(
-            text.get(start + 1),
-            Some(b'?' | b'!' | b'a'..=b'z' | b'A'..=b'Z' | b'_')
-        )
-    {
-        return None;
-    }
+    let start = start(head)?;
+    let text = head.bytes;
     let mut reader = Reader::from_reader(&text[start..]);
     let mut buffer = Vec::new();
     let mut depth = 0usize;
@@ -46,12 +80,17 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(XmlOptions, f32, String)> {
     let mut counts: Vec<Vec<(String, usize)>> = Vec::new();
     let mut count = |depth: usize, name: &BytesStart<'_>| {
         let name = String::from_utf8_lossy(name.name().as_ref()).into_owned();
+        if depth >= SNIFFED_DEPTH {
+            return;
+        }
         if counts.len() <= depth {
             counts.resize(depth + 1, Vec::new());
         }
-        match counts[depth].iter_mut().find(|(n, _)| *n == name) {
-            Some((_, n)) => *n += 1,
-            None => counts[depth].push((name, 1)),
+        let level = &mut counts[depth];
+        match level.iter().position(|(n, _)| *n == name) {
+            Some(at) => level[at].1 += 1,
+            None if level.len() < SNIFFED_NAMES => level.push((name, 1)),
+            None => {}
         }
     };
     loop {
@@ -85,9 +124,36 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(XmlOptions, f32, String)> {
     Some((XmlOptions { row_tag }, 1.0, reason))
 }
 
+/// Lets no more bytes through than one record may have.
+struct Gate<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R> Gate<R> {
+    fn spend(&mut self, bytes: u64) -> io::Result<()> {
+        self.left = self.left.saturating_sub(bytes);
+        if self.left > 0 {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "an element is longer than 64 MiB, or has more than a million others within, and is not read",
+        ))
+    }
+}
+
+impl<R: Read> Read for Gate<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.spend(count as u64)?;
+        Ok(count)
+    }
+}
+
 /// The records of an XML text, as lines of JSON.
 pub(super) struct AsJson<R: Read> {
-    reader: Reader<BufReader<R>>,
+    reader: Reader<BufReader<Gate<R>>>,
     row_tag: Vec<u8>,
     buffer: Vec<u8>,
     line: Vec<u8>,
@@ -99,7 +165,11 @@ pub(super) struct AsJson<R: Read> {
 
 impl<R: Read> AsJson<R> {
     pub(super) fn new(reader: R, options: &XmlOptions) -> Self {
-        let mut reader = Reader::from_reader(BufReader::with_capacity(64 * 1024, reader));
+        let gate = Gate {
+            inner: reader,
+            left: MAX_RECORD,
+        };
+        let mut reader = Reader::from_reader(BufReader::with_capacity(64 * 1024, gate));
         reader.config_mut().expand_empty_elements = true;
         AsJson {
             reader,
@@ -120,11 +190,18 @@ impl<R: Read> AsJson<R> {
         )
     }
 
+    /// An element or attribute more is kept.
+    fn keep(&mut self) -> io::Result<()> {
+        let kept = self.reader.get_mut().get_mut().spend(OF_ELEMENT);
+        kept.map_err(|e| self.bad(e))
+    }
+
     fn advance(&mut self) -> io::Result<()> {
         self.line.clear();
         self.at = 0;
         loop {
             self.buffer.clear();
+            self.reader.get_mut().get_mut().left = MAX_RECORD;
             let event = self.reader.read_event_into(&mut self.buffer);
             match event {
                 Ok(Event::Start(start)) if start.name().as_ref() == self.row_tag.as_slice() => {
@@ -161,6 +238,7 @@ impl<R: Read> AsJson<R> {
         let mut fields = Map::new();
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|e| self.bad(e))?;
+            self.keep()?;
             let name = format!("_{}", String::from_utf8_lossy(attribute.key.as_ref()));
             let raw = String::from_utf8_lossy(&attribute.value).into_owned();
             let text = quick_xml::escape::unescape(&raw).map_err(|e| self.bad(e))?;
@@ -173,6 +251,7 @@ impl<R: Read> AsJson<R> {
             let event = self.reader.read_event_into(&mut buffer);
             match event {
                 Ok(Event::Start(child)) => {
+                    self.keep()?;
                     let name = String::from_utf8_lossy(child.name().as_ref()).into_owned();
                     let child = child.into_owned();
                     let value = self.element(&child, depth + 1)?;

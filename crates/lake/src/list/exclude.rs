@@ -59,9 +59,7 @@ impl Exclusions {
     /// # Errors
     /// When a pattern has an open bracket or brace, nested braces, or a lone backslash at its end, or
     /// when the patterns together are too large.
-    pub fn new<S: AsRef<str>>(
-        patterns: impl IntoIterator<Item = S>,
-    ) -> Result<Self, PatternError> {
+    pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, PatternError> {
         let (mut given, mut keys, mut folders) = (Vec::new(), Vec::new(), Vec::new());
         for pattern in patterns {
             let pattern = pattern.as_ref().trim();
@@ -71,7 +69,10 @@ impl Exclusions {
             if relative.is_empty() {
                 continue;
             }
-            let Translated { regex, whole_folders } = translate(pattern, relative)?;
+            let Translated {
+                regex,
+                whole_folders,
+            } = translate(pattern, relative)?;
             if whole_folders {
                 folders.push(regex.clone());
             }
@@ -168,7 +169,10 @@ fn translate(pattern: &str, relative: &str) -> Result<Translated, PatternError> 
         return Err(bad(opened, "a brace is not closed"));
     }
     regex.push_str(")$");
-    Ok(Translated { regex, whole_folders })
+    Ok(Translated {
+        regex,
+        whole_folders,
+    })
 }
 
 fn push_literal(regex: &mut String, c: char) {
@@ -298,11 +302,26 @@ mod tests {
     #[test]
     fn bad_patterns_are_named() {
         for (pattern, told) in [
-            ("a{b", "the exclude pattern 'a{b' cannot be read: a brace is not closed, character 2"),
-            ("{a,{b}}", "the exclude pattern '{a,{b}}' cannot be read: braces cannot be nested, character 4"),
-            ("[a", "the exclude pattern '[a' cannot be read: a bracket is not closed, character 1"),
-            ("x\\", "the exclude pattern 'x\\' cannot be read: a backslash escapes nothing, character 2"),
-            ("[z-a]", "the exclude pattern '[z-a]' cannot be read: a range runs backwards, character 1"),
+            (
+                "a{b",
+                "the exclude pattern 'a{b' cannot be read: a brace is not closed, character 2",
+            ),
+            (
+                "{a,{b}}",
+                "the exclude pattern '{a,{b}}' cannot be read: braces cannot be nested, character 4",
+            ),
+            (
+                "[a",
+                "the exclude pattern '[a' cannot be read: a bracket is not closed, character 1",
+            ),
+            (
+                "x\\",
+                "the exclude pattern 'x\\' cannot be read: a backslash escapes nothing, character 2",
+            ),
+            (
+                "[z-a]",
+                "the exclude pattern '[z-a]' cannot be read: a range runs backwards, character 1",
+            ),
         ] {
             assert_eq!(Exclusions::new([pattern]).unwrap_err().to_string(), told);
         }

@@ -1,6 +1,7 @@
 //! CSV and its kin: any one-byte delimiter, quoted or not, with or without a header.
 
 mod dialect;
+mod forced;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use mastic_schema::names::column_names;
 
 pub use self::dialect::CsvOptions;
 pub(super) use self::dialect::{problem, sniff};
+pub(super) use self::forced::{Forced, sniff_with};
 use self::rows::Rows;
 use super::columns::{Column, Misfit};
 use super::{Decode, Inference, Limits};

@@ -1,24 +1,51 @@
-//! JSON: lines, arrays, pretty-printed, or records one after another.
+//! JSON: lines, arrays, pretty-printed, records one after another, a map of records, or where a path leads.
 
+mod map;
 pub(crate) mod parse;
+mod path;
 pub(crate) mod records;
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Fields, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 
 use self::parse::{Parser, Problem, Token};
-use self::records::{Broken, Record, Records};
-use super::columns::{Misfit, StructColumn};
+use self::path::Step;
+pub use self::path::{JsonPath, JsonPathError};
+use self::records::{Broken, Cause, Record, Records};
+use super::columns::{Column, Misfit, StructColumn};
 use super::{Decode, Head, Inference, Limits};
 use crate::error::{LakeError, Result};
 use crate::infer::{Choices, Node};
 
-/// Whether the head looks like JSON records: how sure, and why.
-pub(super) fn sniff(head: &Head<'_>) -> Option<(f32, String)> {
+/// How JSON is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JsonOptions {
+    /// Where in each document its records are. Without one they are the document itself: an object, or the
+    /// objects of an array.
+    pub path: Option<JsonPath>,
+    /// The column that holds each record's key, where the records are the values of an object: a map of
+    /// records, or a path with a wildcard over an object.
+    pub keyed: Option<String>,
+}
+
+impl JsonOptions {
+    fn steps(&self) -> &[Step] {
+        match (&self.path, &self.keyed) {
+            (Some(path), _) => path.steps(),
+            (None, Some(_)) => &[Step::All],
+            (None, None) => &[],
+        }
+    }
+}
+
+/// Whether the head looks like JSON records: in which layout, how sure, and why.
+pub(super) fn sniff(head: &Head<'_>) -> Option<(JsonOptions, f32, String)> {
     let text = head.bytes;
+    let plain = |certainty, reason| Some((JsonOptions::default(), certainty, reason));
     let first = text.iter().find(|b| !b" \t\r\n\xef\xbb\xbf".contains(b))?;
     if !matches!(first, b'{' | b'[') {
         return None;
@@ -28,28 +55,48 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(f32, String)> {
     loop {
         match records.next() {
             Ok(Some(record)) => {
-                let valid = std::str::from_utf8(record.bytes).is_ok_and(|t| {
-                    let mut parser = Parser::new(t);
-                    parser.skip().is_ok()
-                });
-                if !valid {
+                let problem = match std::str::from_utf8(record.bytes) {
+                    Ok(text) => Parser::new(text).skip().err().map(|p| p.message),
+                    Err(_) => Some("the text is not UTF-8".to_owned()),
+                };
+                if let Some(problem) = problem {
                     // One bad record after good ones is a file with a bad record.
-                    return (count > 0).then(|| (0.8, format!("{count} records, then a bad one")));
+                    return match count {
+                        0 if looks_like_object(text) && like_json(record.bytes) => plain(
+                            0.5,
+                            format!("objects, the first of which is bad: {problem}"),
+                        ),
+                        0 => None,
+                        _ => plain(0.8, format!("{count} records, then a bad one")),
+                    };
                 }
                 count += 1;
             }
             Ok(None) => break,
             // The head ends within a record, or the file is cut short.
             Err(Broken::Syntax {
-                message, cut: true, ..
+                message,
+                cause: Cause::Cut,
+                ..
             }) => {
                 if count == 0 && head.complete {
-                    return looks_like_object(text).then_some((0.5, message));
+                    return match looks_like_object(text) {
+                        true => plain(0.5, message),
+                        false => None,
+                    };
                 }
                 break;
             }
+            Err(Broken::Syntax {
+                message,
+                cause: Cause::Bounds,
+                ..
+            }) if looks_like_object(text) => return plain(0.5, message),
             Err(_) => {
-                return (count > 0).then(|| (0.8, format!("{count} records, then something else")));
+                return match count {
+                    0 => None,
+                    _ => plain(0.8, format!("{count} records, then something else")),
+                };
             }
         }
         if count >= 100 {
@@ -60,17 +107,122 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(f32, String)> {
     if count == 0 && !looks_like_object(text) && !empty_array {
         return None;
     }
+    // A map is one object, which the head may not hold all of.
+    if *first == b'{'
+        && count <= 1
+        && let Some(entries) = map::entries(text, head.complete)
+    {
+        let options = JsonOptions {
+            path: None,
+            keyed: Some(KEY.to_owned()),
+        };
+        let least = if head.complete { "" } else { "at least " };
+        let reason = format!("the text is one object that maps {least}{entries} keys to records");
+        return Some((options, 1.0, reason));
+    }
     let layout = if *first == b'[' {
         "an array of objects"
     } else {
         "objects"
     };
-    Some((1.0, format!("the text is {layout}")))
+    plain(1.0, format!("the text is {layout}"))
 }
+
+/// The name of the column of keys, where the records have no field of that name.
+const KEY: &str = "key";
 
 fn looks_like_object(text: &[u8]) -> bool {
     let mut bytes = text.iter().filter(|b| !b" \t\r\n[\xef\xbb\xbf".contains(b));
     bytes.next() == Some(&b'{') && matches!(bytes.next(), Some(b'"' | b'}'))
+}
+
+/// Whether a bad record begins as JSON does: with a key and a colon.
+fn like_json(record: &[u8]) -> bool {
+    let text = match std::str::from_utf8(record) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&record[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    let mut parser = Parser::new(text);
+    matches!(parser.start(), Ok(Token::Object)) && matches!(parser.key(&mut true), Ok(Some(_)))
+}
+
+/// Why JSON that holds no records is none: arrays of arrays or of values.
+pub(super) fn problem(head: &Head<'_>) -> Option<String> {
+    let text = match std::str::from_utf8(head.bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&head.bytes[..error.valid_up_to()]).ok()?
+        }
+        Err(_) => return None,
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    let mut parser = Parser::new(text);
+    let Ok(Token::Array) = parser.start() else {
+        return None;
+    };
+    let (mut first, mut found) = (true, None);
+    let closed = loop {
+        match parser.element(&mut first) {
+            Ok(true) => {}
+            Ok(false) => break true,
+            Err(_) => break false,
+        }
+        let kind = match parser.start() {
+            Ok(Token::Array) => "arrays",
+            Ok(Token::Object) => "objects and other values",
+            Ok(_) => "single values",
+            Err(_) => break false,
+        };
+        if matches!(kind, "arrays" | "objects and other values") && parser.skip_open().is_err() {
+            found.get_or_insert(kind);
+            break false;
+        }
+        found.get_or_insert(kind);
+    };
+    // A text that only begins like JSON is something else; one that is cut may be either, and is JSON
+    // where it is as far as it goes.
+    let far = !head.complete && parser.position() + 4096 >= text.len();
+    if !closed && !far {
+        return None;
+    }
+    let found = found?;
+    Some(format!(
+        "it is JSON, an array of {found}, and a record is an object in braces"
+    ))
+}
+
+/// Whether a path leads to records in the head: why, or why not.
+pub(super) fn leads_to_records(
+    head: &Head<'_>,
+    path: &JsonPath,
+) -> std::result::Result<String, String> {
+    let mut records = Records::at(head.bytes, path.steps());
+    let mut count = 0;
+    while count < 100 {
+        match records.next() {
+            Ok(Some(record)) => {
+                let text = std::str::from_utf8(record.bytes).map_err(|e| e.to_string())?;
+                Parser::new(text).skip().map_err(|p| p.message)?;
+                count += 1;
+            }
+            Ok(None) => break,
+            // What leads to the records may be beyond the head.
+            Err(Broken::Syntax {
+                cause: Cause::Cut, ..
+            }) if !head.complete => {
+                if count == 0 && !looks_like_object(head.bytes) {
+                    return Err("it is no JSON".to_owned());
+                }
+                return Ok(format!("the text is JSON, read at {path}"));
+            }
+            Err(Broken::Syntax { message, .. }) => return Err(message),
+            Err(Broken::Read(error)) => return Err(error.to_string()),
+        }
+    }
+    if count == 0 {
+        return Err(format!("there is no record at the JSON path {path}"));
+    }
+    Ok(format!("the text is JSON with records at {path}"))
 }
 
 fn lake_error(file: &str, broken: Broken) -> LakeError {
@@ -119,15 +271,20 @@ fn text<'a>(file: &str, record: &Record<'a>) -> Result<&'a str> {
     })
 }
 
-/// Watches every record up to the limits.
+/// How many different keys the objects of one column may have in all: beyond it they are no names of
+/// columns, and what is kept of each would fill the memory.
+const MAX_FIELDS: usize = 20_000;
+
+/// Watches every record up to the limits. Where records have keys, the column of keys gets its name.
 pub(super) fn infer(
     file: &str,
     reader: impl Read,
+    options: &mut JsonOptions,
     limits: &Limits,
     choices: Choices,
 ) -> Result<Inference> {
-    let mut records = Records::new(reader);
-    let mut root = Node::default();
+    let mut records = Records::at(reader, options.steps());
+    let (mut root, mut keys) = (Node::default(), Node::default());
     let (mut rows, mut bytes) = (0, 0);
     let mut complete = true;
     while let Some(record) = records.next().map_err(|b| lake_error(file, b))? {
@@ -137,25 +294,54 @@ pub(super) fn infer(
         }
         rows += 1;
         bytes += record.bytes.len() as u64;
+        if let Some(key) = record.key {
+            keys.see_string(record.line, key);
+        }
         let mut parser = Parser::new(text(file, &record)?);
         let line = record.line;
+        let mut seen = Vec::new();
         let seen = parser
             .start()
-            .and_then(|token| see(&mut root, &mut parser, token, line));
+            .and_then(|token| see(&mut root, &mut parser, token, line, &mut seen));
         seen.map_err(|problem| at(file, &record, problem))?;
+        if root.fields().size_hint().0 > MAX_FIELDS {
+            return Err(LakeError::Data {
+                file: file.to_owned(),
+                line: Some(line),
+                column: None,
+                message: format!(
+                    "the records have more than {MAX_FIELDS} different keys in all, which are no columns"
+                ),
+            });
+        }
     }
-    let fields = match root.data_type(&[], choices) {
-        DataType::Struct(fields) => fields,
+    if let Some(path) = &options.path
+        && rows == 0
+        && records.documents() > 0
+    {
+        return Err(LakeError::data(
+            file,
+            format!("there is no record at the JSON path {path}"),
+        ));
+    }
+    let mut fields: Vec<Arc<Field>> = match root.data_type(&[], choices) {
+        DataType::Struct(fields) => fields.iter().cloned().collect(),
         // Records with many varying keys are still records.
         _ => root
             .fields()
-            .map(|(name, node)| {
-                arrow::datatypes::Field::new(name, node.data_type(&[], choices), true)
-            })
+            .map(|(name, node)| Arc::new(Field::new(name, node.data_type(&[], choices), true)))
             .collect(),
     };
+    if let Some(keyed) = &mut options.keyed {
+        *keyed = unused(keyed, &fields);
+        let key = Field::new(keyed.as_str(), keys.data_type(&[], choices), true);
+        *root.field(keyed) = keys;
+        if rows > 0 {
+            fields.insert(0, Arc::new(key));
+        }
+    }
     Ok(Inference {
-        fields,
+        fields: fields.into(),
         rows,
         bytes,
         complete,
@@ -163,11 +349,23 @@ pub(super) fn infer(
     })
 }
 
-fn see(
+/// The name, or one made from it, that no field has.
+fn unused(name: &str, fields: &[Arc<Field>]) -> String {
+    let taken = |name: &str| fields.iter().any(|f| f.name().eq_ignore_ascii_case(name));
+    let others = (1u64..).map(|n| format!("{name}_{n}"));
+    std::iter::once(name.to_owned())
+        .chain(others)
+        .find(|n| !taken(n))
+        .unwrap_or_default()
+}
+
+/// Shows a value to its node. `keys` holds the keys of the objects that are open.
+fn see<'a>(
     node: &mut Node,
-    parser: &mut Parser<'_>,
-    token: Token<'_>,
+    parser: &mut Parser<'a>,
+    token: Token<'a>,
     line: u64,
+    keys: &mut Vec<Cow<'a, str>>,
 ) -> std::result::Result<(), Problem> {
     match token {
         Token::Null => node.see_null(),
@@ -177,23 +375,50 @@ fn see(
         Token::Object => {
             node.see_object(line);
             let mut first = true;
-            let mut position = 0;
+            let (mut position, own) = (0, keys.len());
             while let Some(key) = parser.key(&mut first)? {
                 let token = parser.start()?;
-                see(node.field_at(position, &key), parser, token, line)?;
+                see(field_of(node, position, &key), parser, token, line, keys)?;
+                keys.push(key);
                 position += 1;
             }
+            if let Some(twice) = repeated(&mut keys[own..]) {
+                return Err(parser.problem(format!("the key '{twice}' is there twice")));
+            }
+            keys.truncate(own);
         }
         Token::Array => {
             node.see_array(line);
             let mut first = true;
             while parser.element(&mut first)? {
                 let token = parser.start()?;
-                see(node.element(), parser, token, line)?;
+                see(node.element(), parser, token, line, keys)?;
             }
         }
     }
     Ok(())
+}
+
+/// The node of a field. An object with no end of different keys is a map, whose values are all alike: once
+/// there are too many keys, all further values are shown to the first one's node.
+fn field_of<'a>(node: &'a mut Node, position: usize, key: &str) -> &'a mut Node {
+    if node.fields().size_hint().0 > MAX_FIELDS {
+        let first = node.fields().next().map(|(name, _)| name.to_owned());
+        return node.field_at(0, first.as_deref().unwrap_or(key));
+    }
+    node.field_at(position, key)
+}
+
+/// A key that is among the keys twice. A decoder would have to choose between its values.
+fn repeated<'k>(keys: &'k mut [Cow<'_, str>]) -> Option<&'k str> {
+    const FEW: usize = 12;
+    if keys.len() > FEW {
+        keys.sort_unstable();
+        let at = keys.windows(2).position(|pair| pair[0] == pair[1])?;
+        return Some(&keys[at]);
+    }
+    let twice = (1..keys.len()).find(|i| keys[..*i].contains(&keys[*i]))?;
+    Some(&keys[twice])
 }
 
 /// A batch ends when its records have as many bytes, however few they are.
@@ -204,20 +429,55 @@ pub(super) struct Decoder<R> {
     file: String,
     records: Records<R>,
     columns: StructColumn,
+    keys: Option<Keys>,
     schema: SchemaRef,
     batch_size: usize,
     done: bool,
 }
 
+/// The column of the records' keys.
+struct Keys {
+    column: Column,
+    /// Its place among the wanted columns.
+    place: usize,
+}
+
 impl<R: Read> Decoder<R> {
-    pub(super) fn new(reader: R, decode: &Decode, single_is_array: bool) -> Result<Self> {
-        let fields: &Fields = decode.schema.fields();
-        let columns = StructColumn::new(fields, &decode.projection, single_is_array)
-            .map_err(|m| LakeError::data(&decode.file, m.to_string()))?;
+    pub(super) fn new(
+        reader: R,
+        options: &JsonOptions,
+        decode: &Decode,
+        single_is_array: bool,
+    ) -> Result<Self> {
+        let bad = |m: Misfit| LakeError::data(&decode.file, m.to_string());
+        let all: &Fields = decode.schema.fields();
+        let mut wanted = decode.projection.clone();
+        // A field of the records that has the name of the keys' column is not that column.
+        let keyed = options.keyed.as_deref();
+        let key = keyed.and_then(|name| mastic_schema::merge::position(all, name));
+        let keys = match key.and_then(|key| wanted.iter().position(|w| *w == key)) {
+            Some(place) => {
+                let field = &all[wanted.remove(place)];
+                let column = Column::new(field.data_type(), false).map_err(bad)?;
+                Some(Keys { column, place })
+            }
+            None => None,
+        };
+        let own: Fields = all
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| Some(*i) != key)
+            .map(|(_, field)| field.clone())
+            .collect();
+        for place in &mut wanted {
+            *place -= usize::from(key.is_some_and(|key| key < *place));
+        }
+        let columns = StructColumn::new(&own, &wanted, single_is_array).map_err(bad)?;
         Ok(Decoder {
             file: decode.file.clone(),
-            records: Records::new(reader),
+            records: Records::at(reader, options.steps()),
             columns,
+            keys,
             schema: Arc::new(decode.schema.project(&decode.projection)?),
             batch_size: decode.batch_size,
             done: false,
@@ -233,6 +493,19 @@ impl<R: Read> Decoder<R> {
                 break;
             };
             bytes += record.bytes.len();
+            if let Some(keys) = &mut self.keys {
+                let appended = match record.key {
+                    Some(key) => keys.column.append_text(key),
+                    None => {
+                        keys.column.append_null();
+                        Ok(())
+                    }
+                };
+                appended.map_err(|misfit| {
+                    let message = format!("the record's key: {misfit}");
+                    at(file, &record, Problem { at: 0, message })
+                })?;
+            }
             let mut parser = Parser::new(text(file, &record)?);
             let read = parser
                 .start()
@@ -264,7 +537,11 @@ impl<R: Read> Iterator for Decoder<R> {
         if self.columns.len() == 0 {
             return None;
         }
-        let batch = self.columns.finish_records().and_then(|(arrays, rows)| {
+        let records = self.columns.finish_records();
+        let batch = records.and_then(|(mut arrays, rows): (Vec<ArrayRef>, usize)| {
+            if let Some(keys) = &mut self.keys {
+                arrays.insert(keys.place, keys.column.finish()?);
+            }
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
             RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
         });

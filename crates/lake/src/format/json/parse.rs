@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// How deep values may be nested. Deeper documents are not data, and would exhaust the stack.
-const MAX_DEPTH: usize = 256;
+pub(crate) const MAX_DEPTH: usize = 256;
 
 /// What is wrong with a text, and at which byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,8 @@ impl<'a> Parser<'a> {
             Some(b't') => self.word("true", Token::Boolean(true)),
             Some(b'f') => self.word("false", Token::Boolean(false)),
             Some(b'n') => self.word("null", Token::Null),
+            // No JSON, but what Python's json module writes for a missing number.
+            Some(b'N') => self.word("NaN", Token::Null),
             _ => Err(self.unexpected("a value")),
         }
     }

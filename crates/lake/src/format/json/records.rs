@@ -1,10 +1,14 @@
 //! Cuts a stream of JSON into records, whatever its layout: one a line, pretty-printed, one after
-//! another, or all in one array.
+//! another, all in one array, or where a path leads. What lies beside the path is read over and never held.
 
 use std::io::{self, Read};
 
-/// One record's bytes may not be longer. A "record" that is longer is a file that is not closed.
-const MAX_RECORD: usize = 512 * 1024 * 1024;
+use super::parse::{MAX_DEPTH, Parser, Token};
+use super::path::Step;
+
+/// One record's bytes may not be longer. A "record" that is longer is a file that is not closed, or no
+/// data.
+const MAX_RECORD: usize = 64 << 20;
 const CHUNK: usize = 256 * 1024;
 
 /// What is wrong with a stream of records.
@@ -15,19 +19,45 @@ pub(crate) enum Broken {
         line: u64,
         column: u64,
         message: String,
-        /// Whether more bytes might have made it right.
-        cut: bool,
+        cause: Cause,
     },
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    /// Between the records of a stream.
-    Top,
-    /// In an array, before its first element or after a comma.
-    Before { first: bool },
-    /// In an array, after an element.
-    After,
+/// Of what kind a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// More bytes might have made it right.
+    Cut,
+    /// It goes beyond what is read: too deep, too long.
+    Bounds,
+    /// It is no JSON, or no record.
+    Other,
+}
+
+/// An array or object on the way to the records that is open.
+struct Frame {
+    /// Whether it is an object.
+    object: bool,
+    /// What is wanted of it.
+    wanted: Wanted,
+    /// How many steps of the path have been taken to its values.
+    depth: usize,
+    /// How many of its values have begun.
+    count: u64,
+    /// Whether a value has just ended.
+    after: bool,
+    /// The key of the current value.
+    key: String,
+}
+
+#[derive(Clone, PartialEq)]
+enum Wanted {
+    All,
+    Index(u64),
+    /// The key of this step.
+    Key,
+    /// The elements of the array that the path led to.
+    Records,
 }
 
 /// The records of a stream, each with the line and column it begins at.
@@ -40,7 +70,9 @@ pub(crate) struct Records<R> {
     /// Where in the stream the current line begins, relative to the buffer's first byte.
     line_start: isize,
     eof: bool,
-    state: State,
+    steps: Vec<Step>,
+    frames: Vec<Frame>,
+    documents: u64,
 }
 
 /// Where a record lies in the buffer.
@@ -48,6 +80,8 @@ pub(crate) struct Record<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) line: u64,
     pub(crate) column: u64,
+    /// The key of the innermost object on the path of which all values are wanted.
+    pub(crate) key: Option<&'a str>,
 }
 
 impl Record<'_> {
@@ -62,8 +96,21 @@ impl Record<'_> {
     }
 }
 
+/// How far a scan over a value has come.
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    string: bool,
+}
+
 impl<R: Read> Records<R> {
+    /// The objects of the stream, on their own or in an array.
     pub(crate) fn new(reader: R) -> Self {
+        Self::at(reader, &[])
+    }
+
+    /// The objects that the steps lead to in each document of the stream.
+    pub(crate) fn at(reader: R, steps: &[Step]) -> Self {
         Records {
             reader,
             buffer: Vec::new(),
@@ -72,8 +119,15 @@ impl<R: Read> Records<R> {
             line: 1,
             line_start: 0,
             eof: false,
-            state: State::Top,
+            steps: steps.to_vec(),
+            frames: Vec::new(),
+            documents: 0,
         }
+    }
+
+    /// How many documents have begun.
+    pub(crate) fn documents(&self) -> u64 {
+        self.documents
     }
 
     fn fill(&mut self) -> Result<bool, Broken> {
@@ -86,7 +140,7 @@ impl<R: Read> Records<R> {
             self.start = 0;
         }
         // Growing with the record that does not fit keeps the copying linear.
-        let wanted = CHUNK.max(self.buffer.len());
+        let wanted = CHUNK.max(self.buffer.len().min(MAX_RECORD / 4));
         let mut more = self.reader.by_ref().take(wanted as u64);
         let count = more.read_to_end(&mut self.buffer).map_err(Broken::Read)?;
         self.end = self.buffer.len();
@@ -96,25 +150,60 @@ impl<R: Read> Records<R> {
 
     fn column(&self, at: usize) -> u64 {
         let at = isize::try_from(at).unwrap_or(isize::MAX);
-        u64::try_from(at - self.line_start + 1).unwrap_or(1)
+        u64::try_from(at.saturating_sub(self.line_start).saturating_add(1)).unwrap_or(1)
     }
 
-    fn broken(&self, message: impl Into<String>) -> Broken {
+    fn syntax(&self, message: impl Into<String>, cause: Cause) -> Broken {
         Broken::Syntax {
             line: self.line,
             column: self.column(self.start),
             message: message.into(),
-            cut: false,
+            cause,
+        }
+    }
+
+    fn unexpected(&self, byte: u8, wanted: &str) -> Broken {
+        let shown = if byte.is_ascii_graphic() {
+            format!("'{}'", char::from(byte))
+        } else {
+            format!("the byte 0x{byte:02x}")
+        };
+        self.syntax(format!("{shown} where {wanted} was expected"), Cause::Other)
+    }
+
+    fn unexpected_after(&self, byte: u8, wanted: &str) -> Broken {
+        match self.unexpected(byte, wanted) {
+            Broken::Syntax {
+                line,
+                column,
+                message,
+                cause,
+            } => Broken::Syntax {
+                line,
+                column,
+                message: format!("{message} after a record"),
+                cause,
+            },
+            other => other,
         }
     }
 
     fn cut_short(&self, what: &str) -> Broken {
-        Broken::Syntax {
-            line: self.line,
-            column: self.column(self.start),
-            message: format!("the file is cut short: {what} is not closed"),
-            cut: true,
+        self.syntax(
+            format!("the file is cut short: {what} is not closed"),
+            Cause::Cut,
+        )
+    }
+
+    /// Moves over `length` bytes of the buffer.
+    fn advance(&mut self, length: usize) {
+        let from = self.start;
+        let passed = &self.buffer[from..from + length];
+        self.line += memchr::memchr_iter(b'\n', passed).count() as u64;
+        if let Some(last) = memchr::memrchr(b'\n', passed) {
+            self.line_start = isize::try_from(from + last + 1).unwrap_or(isize::MAX);
         }
+        self.start += length;
     }
 
     /// Skips space; the next byte, if there is one.
@@ -144,103 +233,280 @@ impl<R: Read> Records<R> {
 
     /// The next record.
     pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>, Broken> {
-        loop {
-            let byte = self.peek()?;
-            match (self.state, byte) {
-                (State::Top, None) => return Ok(None),
-                (_, None) => {
-                    return Err(self.cut_short("its array"));
-                }
-                (State::Top, Some(b'[')) => {
-                    self.start += 1;
-                    self.state = State::Before { first: true };
-                }
-                (State::Before { first: true } | State::After, Some(b']')) => {
-                    self.start += 1;
-                    self.state = State::Top;
-                }
-                (State::After, Some(b',')) => {
-                    self.start += 1;
-                    self.state = State::Before { first: false };
-                }
-                (State::Top | State::Before { .. }, Some(b'{')) => break,
-                (State::After, Some(other)) => {
-                    return Err(self.broken(format!(
-                        "'{}' where ',' or ']' was expected after a record",
-                        char::from(other)
-                    )));
-                }
-                (_, Some(other)) => {
-                    return Err(self.broken(format!(
-                        "'{}' where a record, an object in braces, was expected",
-                        char::from(other)
-                    )));
-                }
+        while !self.seek()? {
+            if self.frames.is_empty() && self.peek()?.is_none() {
+                return Ok(None);
             }
         }
         let length = self.object()?;
         let (line, column, from) = (self.line, self.column(self.start), self.start);
         // The position moves past the record; its bytes stay until the next call.
-        let bytes = &self.buffer[from..from + length];
-        self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
-        if let Some(last) = memchr::memrchr(b'\n', bytes) {
-            self.line_start = isize::try_from(from + last + 1).unwrap_or(isize::MAX);
-        }
-        self.start += length;
-        if self.state != State::Top {
-            self.state = State::After;
-        }
+        self.advance(length);
+        let keyed = self.frames.iter().rev();
+        let mut keyed = keyed.filter(|f| f.object && f.wanted == Wanted::All);
         Ok(Some(Record {
             bytes: &self.buffer[from..from + length],
             line,
             column,
+            key: keyed.next().map(|f| f.key.as_str()),
         }))
+    }
+
+    /// Takes one step towards the next record; whether it has been reached.
+    fn seek(&mut self) -> Result<bool, Broken> {
+        let byte = self.peek()?;
+        let Some(frame) = self.frames.last_mut() else {
+            let Some(byte) = byte else {
+                return Ok(false);
+            };
+            self.documents += 1;
+            return self.enter(byte, 0);
+        };
+        let (object, depth, count) = (frame.object, frame.depth, frame.count);
+        let close = if object { b'}' } else { b']' };
+        let Some(byte) = byte else {
+            return Err(self.cut_short(if object { "its object" } else { "its array" }));
+        };
+        if byte == close && (frame.after || count == 0) {
+            self.start += 1;
+            self.frames.pop();
+            return Ok(false);
+        }
+        if frame.after {
+            if byte != b',' {
+                let wanted = if object { "',' or '}'" } else { "',' or ']'" };
+                return Err(self.unexpected_after(byte, wanted));
+            }
+            frame.after = false;
+            self.start += 1;
+            return Ok(false);
+        }
+        frame.count += 1;
+        frame.after = true;
+        let wanted = match frame.wanted {
+            Wanted::All | Wanted::Records => true,
+            Wanted::Index(index) => index == count,
+            Wanted::Key => {
+                let key = self.key(byte)?;
+                match self.steps.get(depth.wrapping_sub(1)) {
+                    Some(Step::Key(step)) => *step == key,
+                    _ => false,
+                }
+            }
+        };
+        let byte = if object {
+            if let Some(frame) = self.frames.last()
+                && frame.wanted == Wanted::All
+            {
+                let key = self.key(byte)?;
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.key = key;
+                }
+            }
+            match self.peek()? {
+                Some(byte) => byte,
+                None => return Err(self.cut_short("its object")),
+            }
+        } else {
+            byte
+        };
+        if wanted {
+            self.enter(byte, depth)
+        } else {
+            self.skip(byte)?;
+            Ok(false)
+        }
+    }
+
+    /// Comes to a value that `depth` steps led to; whether it is a record.
+    fn enter(&mut self, byte: u8, depth: usize) -> Result<bool, Broken> {
+        let wanted = match (self.steps.get(depth), byte) {
+            (None, b'{') => return Ok(true),
+            (None, b'[')
+                if !self
+                    .frames
+                    .last()
+                    .is_some_and(|f| f.wanted == Wanted::Records) =>
+            {
+                Wanted::Records
+            }
+            // Where a path leads to null there is nothing.
+            (None, b'n') if !self.steps.is_empty() => {
+                self.skip(byte)?;
+                return Ok(false);
+            }
+            (None, other) => {
+                return Err(self.unexpected(other, "a record, an object in braces,"));
+            }
+            (Some(Step::All), b'{' | b'[') => Wanted::All,
+            (Some(Step::Index(index)), b'[') => Wanted::Index(*index),
+            (Some(Step::Key(_)), b'{') => Wanted::Key,
+            (Some(_), _) => {
+                self.skip(byte)?;
+                return Ok(false);
+            }
+        };
+        let depth = depth + usize::from(wanted != Wanted::Records);
+        self.start += 1;
+        self.frames.push(Frame {
+            object: byte == b'{',
+            wanted,
+            depth,
+            count: 0,
+            after: false,
+            key: String::new(),
+        });
+        Ok(false)
+    }
+
+    /// Reads the key that begins with `byte`, and the colon after it.
+    fn key(&mut self, byte: u8) -> Result<String, Broken> {
+        if byte != b'"' {
+            return Err(self.unexpected(byte, "a key"));
+        }
+        let mut scan = Scan::default();
+        let mut at = 0;
+        let length = loop {
+            match scan.run(&self.buffer[self.start + at..self.end]) {
+                Ok((used, true)) => break at + used,
+                Ok((used, false)) => at += used,
+                Err(()) => return Err(self.too_deep()),
+            }
+            self.more(at, "this key")?;
+        };
+        let text = std::str::from_utf8(&self.buffer[self.start..self.start + length]);
+        let token = text
+            .map_err(|_| "the text is not UTF-8".to_owned())
+            .and_then(|text| Parser::new(text).start().map_err(|p| p.message));
+        let key = match token {
+            Ok(Token::String(key)) => key.into_owned(),
+            Ok(_) => String::new(),
+            Err(message) => return Err(self.syntax(message, Cause::Other)),
+        };
+        self.advance(length);
+        match self.peek()? {
+            Some(b':') => self.start += 1,
+            Some(other) => return Err(self.unexpected(other, "':'")),
+            None => return Err(self.cut_short("its object")),
+        }
+        Ok(key)
+    }
+
+    /// Reads on within a value of which `at` bytes have been seen.
+    fn more(&mut self, at: usize, what: &str) -> Result<(), Broken> {
+        if at > MAX_RECORD {
+            let message = "a record is longer than 64 MiB, and is not read";
+            return Err(self.syntax(message, Cause::Bounds));
+        }
+        if self.fill()? {
+            Ok(())
+        } else {
+            Err(self.cut_short(what))
+        }
+    }
+
+    fn too_deep(&self) -> Broken {
+        self.syntax(
+            format!("values are nested deeper than {MAX_DEPTH} levels"),
+            Cause::Bounds,
+        )
     }
 
     /// The length of the object that begins at the current position.
     fn object(&mut self) -> Result<usize, Broken> {
+        let mut scan = Scan::default();
         let mut at = 0;
-        let mut depth = 0usize;
-        let mut string = false;
         loop {
-            while self.start + at < self.end {
-                let rest = &self.buffer[self.start + at..self.end];
-                if string {
-                    match memchr::memchr2(b'"', b'\\', rest) {
-                        None => at += rest.len(),
-                        Some(skip) if rest[skip] == b'"' => {
-                            at += skip + 1;
-                            string = false;
-                        }
-                        // The escaped byte may not have been read yet.
-                        Some(skip) if skip + 1 < rest.len() => at += skip + 2,
-                        Some(skip) => {
-                            at += skip;
-                            break;
-                        }
-                    }
-                    continue;
-                }
-                match rest[0] {
-                    b'"' => string = true,
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => {
-                        depth -= 1;
-                        if depth == 0 {
-                            return Ok(at + 1);
-                        }
-                    }
-                    _ => {}
-                }
-                at += 1;
+            match scan.run(&self.buffer[self.start + at..self.end]) {
+                Ok((used, true)) => return Ok(at + used),
+                Ok((used, false)) => at += used,
+                Err(()) => return Err(self.too_deep()),
             }
-            if at > MAX_RECORD {
-                return Err(self.broken("a record is longer than 512 MiB"));
+            self.more(at, "this record")?;
+        }
+    }
+
+    /// Moves over the value that begins with `byte`, holding none of it.
+    fn skip(&mut self, byte: u8) -> Result<(), Broken> {
+        if !matches!(byte, b'{' | b'[' | b'"') {
+            return self.skip_word(byte);
+        }
+        let mut scan = Scan::default();
+        loop {
+            match scan.run(&self.buffer[self.start..self.end]) {
+                Ok((used, ended)) => {
+                    self.advance(used);
+                    if ended {
+                        return Ok(());
+                    }
+                }
+                Err(()) => return Err(self.too_deep()),
             }
             if !self.fill()? {
-                return Err(self.cut_short("this record"));
+                return Err(self.cut_short("a value"));
             }
         }
+    }
+
+    fn skip_word(&mut self, byte: u8) -> Result<(), Broken> {
+        let of_word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+        if !of_word(&byte) {
+            return Err(self.unexpected(byte, "a value"));
+        }
+        loop {
+            let rest = &self.buffer[self.start..self.end];
+            let length = rest.iter().take_while(|b| of_word(b)).count();
+            let ended = length < rest.len();
+            self.start += length;
+            if ended || !self.fill()? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Scan {
+    /// Scans on; how many bytes were used, and whether the value ended with the last of them. What is
+    /// not used is to be handed in again, with more behind it.
+    fn run(&mut self, text: &[u8]) -> Result<(usize, bool), ()> {
+        let mut at = 0;
+        while let Some(&byte) = text.get(at) {
+            if self.string {
+                let rest = &text[at..];
+                match memchr::memchr2(b'"', b'\\', rest) {
+                    None => at = text.len(),
+                    Some(skip) if rest[skip] == b'"' => {
+                        at += skip + 1;
+                        self.string = false;
+                        if self.depth == 0 {
+                            return Ok((at, true));
+                        }
+                    }
+                    // The escaped byte may not have been read yet.
+                    Some(skip) if skip + 1 < rest.len() => at += skip + 2,
+                    Some(skip) => return Ok((at + skip, false)),
+                }
+                continue;
+            }
+            at += 1;
+            match byte {
+                b'"' => self.string = true,
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    if self.depth > MAX_DEPTH {
+                        return Err(());
+                    }
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Ok((at, true));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok((at, false))
     }
 }
 
@@ -248,6 +514,7 @@ impl<R: Read> Records<R> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::format::json::JsonPath;
     use proptest::prelude::*;
 
     /// A reader that hands out few bytes at a time, as a network does.
@@ -330,10 +597,107 @@ mod tests {
         }
     }
 
+    fn found(text: &str, path: &str, step: usize) -> Result<Vec<(Option<String>, String)>, String> {
+        let path = JsonPath::parse(path).unwrap();
+        let mut records = Records::at(Slow(text.as_bytes(), step), path.steps());
+        let mut all = Vec::new();
+        loop {
+            match records.next() {
+                Ok(None) => return Ok(all),
+                Ok(Some(r)) => all.push((
+                    r.key.map(str::to_owned),
+                    String::from_utf8_lossy(r.bytes).into_owned(),
+                )),
+                Err(Broken::Read(e)) => return Err(e.to_string()),
+                Err(Broken::Syntax {
+                    message,
+                    line,
+                    column,
+                    ..
+                }) => {
+                    return Err(format!("{line}:{column} {message}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn paths_lead_to_records() {
+        let text = r#"{"skip": [{"x": "]}\""}, 1e5, null], "a": {"b": [{"i": 1}, {"i": 2}], "c": {"i": 3}},
+            "m": {"k\u0031": {"i": 4}, "k2": [{"i": 5}, {"i": 6}], "k3": null}, "t": true}"#;
+        let path = |path: &str| -> Vec<String> {
+            let all = found(text, path, 3).unwrap();
+            all.into_iter()
+                .map(|(key, r)| format!("{}{r}", key.map(|k| k + " ").unwrap_or_default()))
+                .collect()
+        };
+        assert_eq!(path("$.a.b[*]"), [r#"{"i": 1}"#, r#"{"i": 2}"#]);
+        assert_eq!(path("$.a.b"), path("$.a.b[*]"));
+        assert_eq!(path("$['a']['b'][1]"), [r#"{"i": 2}"#]);
+        assert_eq!(path("$.a.c"), [r#"{"i": 3}"#]);
+        assert_eq!(
+            path("$.m.*"),
+            [r#"k1 {"i": 4}"#, r#"k2 {"i": 5}"#, r#"k2 {"i": 6}"#]
+        );
+        assert_eq!(path("$.nothing[*]").len(), 0);
+        assert_eq!(path("$.t.x").len(), 0);
+        let lines = "{\"Records\":[{}]}\n{\"Records\":[{},{}]}\n";
+        assert_eq!(found(lines, "$.Records[*]", 2).unwrap().len(), 3);
+        assert_eq!(
+            found("{\"a\":\n[1]}", "$.a[*]", 100).unwrap_err(),
+            "2:2 '1' where a record, an object in braces, was expected"
+        );
+    }
+
+    #[test]
+    fn what_a_path_leads_past_is_not_held() {
+        // Ten times what a record may be, none of which is kept.
+        let long = std::iter::repeat_n(b"0123456789,".as_slice(), 4 << 20);
+        let middle: Vec<u8> = long.flatten().copied().collect();
+        let text = [b"{\"a\":[".as_slice(), &middle, b"0],\n\"b\":{\"c\":1}}"].concat();
+        let mut records = Records::at(text.as_slice(), &[Step::Key("b".into())]);
+        let record = records.next().unwrap().unwrap();
+        assert_eq!(
+            (record.bytes, record.line, record.column),
+            (&b"{\"c\":1}"[..], 2, 5)
+        );
+        assert!(records.buffer.capacity() <= 4 * CHUNK);
+    }
+
+    #[test]
+    fn a_record_is_bounded() {
+        let endless = b"{\"a\":\"".chain(io::repeat(b'x'));
+        let mut records = Records::new(endless);
+        let Err(Broken::Syntax { message, cause, .. }) = records.next() else {
+            panic!("an endless record");
+        };
+        assert_eq!(message, "a record is longer than 64 MiB, and is not read");
+        assert_eq!(cause, Cause::Bounds);
+        for (text, path) in [
+            (format!("{{\"a\":{}", "[".repeat(10_000)), "$"),
+            (format!("{{\"a\":{}", "[".repeat(10_000)), "$.b"),
+        ] {
+            let error = found(&text, path, 1000).unwrap_err();
+            assert!(
+                error.ends_with("values are nested deeper than 256 levels"),
+                "{error}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn pieces_do_not_matter(text in "[\\[\\]{},\"\\\\a\n ]{0,30}", step in 1usize..5) {
             prop_assert_eq!(cut(&text, step), cut(&text, 1000));
+        }
+
+        #[test]
+        fn pieces_do_not_matter_on_a_path(
+            text in "[\\[\\]{}:,\"\\\\a\n ]{0,30}",
+            step in 1usize..5,
+            path in prop_oneof![Just("$.a"), Just("$[*]"), Just("$[1]"), Just("$.a.*")],
+        ) {
+            prop_assert_eq!(found(&text, path, step), found(&text, path, 1000));
         }
     }
 }
