@@ -47,7 +47,8 @@ struct Size {
     partitions: usize,
     equal: Spread,
     range: Spread,
-    crawl: Spread,
+    /// None if it failed, which the report has already.
+    crawl: Option<Spread>,
     peak_bytes: u64,
 }
 
@@ -127,7 +128,8 @@ async fn measure_size(
         let failed = figures.error.is_some();
         report.add(Run::mastic(BENCH, &task, figures.clone()))?;
         if failed {
-            return Ok(None);
+            crawls.clear();
+            break;
         }
         let expected = size + (round + 1) * ADDED;
         let there = store.count_partitions(DATABASE, TABLE, None, None).await?;
@@ -137,7 +139,8 @@ async fn measure_size(
                 &task,
                 &format!("{there} partitions where {expected} should be"),
             );
-            return Ok(None);
+            crawls.clear();
+            break;
         }
         crawls.push(figures);
     }
@@ -146,7 +149,7 @@ async fn measure_size(
         .map(|c| c.peak_bytes)
         .max()
         .unwrap_or_default();
-    let crawl = Spread::of(crawls.iter().map(|c| c.wall).collect()).ok_or("no crawl was run")?;
+    let crawl = Spread::of(crawls.iter().map(|c| c.wall).collect());
     Ok(Some(Size {
         partitions: size,
         equal,
@@ -279,24 +282,25 @@ fn table(report: &mut Report, sizes: &[Size], lookups: usize) -> Outcome<()> {
     let smallest = sizes.first();
     for size in sizes {
         let times = |of: fn(&Size) -> f64| smallest.map_or(1.0, |s| of(size) / of(s));
-        let grown = [
-            times(|s| s.equal.median),
-            times(|s| s.range.median),
-            times(|s| s.crawl.median),
-        ];
+        let found = [times(|s| s.equal.median), times(|s| s.range.median)];
+        let added = size.crawl.zip(smallest.and_then(|s| s.crawl));
+        let added = added.map(|(here, there)| here.median / there.median);
+        let times_crawl = added.map_or_else(String::new, |times| format!("{times:.2}"));
+        let crawl = size.crawl.map_or_else(
+            || "failed |".to_owned(),
+            |Spread { min, median, max }| {
+                format!("{} | {}–{}", seconds(median), seconds(min), seconds(max))
+            },
+        );
         println!(
-            "| {} | {:.3} | {:.3} | {:.2} | {:.3} | {:.3} | {:.2} | {} | {}–{} | {:.2} | {} |",
+            "| {} | {:.3} | {:.3} | {:.2} | {:.3} | {:.3} | {:.2} | {crawl} | {times_crawl} | {} |",
             size.partitions,
             size.equal.median * 1000.0,
             size.equal.max * 1000.0,
-            grown[0],
+            found[0],
             size.range.median * 1000.0,
             size.range.max * 1000.0,
-            grown[1],
-            seconds(size.crawl.median),
-            seconds(size.crawl.min),
-            seconds(size.crawl.max),
-            grown[2],
+            found[1],
             mib(size.peak_bytes),
         );
         report.line(&json!({
@@ -308,11 +312,11 @@ fn table(report: &mut Report, sizes: &[Size], lookups: usize) -> Outcome<()> {
             "find_one_max_s": size.equal.max,
             "find_ten_median_s": size.range.median,
             "find_ten_max_s": size.range.max,
-            "add_ten_median_s": size.crawl.median,
+            "add_ten_median_s": size.crawl.map(|c| c.median),
             "add_ten_peak_bytes": size.peak_bytes,
-            "times_find_one": grown[0],
-            "times_find_ten": grown[1],
-            "times_add_ten": grown[2],
+            "times_find_one": found[0],
+            "times_find_ten": found[1],
+            "times_add_ten": added,
         }))?;
     }
     println!("\n×: times the smallest table. None should grow with the partitions.");
