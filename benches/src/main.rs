@@ -6,11 +6,15 @@
 mod compare;
 mod crawl;
 mod etl;
+mod grow;
+mod judge;
 mod lake;
 mod measure;
+mod partitions;
 mod python;
 mod report;
 mod setting;
+mod sniff;
 mod tpch;
 mod tpch_data;
 
@@ -46,6 +50,30 @@ enum Command {
         /// How many files the lake has.
         #[arg(long, default_value_t = 10_000)]
         files: usize,
+        /// Instead: how time and memory grow with the files, over lakes of `--sizes`.
+        #[arg(long)]
+        grow: bool,
+        /// The lakes of `--grow`, by their number of files.
+        #[arg(long, value_delimiter = ',', default_values_t = grow::SIZES, requires = "grow", value_name = "N")]
+        sizes: Vec<usize>,
+    },
+    /// Find and add partitions of tables that have very many.
+    Partitions {
+        /// The tables, by their number of partitions.
+        #[arg(long, value_delimiter = ',', default_values_t = partitions::SIZES, value_name = "N")]
+        sizes: Vec<usize>,
+        /// How many lookups of each kind.
+        #[arg(long, default_value_t = 200)]
+        lookups: usize,
+    },
+    /// Read CSV files that nobody here made, and compare with what a person found in them.
+    Sniff {
+        /// Only files whose path holds this.
+        #[arg(long = "match", default_value = "", value_name = "TEXT")]
+        matching: String,
+        /// How many of the files that are not right are named.
+        #[arg(long, default_value_t = 20)]
+        show: usize,
     },
     /// Write CSV as partitioned Parquet through a script with a filter and a derived column.
     Etl {
@@ -62,7 +90,7 @@ enum Command {
         #[arg(long, value_delimiter = ',', value_name = "N")]
         queries: Vec<u8>,
     },
-    /// All three, as large as they are by default.
+    /// `crawl`, `etl` and `tpch`, as large as they are by default.
     All,
     /// Only make a lake of small files, in a folder that does not exist yet.
     MakeLake {
@@ -104,12 +132,26 @@ fn run(cli: Cli) -> Outcome<bool> {
         Command::MakeTpch { dir, scale } => {
             return tpch_data::make_csv(&dir, scale, &tpch_data::TABLES).map(|()| true);
         }
-        Command::Crawl { .. } | Command::Etl { .. } | Command::Tpch { .. } | Command::All => {}
+        Command::Crawl { .. }
+        | Command::Partitions { .. }
+        | Command::Sniff { .. }
+        | Command::Etl { .. }
+        | Command::Tpch { .. }
+        | Command::All => {}
     }
     let setting = Setting::new(&cli.options)?;
     let mut report = Report::new(&setting)?;
     match cli.command {
-        Command::Crawl { files } => crawl::run(&setting, &mut report, files)?,
+        Command::Crawl {
+            grow: true, sizes, ..
+        } => grow::run(&setting, &mut report, &sizes)?,
+        Command::Crawl { files, .. } => crawl::run(&setting, &mut report, files)?,
+        Command::Partitions { sizes, lookups } => {
+            partitions::run(&setting, &mut report, &sizes, lookups)?;
+        }
+        Command::Sniff { matching, show } => {
+            sniff::run(&setting, &mut report, &matching, show)?;
+        }
         Command::Etl { scale } => etl::run(&setting, &mut report, scale)?,
         Command::Tpch { scale, queries } => tpch::run(&setting, &mut report, scale, &queries)?,
         _ => {

@@ -42,6 +42,12 @@ impl Run {
         }
     }
 
+    /// The same, of another program.
+    pub(crate) fn by(mut self, who: Who) -> Self {
+        self.who = who;
+        self
+    }
+
     pub(crate) fn peer(bench: &'static str, task: &str, who: Who, said: &Said) -> Self {
         let figures = said.figures.clone();
         Self {
@@ -68,10 +74,10 @@ struct Summary {
 
 /// Smallest, middle and largest.
 #[derive(Clone, Copy)]
-struct Spread {
-    min: f64,
-    median: f64,
-    max: f64,
+pub(crate) struct Spread {
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
 }
 
 /// Everything measured so far.
@@ -348,7 +354,8 @@ impl Report {
         })
     }
 
-    fn line(&mut self, value: &Value) -> Outcome<()> {
+    /// Writes a line of the JSON report, if there is one.
+    pub(crate) fn line(&mut self, value: &Value) -> Outcome<()> {
         if let Some(out) = &mut self.out {
             writeln!(out, "{value}")?;
             out.flush()?;
@@ -358,7 +365,8 @@ impl Report {
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
+    /// Of at least one value.
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let middle = values.len() / 2;
@@ -382,7 +390,8 @@ fn ratio(ours: Option<f64>, theirs: f64) -> String {
     ours.map_or_else(String::new, |ours| format!("{:.2}", ours / theirs))
 }
 
-fn seconds(s: f64) -> String {
+/// Seconds for a table.
+pub(crate) fn seconds(s: f64) -> String {
     if s < 10.0 {
         format!("{s:.3}")
     } else {
@@ -390,7 +399,8 @@ fn seconds(s: f64) -> String {
     }
 }
 
-fn mib(bytes: u64) -> u64 {
+/// Whole MiB for a table.
+pub(crate) fn mib(bytes: u64) -> u64 {
     bytes >> 20
 }
 
