@@ -333,10 +333,14 @@ fn fresh_name(table: &Table, prefix: &str, taken: &BTreeSet<String>) -> String {
     if !taken.contains(&name) {
         return name;
     }
-    let mut parts: Vec<&str> = table.location().unwrap_or_default().split('/').collect();
-    parts.pop();
-    if let Some(parent) = parts.pop() {
-        let longer = table_name(&format!("{prefix}{parent}_{}", table.name));
+    // The nearest folder that is not what the table is called after.
+    let parts = table.location().unwrap_or_default().rsplit('/');
+    let own = table_name(&table.name);
+    let above = parts
+        .map(|part| (part, table_name(part.split('.').next().unwrap_or(part))))
+        .find(|(part, stem)| !part.is_empty() && *stem != own && table_name(part) != own);
+    if let Some((above, _)) = above {
+        let longer = table_name(&format!("{prefix}{above}_{}", table.name));
         if !taken.contains(&longer) {
             return longer;
         }
