@@ -250,12 +250,12 @@ mod tests {
         (
             "x.lz4",
             Compression::Lz4,
-            "04224d186c4035000000000000005d2b0000009169642c6e616d650a3107004220310a32090032320a33090033330a340900b0340a352c6e616d6520350a0000000071f05d16",
+            "04224d186c4035000000000000005d2b0000009169642c6e616d650a3107004220310a32090032320a33090032330a340900b0340a352c6e616d6520350a0000000071f05d16",
         ),
         (
             "x",
             Compression::Lz4,
-            "04224d186040822b0000009169642c6e616d650a3107004220310a32090032320a33090033330a340900b0340a352c6e616d6520350a00000000",
+            "04224d186040822b0000009169642c6e616d650a3107004220310a32090032320a33090032330a340900b0340a352c6e616d6520350a00000000",
         ),
         (
             "x.csv.snappy",
@@ -306,6 +306,7 @@ mod tests {
             Compression::of_file(&bytes(digits), "x.csv", 52),
             Compression::None
         );
+        // What is text has no literal where Snappy begins with one.
         let text = b"name,city\nAnn,Oslo\n";
         let found = Compression::of_file(&text[..MAGIC_LENGTH], "x.snappy", text.len() as u64);
         assert_eq!(found, Compression::None);

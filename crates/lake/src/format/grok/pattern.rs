@@ -79,6 +79,8 @@ static NAMED: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| 
 
 struct Expansion<'a> {
     custom: BTreeMap<&'a str, &'a str>,
+    /// The custom patterns that are being replaced, which are not seen meanwhile.
+    open: Vec<&'a str>,
     regex: String,
     /// The column and type of each group that was made, by the group's name.
     groups: Vec<(String, Option<DataType>)>,
@@ -88,7 +90,7 @@ impl Expansion<'_> {
     fn expand(&mut self, pattern: &str, depth: usize) -> Result<(), GrokError> {
         if depth > MAX_DEPTH {
             return Err(GrokError(
-                "a grok pattern refers to itself, or names are nested deeper than 64 levels".into(),
+                "the names of grok patterns are nested deeper than 64 levels".into(),
             ));
         }
         let mut rest = pattern;
@@ -127,6 +129,11 @@ impl Expansion<'_> {
         };
         let found = self.custom.get(name).copied();
         let Some(definition) = found.or_else(|| NAMED.get(name).copied()) else {
+            if self.open.contains(&name) {
+                return Err(GrokError(format!(
+                    "the custom pattern '{name}' refers to itself"
+                )));
+            }
             let known = NAMED.keys().chain(self.custom.keys()).copied();
             let meant = mastic_schema::names::closest(name, known)
                 .map(|n| format!(" (did you mean '{n}'?)"))
@@ -145,8 +152,10 @@ impl Expansion<'_> {
         }
         // A custom pattern may be built on the one whose name it takes.
         let own = found.and_then(|_| self.custom.remove_entry(name));
+        self.open.extend(own.map(|(name, _)| name));
         self.expand(definition, depth + 1)?;
         if let Some((name, definition)) = own {
+            self.open.pop();
             self.custom.insert(name, definition);
         }
         self.push(")")
@@ -200,6 +209,7 @@ impl Pattern {
     pub(super) fn compile(text: &str, custom_patterns: &str) -> Result<Self, GrokError> {
         let mut expansion = Expansion {
             custom: custom(custom_patterns)?,
+            open: Vec::new(),
             regex: String::new(),
             groups: Vec::new(),
         };

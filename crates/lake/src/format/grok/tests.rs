@@ -376,7 +376,7 @@ fn bad_patterns_say_so() {
         (
             "%{A:n}",
             "A %{B}\nB %{A}",
-            "a grok pattern refers to itself, or names are nested deeper than 64 levels",
+            "the custom pattern 'A' refers to itself",
         ),
         (
             "%{A:n}",
