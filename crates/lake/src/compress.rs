@@ -236,4 +236,108 @@ mod tests {
             "the zip archive holds 2 files, and only archives of one file can be read"
         );
     }
+
+    /// Bytes of hexadecimal digits.
+    fn bytes(digits: &str) -> Vec<u8> {
+        (0..digits.len() / 2)
+            .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap())
+            .collect()
+    }
+
+    /// What other programs wrote: LZ4 by `lz4.frame` of Python's lz4 4.4.5 (with a checksum of the contents
+    /// and without), Snappy by `snappy.compress` and `HadoopStreamCompressor` of python-snappy 0.7.3.
+    const WRITTEN: [(&str, Compression, &str); 4] = [
+        (
+            "x.lz4",
+            Compression::Lz4,
+            "04224d186c4035000000000000005d2b0000009169642c6e616d650a3107004220310a32090032320a33090032330a340900b0340a352c6e616d6520350a0000000071f05d16",
+        ),
+        (
+            "x",
+            Compression::Lz4,
+            "04224d186040822b0000009169642c6e616d650a3107004220310a32090032320a33090032330a340900b0340a352c6e616d6520350a00000000",
+        ),
+        (
+            "x.csv.snappy",
+            Compression::RawSnappy,
+            "352069642c6e616d650a3105070c20310a32090908320a33090908330a34090928340a352c6e616d6520350a",
+        ),
+        (
+            "x.csv.SNAPPY",
+            Compression::HadoopSnappy,
+            "000000350000002c352069642c6e616d650a3105070c20310a32090908320a33090908330a34090928340a352c6e616d6520350a",
+        ),
+    ];
+
+    fn read_file(name: &str, bytes: &[u8]) -> io::Result<(Compression, Vec<u8>)> {
+        let head = &bytes[..bytes.len().min(MAGIC_LENGTH)];
+        let found = Compression::of_file(head, name, bytes.len() as u64);
+        let mut out = Vec::new();
+        found
+            .reader(Box::new(io::Cursor::new(bytes.to_vec())))?
+            .read_to_end(&mut out)?;
+        Ok((found, out))
+    }
+
+    #[test]
+    fn what_other_programs_compressed_is_read() {
+        let text = "id,name\n1,name 1\n2,name 2\n3,name 3\n4,name 4\n5,name 5\n";
+        for (name, expected, digits) in WRITTEN {
+            let file = bytes(digits);
+            let (found, out) = read_file(name, &file).unwrap();
+            assert_eq!(
+                (found, out.as_slice()),
+                (expected, text.as_bytes()),
+                "{name}"
+            );
+            // Cut anywhere behind what tells the compression, it is an error, never less data.
+            for length in MAGIC_LENGTH..file.len() {
+                if let Ok((found, _)) = read_file(name, &file[..length]) {
+                    assert_eq!(found, Compression::None, "{name} at {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn snappy_without_magic_needs_its_name_and_its_lengths() {
+        let (_, _, digits) = WRITTEN[3];
+        assert_eq!(
+            Compression::of_file(&bytes(digits), "x.csv", 52),
+            Compression::None
+        );
+        // What is text has no literal where Snappy begins with one.
+        let text = b"name,city\nAnn,Oslo\n";
+        let found = Compression::of_file(&text[..MAGIC_LENGTH], "x.snappy", text.len() as u64);
+        assert_eq!(found, Compression::None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Damaged files are errors or other contents, within bounds, and nothing panics.
+        #[test]
+        fn damaged_files_do_not_panic(
+            which in 0usize..11,
+            at in 0usize..200,
+            byte: u8,
+            cut in 0usize..200,
+        ) {
+            let mut file = match which {
+                0..7 => compressed(STREAMS[which], b"a,b\n1,2\n3,4\n"),
+                7..11 => bytes(WRITTEN[which - 7].2),
+                _ => Vec::new(),
+            };
+            let name = if which < 7 { "x" } else { WRITTEN[which - 7].0 };
+            let length = file.len();
+            file[at % length] = byte;
+            file.truncate(length - cut % length);
+            let head = &file[..file.len().min(MAGIC_LENGTH)];
+            let found = Compression::of_file(head, name, file.len() as u64);
+            if let Ok(reader) = found.reader(Box::new(io::Cursor::new(file.clone()))) {
+                let mut out = Vec::new();
+                let _ = reader.take(1 << 20).read_to_end(&mut out);
+            }
+        }
+    }
 }

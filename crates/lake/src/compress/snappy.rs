@@ -35,11 +35,28 @@ pub(super) fn without_magic(head: &[u8], size: u64) -> Compression {
         return Compression::HadoopSnappy;
     }
     match told_length(head) {
-        Some(told) if told > 0 && size <= MAX_WHOLE && plausible(size, told) => {
+        Some(told)
+            if told > 0
+                && size <= MAX_WHOLE
+                && plausible(size, told)
+                && begins_with_literal(head, told) =>
+        {
             Compression::RawSnappy
         }
         _ => Compression::None,
     }
+}
+
+/// Whether the first element behind a block's length is a literal, as it has to be, and of no more bytes
+/// than the block.
+fn begins_with_literal(block: &[u8], told: u64) -> bool {
+    let length = block.iter().position(|byte| byte & 0x80 == 0);
+    let Some(tag) = length.and_then(|last| block.get(last + 1)) else {
+        return false;
+    };
+    let short = u64::from(tag >> 2) < told;
+    // From 60 on the length itself follows.
+    tag & 3 == 0 && (short || tag >> 2 >= 60)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u64> {

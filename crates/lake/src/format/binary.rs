@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::adapt::{Batcher, plain};
+use super::avro_gate::AvroGate;
 use super::{Batches, Decode, Inference};
 use crate::compress::Compression;
 use crate::error::{LakeError, Result};
@@ -252,7 +253,7 @@ pub(super) fn decode_orc(input: &Input, decode: &Decode) -> Result<Batches> {
 
 pub(super) fn infer_avro(file: &str, reader: impl Read) -> Result<Inference> {
     let bad = |message: String| LakeError::data(file, message);
-    let mut reader = BufReader::new(reader);
+    let mut reader = BufReader::new(AvroGate::new(reader, true));
     let avro = AvroReaderBuilder::new()
         .build(&mut reader)
         .map_err(|e| bad(e.to_string()))?;
@@ -292,7 +293,7 @@ pub(super) fn decode_avro(input: &Input, decode: &Decode) -> Result<Batches> {
     }
     let avro = AvroReaderBuilder::new()
         .with_batch_size(decode.batch_size)
-        .build(reader)
+        .build(BufReader::new(AvroGate::new(reader, false)))
         .map_err(bad)?;
     adapted(avro, decode)
 }

@@ -5,6 +5,7 @@
 //! columns to a table's by name, the same case first, then any case.
 
 mod adapt;
+mod avro_gate;
 mod binary;
 mod classifier;
 mod columns;

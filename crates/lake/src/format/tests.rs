@@ -19,18 +19,18 @@ use super::{Decode, Examined, FileFormat, JsonOptions, Limits, decode, examine};
 use crate::error::Result;
 use crate::input::Input;
 
-struct Lab {
+pub(super) struct Lab {
     runtime: Runtime,
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Lab {
             runtime: Runtime::new().unwrap(),
         }
     }
 
-    fn file(&self, name: &str, bytes: &[u8]) -> Input {
+    pub(super) fn file(&self, name: &str, bytes: &[u8]) -> Input {
         let store = Arc::new(InMemory::new());
         let path = Path::from(name);
         let meta = self.runtime.block_on(async {
@@ -41,11 +41,11 @@ impl Lab {
         Input::new(store, meta, name.to_owned(), self.runtime.handle().clone())
     }
 
-    fn examine(&self, name: &str, bytes: &[u8]) -> Result<Examined> {
+    pub(super) fn examine(&self, name: &str, bytes: &[u8]) -> Result<Examined> {
         examine(&self.file(name, bytes), &Limits::default(), &[])
     }
 
-    fn read(
+    pub(super) fn read(
         &self,
         name: &str,
         bytes: &[u8],
@@ -62,7 +62,7 @@ impl Lab {
     }
 
     /// Examines, and decodes as what was found.
-    fn both(&self, name: &str, bytes: &[u8]) -> Result<(Examined, Vec<RecordBatch>)> {
+    pub(super) fn both(&self, name: &str, bytes: &[u8]) -> Result<(Examined, Vec<RecordBatch>)> {
         let found = self.examine(name, bytes)?;
         let own = &found.inference.fields;
         let names = column_names(own.iter().map(|f| f.name().as_str()));
@@ -76,14 +76,14 @@ impl Lab {
     }
 }
 
-fn types(found: &Examined) -> Vec<String> {
+pub(super) fn types(found: &Examined) -> Vec<String> {
     let fields = found.inference.fields.iter();
     fields
         .map(|f| format!("{} {}", f.name(), format_type(f.data_type())))
         .collect()
 }
 
-fn shown(batches: &[RecordBatch]) -> String {
+pub(super) fn shown(batches: &[RecordBatch]) -> String {
     pretty_format_batches(batches).unwrap().to_string()
 }
 

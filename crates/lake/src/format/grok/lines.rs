@@ -35,8 +35,8 @@ impl<R: Read> Lines<R> {
         self.read
     }
 
-    /// The next line that is not blank, without its end.
-    pub(super) fn next(&mut self) -> io::Result<Option<Cow<'_, str>>> {
+    /// The next line that is not blank, without its end, and its number.
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Cow<'_, str>)>> {
         loop {
             self.bytes.clear();
             let mut reader = self.reader.by_ref().take(MAX_LINE + 1);
@@ -59,7 +59,7 @@ impl<R: Read> Lines<R> {
                 break;
             }
         }
-        Ok(Some(line(&self.bytes)))
+        Ok(Some((self.number, line(&self.bytes))))
     }
 }
 

@@ -239,11 +239,10 @@ pub(super) fn infer(
             complete = false;
             break;
         }
-        let number = lines.number() + 1;
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
+        let (number, line) = match lines.next() {
+            Ok(Some(next)) => next,
             Ok(None) => break,
-            Err(error) => return Err(unreadable(file, number, &error)),
+            Err(error) => return Err(unreadable(file, lines.number(), &error)),
         };
         if options.is_comment(&line) {
             continue;
@@ -353,14 +352,15 @@ impl<R: Read> Decoder<R> {
             .collect();
         let (mut rows, from) = (0, self.lines.read());
         while rows < self.batch_size && self.lines.read() - from < BATCH_BYTES {
-            let number = self.lines.number() + 1;
-            let line = match self.lines.next() {
-                Ok(Some(line)) => line,
+            let (number, line) = match self.lines.next() {
+                Ok(Some(next)) => next,
                 Ok(None) => {
                     self.done = true;
                     break;
                 }
-                Err(error) => return Err(unreadable(&self.file, number, &error)),
+                Err(error) => {
+                    return Err(unreadable(&self.file, self.lines.number(), &error));
+                }
             };
             if self.options.is_comment(&line) {
                 continue;

@@ -33,6 +33,15 @@ pub(super) struct Capture {
 pub(super) struct Pattern {
     engine: Engine,
     captures: Vec<Capture>,
+    /// What is tried before: see [`builtin::NARROWER`].
+    narrower: Option<Narrower>,
+}
+
+#[derive(Debug)]
+struct Narrower {
+    regex: Regex,
+    /// For each capture of the pattern, the group that fills it.
+    groups: Vec<Option<usize>>,
 }
 
 #[derive(Debug)]
@@ -70,6 +79,8 @@ static NAMED: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| 
 
 struct Expansion<'a> {
     custom: BTreeMap<&'a str, &'a str>,
+    /// The custom patterns that are being replaced, which are not seen meanwhile.
+    open: Vec<&'a str>,
     regex: String,
     /// The column and type of each group that was made, by the group's name.
     groups: Vec<(String, Option<DataType>)>,
@@ -79,7 +90,7 @@ impl Expansion<'_> {
     fn expand(&mut self, pattern: &str, depth: usize) -> Result<(), GrokError> {
         if depth > MAX_DEPTH {
             return Err(GrokError(
-                "a grok pattern refers to itself, or names are nested deeper than 64 levels".into(),
+                "the names of grok patterns are nested deeper than 64 levels".into(),
             ));
         }
         let mut rest = pattern;
@@ -118,6 +129,11 @@ impl Expansion<'_> {
         };
         let found = self.custom.get(name).copied();
         let Some(definition) = found.or_else(|| NAMED.get(name).copied()) else {
+            if self.open.contains(&name) {
+                return Err(GrokError(format!(
+                    "the custom pattern '{name}' refers to itself"
+                )));
+            }
             let known = NAMED.keys().chain(self.custom.keys()).copied();
             let meant = mastic_schema::names::closest(name, known)
                 .map(|n| format!(" (did you mean '{n}'?)"))
@@ -136,8 +152,10 @@ impl Expansion<'_> {
         }
         // A custom pattern may be built on the one whose name it takes.
         let own = found.and_then(|_| self.custom.remove_entry(name));
+        self.open.extend(own.map(|(name, _)| name));
         self.expand(definition, depth + 1)?;
         if let Some((name, definition)) = own {
+            self.open.pop();
             self.custom.insert(name, definition);
         }
         self.push(")")
@@ -188,13 +206,14 @@ fn custom(lines: &str) -> Result<BTreeMap<&str, &str>, GrokError> {
 }
 
 impl Pattern {
-    pub(super) fn compile(pattern: &str, custom_patterns: &str) -> Result<Self, GrokError> {
+    pub(super) fn compile(text: &str, custom_patterns: &str) -> Result<Self, GrokError> {
         let mut expansion = Expansion {
             custom: custom(custom_patterns)?,
+            open: Vec::new(),
             regex: String::new(),
             groups: Vec::new(),
         };
-        expansion.expand(pattern, 0)?;
+        expansion.expand(text, 0)?;
         let regex = &expansion.regex;
         let plain = RegexBuilder::new(regex).size_limit(MAX_COMPILED).build();
         let (engine, names) = match plain {
@@ -218,12 +237,29 @@ impl Pattern {
         let mut pattern = Pattern {
             engine,
             captures: Vec::new(),
+            narrower: None,
         };
         pattern.name(&names, &expansion.groups);
         if pattern.captures.is_empty() {
             return Err(GrokError("the pattern names no column".into()));
         }
+        let narrower = builtin::NARROWER.iter().find(|(of, _)| *of == text);
+        if let Some((_, narrower)) = narrower.filter(|_| custom_patterns.is_empty()) {
+            pattern.narrower = Self::compile(narrower, "")?.narrow(&pattern);
+        }
         Ok(pattern)
+    }
+
+    fn narrow(self, wider: &Pattern) -> Option<Narrower> {
+        let group = |capture: &Capture| {
+            let own = self.captures.iter().find(|own| own.name == capture.name);
+            own.and_then(|own| own.groups.first().copied())
+        };
+        let groups = wider.captures.iter().map(group).collect();
+        match self.engine {
+            Engine::Plain(regex) => Some(Narrower { regex, groups }),
+            Engine::Backtracking(_) => None,
+        }
     }
 
     /// Says which groups fill which columns.
@@ -295,6 +331,13 @@ impl Pattern {
         }
     }
 
+    /// The same pattern without the narrower one.
+    #[cfg(test)]
+    pub(super) fn widened(mut self) -> Self {
+        self.narrower = None;
+        self
+    }
+
     pub(super) fn matcher(&self) -> Matcher<'_> {
         Matcher {
             pattern: self,
@@ -302,6 +345,10 @@ impl Pattern {
                 Engine::Plain(regex) => Some(regex.capture_locations()),
                 Engine::Backtracking(_) => None,
             },
+            narrow: self
+                .narrower
+                .as_ref()
+                .map(|narrower| narrower.regex.capture_locations()),
             names: self
                 .captures
                 .iter()
@@ -330,6 +377,7 @@ impl Pattern {
 pub(super) struct Matcher<'p> {
     pattern: &'p Pattern,
     locations: Option<regex::CaptureLocations>,
+    narrow: Option<regex::CaptureLocations>,
     names: Vec<Vec<String>>,
 }
 
@@ -340,6 +388,15 @@ impl Matcher<'_> {
         line: &str,
         mut each: impl FnMut(usize, Option<&str>) -> Result<(), E>,
     ) -> Result<bool, E> {
+        if let (Some(narrower), Some(locations)) = (&self.pattern.narrower, &mut self.narrow)
+            && narrower.regex.captures_read(locations, line).is_some()
+        {
+            for (i, group) in narrower.groups.iter().enumerate() {
+                let found = group.and_then(|group| locations.get(group));
+                each(i, found.and_then(|(from, to)| line.get(from..to)))?;
+            }
+            return Ok(true);
+        }
         match (&self.pattern.engine, &mut self.locations) {
             (Engine::Plain(regex), Some(locations)) => {
                 if regex.captures_read(locations, line).is_none() {

@@ -257,6 +257,30 @@ fn every_format_is_matched_in_one_pass() {
     }
 }
 
+/// What each capture holds, by both ways.
+fn both_ways(pattern: &str, line: &str) -> [Option<Vec<Option<String>>>; 2] {
+    let narrow = Pattern::compile(pattern, "").unwrap();
+    let wide = Pattern::compile(pattern, "").unwrap().widened();
+    [narrow, wide].map(|pattern| {
+        let mut values = vec![None; pattern.captures().len()];
+        let matched = pattern.matcher().captures(line, |i, text| {
+            values[i] = text.map(str::to_owned);
+            Ok::<(), ()>(())
+        });
+        matched.unwrap().then_some(values)
+    })
+}
+
+#[test]
+fn the_narrower_pattern_gives_what_the_wider_one_gives() {
+    for (pattern, _) in builtin::NARROWER {
+        for (_, line, _) in SAMPLES {
+            let [narrow, wide] = both_ways(pattern, line);
+            assert_eq!(narrow, wide, "{line}");
+        }
+    }
+}
+
 #[test]
 fn other_texts_are_no_logs() {
     for text in [
@@ -352,7 +376,7 @@ fn bad_patterns_say_so() {
         (
             "%{A:n}",
             "A %{B}\nB %{A}",
-            "a grok pattern refers to itself, or names are nested deeper than 64 levels",
+            "the custom pattern 'A' refers to itself",
         ),
         (
             "%{A:n}",
@@ -437,6 +461,13 @@ proptest! {
             let rows: usize = read(&line, &options).unwrap().iter().map(RecordBatch::num_rows).sum();
             prop_assert!(rows > 0);
         }
+    }
+
+    #[test]
+    fn narrower_and_wider_agree(request in "[A-Z/a \\\\\"\\-HTP.1]{0,20}", rest in "[ \"a\\\\-]{0,8}") {
+        let line = format!("h - - [10/Oct/2000:13:55:36 +0000] \"{request}\" 200 - \"{rest}\" \"x\"");
+        let [narrow, wide] = both_ways("^%{COMBINEDAPACHELOG}$", &line);
+        prop_assert_eq!(narrow, wide);
     }
 
     #[test]

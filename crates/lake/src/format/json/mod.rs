@@ -181,9 +181,22 @@ pub(super) fn problem(head: &Head<'_>) -> Option<String> {
     };
     // A text that only begins like JSON is something else; one that is cut may be either, and is JSON
     // where it is as far as it goes.
-    let far = !head.complete && parser.position() + 4096 >= text.len();
-    if !closed && !far {
+    let far = |position: usize| !head.complete && position + 4096 >= text.len();
+    if !closed && !far(parser.position()) {
         return None;
+    }
+    let mut rest = text[parser.position()..].trim_start();
+    while closed && !rest.is_empty() {
+        let mut next = Parser::new(rest);
+        let nested = rest.starts_with(['[', '{']);
+        let position = text.len() - rest.len();
+        if !nested || (next.skip().is_err() && !far(position + next.position())) {
+            return None;
+        }
+        if far(position + next.position()) {
+            break;
+        }
+        rest = rest[next.position()..].trim_start();
     }
     let found = found?;
     Some(format!(
