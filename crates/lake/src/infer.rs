@@ -437,7 +437,9 @@ impl Node {
                 Kind::Timestamp | Kind::OrderedTimestamp => {
                     DataType::Timestamp(TimeUnit::Microsecond, None)
                 }
-                Kind::Instant | Kind::OrderedInstant => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+                Kind::Instant | Kind::OrderedInstant => {
+                    DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
+                }
                 Kind::Object => self.object_type(is_null, choices),
                 Kind::Array => list_of(match &self.element {
                     Some(element) => element.type_where(is_null, choices),
@@ -602,9 +604,9 @@ mod tests {
 
     #[test]
     fn the_first_odd_value_is_kept() {
-        let node = column(&["1", "2", "n.a.", "x"]);
+        let node = column(&["1", "2", "n.k.", "x"]);
         let odd = &node.sightings()[&Kind::Text];
-        assert_eq!((odd.count, odd.line, odd.value.as_str()), (2, 3, "n.a."));
+        assert_eq!((odd.count, odd.line, odd.value.as_str()), (2, 3, "n.k."));
     }
 
     #[test]

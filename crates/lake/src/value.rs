@@ -15,8 +15,7 @@ pub const NULL_MARKERS: &[&str] = &[
     "NA", "N/A", "n/a", "na", "NULL", "null", "Null", "None", "none", "\\N", "NaN", "nan", "NAN",
     "#N/A", "#NA", "#N/A N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "<NA>", "<null>",
     "<NULL>", "(null)", "(NULL)", "nil", "n.a.", "N.A.", "-", "--", "---", "?", ".", "..", "...",
-    "*", "–", "—", "missing", "Missing", "MISSING", "-nan", "-NaN", "1.#QNAN", "-1.#IND",
-    ":",
+    "*", "–", "—", "missing", "Missing", "MISSING", "-nan", "-NaN", "1.#QNAN", "-1.#IND", ":",
 ];
 
 /// Markers that stand for null even among text: no program writes them for anything else, and no

@@ -150,7 +150,7 @@ pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
         FileFormat::Csv(options) => {
             let again = || Ok(input.contents()?.reader);
             csv::infer(file, rest, again, options, limits, &mut reason)?
-        },
+        }
         FileFormat::Json => json::infer(file, rest, limits, Choices::default())?,
         FileFormat::Xml(options) => {
             json::infer(file, xml::AsJson::new(rest, options), limits, XML)?

@@ -280,18 +280,21 @@ fn switch(parameters: &BTreeMap<String, String>, key: &str) -> Result<Option<boo
     let Some(text) = parameters.get(key) else {
         return Ok(None);
     };
-    text.trim().to_ascii_lowercase().parse().map(Some).map_err(|_| {
-        LakeError::Option(format!(
-            "the parameter {key} is '{text}', and neither true nor false"
-        ))
-    })
+    text.trim()
+        .to_ascii_lowercase()
+        .parse()
+        .map(Some)
+        .map_err(|_| {
+            LakeError::Option(format!(
+                "the parameter {key} is '{text}', and neither true nor false"
+            ))
+        })
 }
 
 fn texts(parameters: &BTreeMap<String, String>, key: &str) -> Result<Vec<String>> {
     match parameters.get(key) {
-        Some(text) => serde_json::from_str(text).map_err(|e| {
-            LakeError::Option(format!("the parameter {key} is no JSON array: {e}"))
-        }),
+        Some(text) => serde_json::from_str(text)
+            .map_err(|e| LakeError::Option(format!("the parameter {key} is no JSON array: {e}"))),
         None => Ok(Vec::new()),
     }
 }
@@ -338,7 +341,9 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
         per_file: parameters.get(LAYOUT).is_some_and(|l| l == "file"),
         encoding: parameters
             .get(ENCODING)
-            .filter(|name| !name.eq_ignore_ascii_case("utf-8") && !name.eq_ignore_ascii_case("utf8"))
+            .filter(|name| {
+                !name.eq_ignore_ascii_case("utf-8") && !name.eq_ignore_ascii_case("utf8")
+            })
             .cloned(),
         date_order,
         null_markers: texts(parameters, NULL_MARKERS)?,

@@ -6,6 +6,8 @@
 //! columns have to be of one kind, titles and notes do not count against a dialect, and most files
 //! take a short cut: one delimiter under which every row has as many cells, and no other there.
 
+use std::borrow::Cow;
+
 use super::CsvOptions;
 use super::encoding;
 use super::forced::Forced;
@@ -39,13 +41,20 @@ struct Fit {
     /// Rows before the first and after the last of that width, as a share.
     outside: f64,
     unclosed: bool,
-    /// How much of the text the quotes of one record took over several lines.
+    /// Whether a cell begins with a quote that is none.
+    stray: bool,
+    /// Columns of numbers or times.
+    typed: usize,
     score: f64,
 }
 
 #[allow(clippy::cast_precision_loss)] // counts of a head
 fn share(part: usize, of: usize) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+    if of == 0 {
+        0.0
+    } else {
+        part as f64 / of as f64
+    }
 }
 
 fn is_delimiter_at_edge(text: &[u8], quote: u8, delimiter: u8) -> bool {
@@ -75,19 +84,23 @@ impl Fit {
         let inner = last + 1 - first;
         let mut exact = (first..=last).filter(fits).count();
         // A header without a name for R's row names is none the worse for it.
-        let short = first == 1 && rows.batch.width(0) + 1 == width;
+        let short = first == 1 && last + 1 == count && rows.batch.width(0) + 1 == width;
         exact += usize::from(short);
         let outside = count - inner - usize::from(short);
-        Some(Fit {
-            width,
-            rows: count,
-            exact: share(exact, inner + usize::from(short)),
-            outside: share(outside, count),
-            unclosed: rows.unclosed,
-            score: 0.0,
-            options,
-        }
-        .scored(&rows, first, last))
+        Some(
+            Fit {
+                width,
+                rows: count,
+                exact: share(exact, inner + usize::from(short)),
+                outside: share(outside, count),
+                unclosed: rows.unclosed,
+                stray: false,
+                typed: 0,
+                score: 0.0,
+                options,
+            }
+            .scored(&rows, first, last),
+        )
     }
 
     /// Scores the shapes of the cells of rows from `first` to `last`.
@@ -100,10 +113,18 @@ impl Fit {
             let batch = &rows.batch;
             for (column, (from, to)) in batch.spans(row).enumerate().take(columns) {
                 let quoted = from > 0
-                    && self.options.quote.is_some_and(|q| batch.text[from - 1] == q);
+                    && self
+                        .options
+                        .quote
+                        .is_some_and(|q| batch.text[from - 1] == q);
                 let shape = shape(&batch.text[from..to], quoted);
+                self.stray |= !quoted && batch.text.get(from).copied() == self.options.quote;
                 worth += shape.worth();
                 cells += 1;
+                // The first row may be names, which are of no column's kind.
+                if row == first && last - first > 2 {
+                    continue;
+                }
                 kinds[column][match shape {
                     Shape::Number => 0,
                     Shape::Time | Shape::Boolean => 1,
@@ -125,9 +146,15 @@ impl Fit {
             let most = kinds[..4].iter().max().copied().unwrap_or_default();
             let all: usize = kinds[..4].iter().sum();
             alike += if all == 0 { 0.7 } else { share(most, all) };
+            let values = kinds[0].max(kinds[1]);
+            self.typed += usize::from(values > 0 && values * 10 >= all * 8);
         }
         #[allow(clippy::cast_precision_loss)]
-        let alike = if columns == 0 { 0.0 } else { alike / columns as f64 };
+        let alike = if columns == 0 {
+            0.0
+        } else {
+            alike / columns as f64
+        };
         let parts = share(self.width.saturating_sub(1), self.width);
         let prior = match self.options.delimiter {
             b',' | b'\t' | b';' | 1 => 1.0,
@@ -139,8 +166,7 @@ impl Fit {
         };
         // A row or two before the table are a title; the fewer rows there are, the more they tell.
         let outside = 1.0 - self.outside * 0.6;
-        self.score =
-            self.exact * self.exact * worth * worth * alike * parts * prior * outside;
+        self.score = self.exact * self.exact * worth * worth * alike * parts * prior * outside;
         if self.unclosed {
             self.score *= 0.3;
         }
@@ -190,7 +216,12 @@ fn candidates(text: &[u8]) -> Vec<u8> {
 }
 
 /// The ways in which a text may be quoted under a delimiter.
-fn quotings(text: &[u8], delimiter: u8, double: bool, forced: &Forced) -> Vec<(Option<u8>, Option<u8>)> {
+fn quotings(
+    text: &[u8],
+    delimiter: u8,
+    double: bool,
+    forced: &Forced,
+) -> Vec<(Option<u8>, Option<u8>)> {
     if let Some(quote) = forced.quote {
         return vec![(Some(quote), None)];
     }
@@ -218,7 +249,9 @@ fn quotings(text: &[u8], delimiter: u8, double: bool, forced: &Forced) -> Vec<(O
 fn is_aligned(text: &[u8]) -> bool {
     lines(text)
         .take(50)
-        .filter(|line| line.first() == Some(&b' ') || line.windows(2).any(|w| w == b"  " || w == b" \t"))
+        .filter(|line| {
+            line.first() == Some(&b' ') || line.windows(2).any(|w| w == b"  " || w == b" \t")
+        })
         .count()
         > 1
 }
@@ -236,6 +269,11 @@ fn best_quoting(text: &[u8], complete: bool, delimiter: u8, forced: &Forced) -> 
             escape,
             ..CsvOptions::default()
         };
+        // Quotes that all come in pairs are quotes, whatever stands between them.
+        let paired = best.as_ref().is_some_and(|b| !b.unclosed && !b.stray);
+        if quote.is_none() && paired {
+            continue;
+        }
         let Some(fit) = Fit::of(text, complete, options, ROWS) else {
             continue;
         };
@@ -248,7 +286,8 @@ fn best_quoting(text: &[u8], complete: bool, delimiter: u8, forced: &Forced) -> 
             && best.as_ref().is_some_and(|b| fit.score >= b.score * 0.999)
             && backslash_escapes(text);
         if better || escapes {
-            let perfect = fit.is_perfect() && !(quote == Some(b'"') && (double || memchr::memchr(b'\'', text).is_some()));
+            let perfect = fit.is_perfect()
+                && !(quote == Some(b'"') && (double || memchr::memchr(b'\'', text).is_some()));
             best = Some(fit);
             if perfect {
                 break;
@@ -291,12 +330,35 @@ pub(in crate::format) fn sniff_with(head: &Head<'_>, forced: &Forced) -> Option<
             forced.delimiter = Some(bare[4]);
         }
     }
-    let found = choose(head, sample, complete, &forced)?;
+    let bare = without_comments(sample);
+    let found = choose(head, &bare, complete, &forced)?;
     let mut options = found.options.clone();
     if let Some(fallback) = fallback {
         options.encoding = Some(fallback.name().to_owned());
     }
     finish(head, whole, options, &found, name, &forced)
+}
+
+/// The lines that are no comments, by which dialects are told. Whether they are comments, the
+/// dialect's own layout says later.
+fn without_comments(sample: &[u8]) -> Cow<'_, [u8]> {
+    let is_comment = |line: &[u8]| line.trim_ascii_start().first() == Some(&b'#');
+    let all = || sample.split_inclusive(|b| *b == b'\n');
+    if memchr::memchr(b'#', sample).is_none() {
+        return Cow::Borrowed(sample);
+    }
+    let (mut count, mut comments) = (0, 0);
+    for line in all().filter(|line| !line.trim_ascii().is_empty()) {
+        count += 1;
+        comments += usize::from(is_comment(line));
+    }
+    let top = all().take_while(|line| is_comment(line)).count();
+    let few = comments * 3 <= count;
+    if comments == 0 || comments + 2 > count || !(few || top > 1) {
+        return Cow::Borrowed(sample);
+    }
+    let kept: Vec<&[u8]> = all().filter(|line| !is_comment(line)).collect();
+    Cow::Owned(kept.concat())
 }
 
 /// The best dialect for a sample.
@@ -326,7 +388,9 @@ fn choose(head: &Head<'_>, sample: &[u8], complete: bool, forced: &Forced) -> Op
         .filter(|fit| is_enough(fit, csv, complete))
         .max_by(|a, b| {
             // `max_by` takes the last of equals, and the first delimiter should win.
-            a.score.total_cmp(&b.score).then(std::cmp::Ordering::Greater)
+            a.score
+                .total_cmp(&b.score)
+                .then(std::cmp::Ordering::Greater)
         });
     match (best, single) {
         (Some(best), Some(single)) => {
@@ -343,7 +407,9 @@ fn choose(head: &Head<'_>, sample: &[u8], complete: bool, forced: &Forced) -> Op
 
 /// Whether a delimiter that hardly any file has is beyond doubt.
 fn is_strong(fit: &Fit) -> bool {
-    fit.width > 1 && fit.rows > 2 && fit.exact >= 0.97 && fit.outside < 0.2 && fit.score > 0.15
+    let many = fit.rows > 2 || fit.rows > 1 && fit.typed > 0;
+    let sure = fit.width > 2 || fit.typed > 0;
+    many && sure && fit.width > 1 && fit.exact >= 0.97 && fit.outside < 0.2 && fit.score > 0.15
 }
 
 /// Whether a text is a table at all.
@@ -367,7 +433,9 @@ fn single_column(head: &Head<'_>, sample: &[u8], complete: bool, named: bool) ->
         ..CsvOptions::default()
     };
     let options = CsvOptions {
-        quote: if memchr::memchr(b'"', sample).is_some() && !is_delimiter_at_edge(sample, b'"', options.delimiter) {
+        quote: if memchr::memchr(b'"', sample).is_some()
+            && !is_delimiter_at_edge(sample, b'"', options.delimiter)
+        {
             None
         } else {
             Some(b'"')
@@ -396,7 +464,9 @@ fn single_column(head: &Head<'_>, sample: &[u8], complete: bool, named: bool) ->
         exact: 1.0,
         outside: 0.0,
         unclosed: false,
-        score: 0.25 + typed * 0.5,
+        stray: false,
+        typed: 0,
+        score: 0.15 + typed * 0.6,
         options,
     })
 }
@@ -483,7 +553,12 @@ fn reason(options: &CsvOptions, layout: &Layout, exact: f64, encoding: &str) -> 
 
 /// What keeps a text from being a table at all, where one thing does.
 pub(in crate::format) fn problem(head: &Head<'_>) -> Option<String> {
-    let rows = Rows::cut(head.bytes, head.complete, &Lexer::new(&CsvOptions::default(), None), MOST_ROWS);
+    let rows = Rows::cut(
+        head.bytes,
+        head.complete,
+        &Lexer::new(&CsvOptions::default(), None),
+        MOST_ROWS,
+    );
     let line = 1 + super::lexer::lines(&head.bytes[..rows.used]);
     (rows.unclosed && head.complete)
         .then(|| format!("a quote is opened in this row and never closed, line {line}"))
@@ -539,9 +614,15 @@ mod tests {
             ("a^b^c\n1^2^x\n3^4^y\n5^6^z\n", Some(('^', true))),
             ("a%b%c\n1%2%x\n3%4%y\n5%6%z\n", Some(('%', true))),
             ("x y z\n1 2 3\n4 5 6\n7 8 9\n", Some((' ', true))),
-            (" x   y z\n 1   2 3\n40   5 6\n 7   8 9\n", Some((' ', true))),
+            (
+                " x   y z\n 1   2 3\n40   5 6\n 7   8 9\n",
+                Some((' ', true)),
+            ),
             ("sep=;\na;b\n1;2\n", Some((';', true))),
-            ("when,n\n2020-01-01 10:00:00,5\n2020-01-02 11:00:00,6\n", Some((',', true))),
+            (
+                "when,n\n2020-01-01 10:00:00,5\n2020-01-02 11:00:00,6\n",
+                Some((',', true)),
+            ),
         ] {
             assert_eq!(sniffed(text), expected, "{text}");
         }
@@ -556,10 +637,19 @@ mod tests {
                 name: "x.csv",
             };
             let (options, ..) = sniff(&head).unwrap();
-            (options.quote.map(char::from), options.escape.map(char::from))
+            (
+                options.quote.map(char::from),
+                options.escape.map(char::from),
+            )
         };
-        assert_eq!(quote("a,b\n'x, y','z'\n'p','q, r'\n'1','2'\n"), (Some('\''), None));
-        assert_eq!(quote("a,b\n\"x \\\"y\\\", z\",1\n\"p\",2\n"), (Some('"'), Some('\\')));
+        assert_eq!(
+            quote("a,b\n'x, y','z'\n'p','q, r'\n'1','2'\n"),
+            (Some('\''), None)
+        );
+        assert_eq!(
+            quote("a,b\n\"x \\\"y\\\", z\",1\n\"p\",2\n"),
+            (Some('"'), Some('\\'))
+        );
         assert_eq!(
             quote("a\tb\tc\n1\t\"Heroes\t2\n3\tx\t4\n5\ty\t6\n7\tz\t8\n"),
             (None, None)

@@ -14,6 +14,8 @@ use encoding_rs::{CoderResult, Decoder, Encoding, UTF_16BE, UTF_16LE, WINDOWS_12
 /// How much of a file its encoding is told by, when it is opened.
 const PEEK: usize = 4096;
 const CHUNK: usize = 64 * 1024;
+/// How many bytes of lines that are not UTF-8 their encoding is guessed by.
+const GUESSED_BY: usize = 32 * 1024;
 /// A line that is longer is cut where it is safe, or anywhere.
 const MAX_LINE: usize = 4 * 1024 * 1024;
 
@@ -43,7 +45,7 @@ pub(super) fn told(head: &[u8]) -> Told {
 
 /// UTF-16 without a mark: tables are full of ASCII, of which every other byte is zero.
 fn without_mark(head: &[u8]) -> Option<&'static Encoding> {
-    if head.len() < 4 || !head.contains(&0) {
+    if head.len() < 8 || !head.contains(&0) {
         return None;
     }
     let pairs = head.len() / 2;
@@ -61,14 +63,24 @@ fn without_mark(head: &[u8]) -> Option<&'static Encoding> {
     let (text, bad) = encoding.decode_without_bom_handling(&head[..pairs * 2]);
     let binary = text
         .chars()
-        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{1}'));
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
     (!bad && !binary).then_some(encoding)
 }
 
 /// The likely encoding of bytes that are not UTF-8.
 pub(super) fn guess(bytes: &[u8]) -> &'static Encoding {
+    // ASCII tells nothing, and lines that are UTF-8 would mislead.
+    let mut telling = Vec::new();
+    for line in bytes.split_inclusive(|b| *b == b'\n') {
+        if telling.len() > GUESSED_BY {
+            break;
+        }
+        if std::str::from_utf8(line).is_err() {
+            telling.extend_from_slice(&line[..line.len().min(GUESSED_BY)]);
+        }
+    }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(bytes, true);
+    detector.feed(&telling, true);
     let guessed = detector.guess(None, Utf8Detection::Deny);
     // A guess that its own bytes contradict is none. Windows-1252 has a character for every byte.
     let (_, bad) = guessed.decode_without_bom_handling(bytes);
@@ -355,7 +367,13 @@ mod tests {
         let mark = if mark { "\u{feff}" } else { "" };
         let units = mark.encode_utf16().chain(text.encode_utf16());
         units
-            .flat_map(|u| if little { u.to_le_bytes() } else { u.to_be_bytes() })
+            .flat_map(|u| {
+                if little {
+                    u.to_le_bytes()
+                } else {
+                    u.to_be_bytes()
+                }
+            })
             .collect()
     }
 

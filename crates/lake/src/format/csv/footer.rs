@@ -1,15 +1,55 @@
 //! Which of a file's last rows are notes about the table, and not its rows.
 
+use super::shape::shape;
+
 /// How many rows at the end of a file may be notes.
 pub(super) const MOST: usize = 16;
 
 /// Words that notes begin with.
 const WORDS: &[&str] = &[
-    "source", "sources", "note", "notes", "footnote", "footnotes", "data from", "data source",
-    "data extracted", "last updated", "updated", "generated", "created", "exported", "copyright",
-    "©", "(c)", "*", "†", "‡", "http://", "https://", "see ", "for more", "for further", "prepared by",
-    "quelle", "stand:", "fuente", "nota", "bron", "report generated", "end of", "e.o.f", "eof",
-    "disclaimer", "contact", "prepared", "accessed", "date of", "figures", "legend", "key:",
+    "source",
+    "sources",
+    "note",
+    "notes",
+    "footnote",
+    "footnotes",
+    "data from",
+    "data source",
+    "data extracted",
+    "last updated",
+    "updated",
+    "generated",
+    "created",
+    "exported",
+    "copyright",
+    "©",
+    "(c)",
+    "*",
+    "†",
+    "‡",
+    "http://",
+    "https://",
+    "see ",
+    "for more",
+    "for further",
+    "prepared by",
+    "quelle",
+    "stand:",
+    "fuente",
+    "nota",
+    "bron",
+    "report generated",
+    "end of",
+    "e.o.f",
+    "eof",
+    "disclaimer",
+    "contact",
+    "prepared",
+    "accessed",
+    "date of",
+    "figures",
+    "legend",
+    "key:",
 ];
 
 /// Whether a row of a table of `width` columns has one cell that is no value, and nothing else.
@@ -18,6 +58,16 @@ pub(super) fn is_lone<'a>(mut cells: impl Iterator<Item = &'a str>, width: usize
         return false;
     };
     width > 1 && !first.trim().is_empty() && cells.all(|c| c.trim().is_empty())
+}
+
+fn is_value(cells: &[&str]) -> bool {
+    let value = |c: &&str| shape(c.as_bytes(), true).is_value();
+    cells.first().is_some_and(value)
+}
+
+/// Several words: what stands in a cell alone at the end of a table and is one, is no row.
+fn is_sentence(cell: &str) -> bool {
+    cell.split_whitespace().count() > 2
 }
 
 fn says_note(cell: &str) -> bool {
@@ -46,12 +96,14 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
     let mut from = rows.len();
     while from > 0 {
         let (cells, _) = &rows[from - 1];
-        let like_note = is_lone(cells) || is_empty(cells) || (is_short(cells) && noted(cells));
+        let like_note = is_lone(cells) && !is_value(cells)
+            || is_empty(cells)
+            || (is_short(cells) && noted(cells));
         let total = cells.len() >= 1 && cells[0].trim().to_lowercase().starts_with("total");
         let apart = rows[from - 1].1 || from > 1 && is_empty(&rows[from - 2].0);
         if like_note || (total && apart) || (noted(cells) && apart) {
             from -= 1;
-        } else if is_short(cells) && rows[from - 1..].iter().any(|(_, apart)| *apart) && rows[from - 1].1 {
+        } else if is_short(cells) && rows[from - 1].1 && !is_value(cells) {
             // A sentence with commas, cut into cells.
             from -= 1;
         } else {
@@ -63,10 +115,13 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
     while at < rows.len() {
         let (cells, apart) = &rows[at];
         let apart = *apart || at > 0 && is_empty(&rows[at - 1].0);
-        let narrow = cells.len() == 1 && width > 2 && !lone;
+        let narrow = cells.len() == 1 && width > 2 && !lone && is_sentence(cells[0]);
         let sure = is_empty(cells)
             || noted(cells)
-            || apart && (is_short(cells) || is_lone(cells) || cells[0].trim().to_lowercase().starts_with("total"))
+            || apart
+                && (is_short(cells) && !is_value(cells)
+                    || is_lone(cells) && !is_value(cells)
+                    || cells[0].trim().to_lowercase().starts_with("total"))
             || narrow;
         if sure {
             break;
@@ -74,6 +129,9 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
         at += 1;
     }
     // Empty rows alone at the end are rows of nothing; with a note behind them they are a gap.
+    if rows[at..].iter().all(|(cells, _)| is_empty(cells)) {
+        return 0;
+    }
     rows.len() - at
 }
 
@@ -105,8 +163,11 @@ mod tests {
             ("1,2,3\n\nTotal,2,3", 1),
             ("1,2,3\nTotal,2,3", 0),
             ("1,2,3\n,,\n,,\nNote: x,,", 3),
-            ("1,2,3\nend", 1),
+            ("1,2,3\nend of the table", 1),
+            ("1,2,3\n4", 0),
+            ("1,2,3\n\n4,x", 0),
             ("1,2,3\n4,5", 0),
+            ("1,2,3\n,,", 0),
             ("1,2,3\n\nData, from somewhere", 1),
         ] {
             assert_eq!(notes(text), expected, "{text}");

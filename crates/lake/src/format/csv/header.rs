@@ -61,10 +61,19 @@ pub(super) fn judge(batch: &Batch, at: usize, width: usize) -> Verdict {
     }
     let first: Vec<&[u8]> = batch.cells(at).map(<[u8]>::trim_ascii).collect();
     // R's rows have one cell more than their header, at the beginning.
-    let shift = usize::from(first.len() + 1 == width && batch.len() > at + 1);
+    let shift = usize::from(
+        first.len() + 1 == width
+            && batch.len() > at + 1
+            && (at + 1..batch.len()).all(|row| batch.width(row) == width),
+    );
     // A file appended to another brings its header along, which is no row.
     let rows: Vec<usize> = (at + 1..batch.len())
-        .filter(|row| !batch.cells(*row).map(<[u8]>::trim_ascii).eq(first.iter().copied()))
+        .filter(|row| {
+            !batch
+                .cells(*row)
+                .map(<[u8]>::trim_ascii)
+                .eq(first.iter().copied())
+        })
         .collect();
     let mut columns: Vec<Column<'_>> = first
         .iter()
@@ -114,9 +123,9 @@ fn counts_up(columns: &[Column<'_>]) -> bool {
     if spoken == 0 {
         return false;
     }
-    let recurs = names.iter().any(|c| {
-        !c.name.is_empty() && c.below.iter().any(|(cell, _)| *cell == c.name)
-    });
+    let recurs = names
+        .iter()
+        .any(|c| !c.name.is_empty() && c.below.iter().any(|(cell, _)| *cell == c.name));
     if recurs {
         return false;
     }
@@ -128,6 +137,19 @@ fn counts_up(columns: &[Column<'_>]) -> bool {
     let Some(numbers) = numbers else {
         return false;
     };
+    // Numbers of things: longer than whatever stands below them, or of another kind.
+    let longer = |c: &&Column<'_>| {
+        let filled = c.below.iter().filter(|(cell, _)| !cell.is_empty());
+        let (mut count, mut shorter) = (0, 0);
+        for (cell, shape) in filled {
+            count += 1;
+            shorter += usize::from(cell.len() + 2 < c.name.len() || *shape != Shape::Number);
+        }
+        count > 1 && shorter == count
+    };
+    if numbers.len() > 2 && values.iter().all(longer) {
+        return true;
+    }
     let up = numbers.windows(2).all(|w| w[0] < w[1]);
     let down = numbers.windows(2).all(|w| w[0] > w[1]);
     if !(up || down) {
@@ -136,7 +158,10 @@ fn counts_up(columns: &[Column<'_>]) -> bool {
     let year = |n: i64| (1800..=2100).contains(&n);
     if numbers.iter().all(|n| year(*n)) {
         let like = values.iter().filter(|c| {
-            let years = c.below.iter().filter(|(cell, _)| number(cell).is_some_and(year));
+            let years = c
+                .below
+                .iter()
+                .filter(|(cell, _)| number(cell).is_some_and(year));
             let count = years.count();
             count > 0 && count * 2 >= c.below.len()
         });
@@ -144,9 +169,14 @@ fn counts_up(columns: &[Column<'_>]) -> bool {
     }
     // 1, 2, 3 …: as the names of repetitions, not as the first row's values.
     let steps = numbers.windows(2).all(|w| w[1] - w[0] == 1);
-    steps && numbers.len() > 2 && numbers[0] <= 1 && !values.iter().all(|c| {
-        c.below.first().is_some_and(|(cell, _)| number(cell).is_some_and(|n| n <= 1))
-    })
+    steps
+        && numbers.len() > 2
+        && numbers[0] <= 1
+        && !values.iter().all(|c| {
+            c.below
+                .first()
+                .is_some_and(|(cell, _)| number(cell).is_some_and(|n| n <= 1))
+        })
 }
 
 /// Where all columns are text.
@@ -158,11 +188,17 @@ fn of_text(
     shift: usize,
     long: bool,
 ) -> Verdict {
-    let names: Vec<&[u8]> = columns.iter().map(|c| c.name).filter(|n| !n.is_empty()).collect();
+    let names: Vec<&[u8]> = columns
+        .iter()
+        .map(|c| c.name)
+        .filter(|n| !n.is_empty())
+        .collect();
     let distinct: HashSet<&[u8]> = names.iter().copied().collect();
     let recurs = rows.iter().take(RECURRENCE).any(|row| {
         let cells = batch.cells(*row).skip(shift).map(<[u8]>::trim_ascii);
-        cells.zip(columns).any(|(cell, column)| !cell.is_empty() && cell == column.name)
+        cells
+            .zip(columns)
+            .any(|(cell, column)| !cell.is_empty() && cell == column.name)
     });
     let edge = |i: usize| i == 0 || i + 1 == columns.len();
     let filled = columns
@@ -249,7 +285,8 @@ fn contrast(column: &Column<'_>) -> i32 {
     }
     let name = column.name;
     let own = pattern(name);
-    let all = |bit: u8| cells.iter().filter(|c| pattern(c) & bit != 0).count() * 10 >= cells.len() * 9;
+    let all =
+        |bit: u8| cells.iter().filter(|c| pattern(c) & bit != 0).count() * 10 >= cells.len() * 9;
     // Digits, at signs and slashes in every cell, and none in the name.
     for (bit, weight) in [(16, 3), (1, 2), (32, 1)] {
         if all(bit) {
@@ -257,7 +294,9 @@ fn contrast(column: &Column<'_>) -> i32 {
         }
     }
     let length = cells[0].len();
-    let uniform = cells.iter().all(|c| c.len() == length && pattern(c) == pattern(cells[0]));
+    let uniform = cells
+        .iter()
+        .all(|c| c.len() == length && pattern(c) == pattern(cells[0]));
     if uniform && cells.len() >= 5 {
         return if name.len() == length && own == pattern(cells[0]) {
             -2
@@ -291,16 +330,30 @@ mod tests {
         for (text, expected) in [
             ("name,city\nAnn,Oslo\nBob,Rome\n", true),
             ("Ann,Oslo\nBob,Rome\nAnn,Rome\n", false),
-            ("AL,Alabama\nAK,Alaska\nAZ,Arizona\nAR,Arkansas\nCA,California\nCO,Colorado\n", false),
-            ("country,1990,1991,1992\nNorway,4.2,4.3,4.4\nItaly,5,6,7\n", true),
+            (
+                "AL,Alabama\nAK,Alaska\nAZ,Arizona\nAR,Arkansas\nCA,California\nCO,Colorado\n",
+                false,
+            ),
+            (
+                "country,1990,1991,1992\nNorway,4.2,4.3,4.4\nItaly,5,6,7\n",
+                true,
+            ),
             ("Ann,1990,1991\nBob,1992,1995\n", false),
             ("State,1/22/20,1/23/20\nOhio,1,2\nIowa,0,3\n", true),
             ("A,2020-01-01,2020-01-05\nB,2020-02-01,2020-02-05\n", false),
             ("day,val,val\n1,2,3\n4,5,6\n", true),
             ("id,,x\n1,a,3\n2,b,4\n", true),
             ("mail,who\na@b.c,Ann\nd@e.f,Bob\ng@h.i,Cy\nj@k.l,Di\n", true),
-            ("a@b.c,Ann\nd@e.f,Bob\ng@h.i,Cy\nj@k.l,Di\nm@n.o,Ed\n", false),
+            (
+                "a@b.c,Ann\nd@e.f,Bob\ng@h.i,Cy\nj@k.l,Di\nm@n.o,Ed\n",
+                false,
+            ),
             ("1,2\n3,4\n", false),
+            ("id,100022,100025,100047\na,0,1,0\nb,1,1,0\n", true),
+            (
+                "id,1002,1001,1004\na,TRUE,FALSE,TRUE\nb,TRUE,TRUE,TRUE\n",
+                true,
+            ),
         ] {
             let layout = find(text.as_bytes(), true, &CsvOptions::default());
             assert_eq!(layout.header.header, expected, "{text}");

@@ -110,13 +110,18 @@ fn watch(
     if options.per_file {
         options.footer = rows.footer_lines();
         if options.footer > 0 {
-            let lines = options.footer;
-            reason.push_str(&format!("; {lines} lines of notes follow the last row"));
+            let lines = match options.footer {
+                1 => "1 line of notes follows".to_owned(),
+                lines => format!("{lines} lines of notes follow"),
+            };
+            reason.push_str(&format!("; {lines} the last row"));
         }
     }
     // A column at the end without a name and without a value is a delimiter too many.
     while nodes.last().is_some_and(|n| n.sightings().is_empty())
-        && header.get(nodes.len() - 1).is_none_or(|name| name.trim().is_empty())
+        && header
+            .get(nodes.len() - 1)
+            .is_none_or(|name| name.trim().is_empty())
         && nodes.len() > 1
     {
         nodes.pop();

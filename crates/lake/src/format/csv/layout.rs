@@ -96,7 +96,8 @@ impl Rows {
                 None => counts.push((width, 1)),
             }
         }
-        let weight = |(width, count): (usize, usize)| (count * if width > 1 { 2 } else { 1 }, width);
+        let weight =
+            |(width, count): (usize, usize)| (count * if width > 1 { 2 } else { 1 }, width);
         counts
             .into_iter()
             .max_by_key(|c| weight(*c))
@@ -192,12 +193,27 @@ fn preamble(rows: &Rows, width: usize) -> usize {
     while skip < count.min(MAX_PREAMBLE) && narrow(skip) {
         skip += 1;
     }
+    // A blank line between what is all narrower than the table and the table.
+    let parted = (skip + 1..count.min(MAX_PREAMBLE)).rev().find(|row| {
+        batch.apart(*row)
+            && (0..*row).all(|above| batch.width(above) < width)
+            && (*row + 1..count.min(*row + 6)).all(|below| batch.width(below) >= width)
+            && *row + 1 < count
+            && batch.width(*row) + 1 >= width
+    });
+    if let Some(row) = parted {
+        skip = row;
+    }
     // Spreadsheets pad titles with empty cells. Those are rows as well as titles, by themselves: a
     // row of names has to follow.
     let padded = |row: usize| {
         let filled = rows.filled(row);
-        filled == 0 || width >= 3 && filled == 1 && !rows.first(row).is_empty()
-            || width >= 5 && filled == 2 && rows.filled(row) * 2 < width && !rows.first(row).is_empty()
+        filled == 0
+            || width >= 3 && filled == 1 && !rows.first(row).is_empty()
+            || width >= 5
+                && filled == 2
+                && rows.filled(row) * 2 < width
+                && !rows.first(row).is_empty()
     };
     let mut below = skip;
     while below < count.min(MAX_PREAMBLE) && (padded(below) || narrow(below)) {
@@ -256,7 +272,8 @@ fn comment(rows: &Rows, options: &CsvOptions) -> Option<u8> {
             return *byte == b'#' && first && others > 1 && rows.first(0).contains(&b' ');
         }
         // `#id,name` is a header, and `#1,…` below it are rows.
-        marked > fitting && others > 0 || first && fitting > 0 && fitting == marked && marked > 1 && others > marked
+        marked > fitting && others > 0
+            || first && fitting > 0 && fitting == marked && marked > 1 && others > marked
     })
 }
 
@@ -307,7 +324,10 @@ mod tests {
         for (text, expected) in [
             ("a,b\n1,2\n", (1, 2, true)),
             ("Report of 2020\n\na,b\n1,2\n3,4\n", (3, 2, true)),
-            ("Sales,,\nby month,,\nid,name,n\n1,x,2\n2,y,3\n", (3, 3, true)),
+            (
+                "Sales,,\nby month,,\nid,name,n\n1,x,2\n2,y,3\n",
+                (3, 3, true),
+            ),
             ("sep=,\na,b\n1,2\n", (2, 2, true)),
             ("# a note\n# b\nx,y\n1,2\n3,4\n", (3, 2, true)),
             ("#id,name\n1,x\n2,y\n", (1, 2, true)),

@@ -184,7 +184,8 @@ impl Lexer {
         let Some(first) = input.first() else {
             return if last { Step::End } else { Step::More };
         };
-        let blank = |b: &u8| *b == b' ' || (*b == b'\t' && (self.collapse || self.delimiter != b'\t'));
+        let blank =
+            |b: &u8| *b == b' ' || (*b == b'\t' && (self.collapse || self.delimiter != b'\t'));
         let text = input.iter().take_while(|b| blank(b)).count();
         match input.get(text) {
             None if last => return self.skipped(input.len(), 0, batch),
@@ -198,7 +199,12 @@ impl Lexer {
             }
             Some(_) => {}
         }
-        if self.comment == Some(*first) {
+        let begins = if self.collapse {
+            input.get(text)
+        } else {
+            Some(first)
+        };
+        if self.comment.is_some() && self.comment == begins.copied() {
             return match memchr2(b'\n', b'\r', input) {
                 Some(at) => match after_return(input, at, last) {
                     Some(used) => Step::Skipped { used, lines: 1 },
@@ -221,14 +227,7 @@ impl Lexer {
         Step::Skipped { used, lines }
     }
 
-    fn record(
-        &self,
-        input: &[u8],
-        start: usize,
-        last: bool,
-        line: u64,
-        batch: &mut Batch,
-    ) -> Step {
+    fn record(&self, input: &[u8], start: usize, last: bool, line: u64, batch: &mut Batch) -> Step {
         let base = batch.spans.len();
         batch.escaped.clear();
         let mut at = start;
@@ -325,7 +324,10 @@ impl Lexer {
         let lines = if quoted_lines {
             lines(&input[..used])
         } else {
-            u64::from(matches!(input.get(used.wrapping_sub(1)), Some(b'\n' | b'\r')))
+            u64::from(matches!(
+                input.get(used.wrapping_sub(1)),
+                Some(b'\n' | b'\r')
+            ))
         };
         self.take(&input[..used], base, line, batch);
         Step::Record { used, lines }
@@ -535,7 +537,10 @@ mod tests {
             ("a, \"b, c\" ,d", vec!["a", "b, c", "d"]),
             ("\"a\"\"b\",\"\"", vec!["a\"b", ""]),
             ("5\" pipe,x\n", vec!["5\" pipe", "x"]),
-            ("\"He said \"hi\" to me\",x\n", vec!["He said \"hi\" to me", "x"]),
+            (
+                "\"He said \"hi\" to me\",x\n",
+                vec!["He said \"hi\" to me", "x"],
+            ),
             ("\"Heroes\" (live),x\n", vec!["\"Heroes\" (live)", "x"]),
             ("a,\"line\nbreak\"\r\n", vec!["a", "line\nbreak"]),
             ("a,,\n", vec!["a", "", ""]),

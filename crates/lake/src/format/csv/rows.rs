@@ -52,9 +52,10 @@ impl<R: Read> Rows<R> {
     pub(super) fn open(file: &str, reader: R, options: &CsvOptions, guess: bool) -> Result<Self> {
         let fallback = match &options.encoding {
             None => None,
-            Some(name) => Some(encoding::of_name(name).ok_or_else(|| {
-                LakeError::Option(format!("there is no encoding '{name}'"))
-            })?),
+            Some(name) => Some(
+                encoding::of_name(name)
+                    .ok_or_else(|| LakeError::Option(format!("there is no encoding '{name}'")))?,
+            ),
         };
         let mut reader = Utf8Reader::new(reader, fallback);
         if guess {
@@ -124,7 +125,8 @@ impl<R: Read> Rows<R> {
         if self.read == 0 {
             return 0;
         }
-        let scaled = u128::from(self.used) * u128::from(self.reader.total()) / u128::from(self.read);
+        let scaled =
+            u128::from(self.used) * u128::from(self.reader.total()) / u128::from(self.read);
         u64::try_from(scaled).unwrap_or(u64::MAX)
     }
 
@@ -135,7 +137,8 @@ impl<R: Read> Rows<R> {
 
     /// How many lines at the end are no rows.
     pub(super) fn footer_lines(&self) -> u64 {
-        self.footer_line.map_or(0, |from| self.line.saturating_sub(from).max(1))
+        self.footer_line
+            .map_or(0, |from| self.line.saturating_sub(from).max(1))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -235,8 +238,8 @@ impl<R: Read> Rows<R> {
         // Rows that are handed out now may have been held before, more than were asked for.
         self.given = self.given.min(count);
         if self.finds_footer {
-            self.lone_row |= (0..self.given)
-                .any(|row| footer::is_lone(self.row(row), self.layout.width));
+            self.lone_row |=
+                (0..self.given).any(|row| footer::is_lone(self.row(row), self.layout.width));
         }
         // Long rows may leave none to hand out but those that are held back.
         if self.given == 0 && !ended && length > 0 && !self.at_end()? {
@@ -270,9 +273,14 @@ impl<R: Read> Rows<R> {
     fn at_end(&mut self) -> Result<bool> {
         loop {
             if self.eof {
-                return Ok(self.input[self.at..self.end].iter().all(u8::is_ascii_whitespace));
+                return Ok(self.input[self.at..self.end]
+                    .iter()
+                    .all(u8::is_ascii_whitespace));
             }
-            if self.input[self.at..self.end].iter().any(|b| !b.is_ascii_whitespace()) {
+            if self.input[self.at..self.end]
+                .iter()
+                .any(|b| !b.is_ascii_whitespace())
+            {
                 return Ok(false);
             }
             if self.end - self.at >= MAX_ROW {
@@ -316,7 +324,9 @@ impl<R: Read> Rows<R> {
                 Step::Skipped { used, lines } => self.advance(used, lines),
                 Step::End => return Ok(false),
                 Step::Unclosed => {
-                    return Err(self.bad(self.line, "a quote is opened in this row and never closed"));
+                    return Err(
+                        self.bad(self.line, "a quote is opened in this row and never closed")
+                    );
                 }
                 Step::More if self.end - self.at >= MAX_ROW => {
                     return Err(self.bad(

@@ -68,7 +68,8 @@ pub(super) fn shape(cell: &[u8], quoted: bool) -> Shape {
             return Shape::Code;
         }
     } else {
-        if text.len() <= 5 && (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"))
+        if text.len() <= 5
+            && (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"))
         {
             return Shape::Boolean;
         }
@@ -102,6 +103,10 @@ fn words(cell: &[u8], quoted: bool) -> Shape {
             b',' if cell.get(i + 1) != Some(&b' ') => others += 1,
             _ => {}
         }
+    }
+    // One of a pair of quotes, the other of which is in the next cell.
+    if cell[0] == b'\'' && cell.last() != Some(&b'\'') {
+        return Shape::Odd;
     }
     let edges = cell[0] == b'"' || cell.last() == Some(&b'"');
     let address = cell.starts_with(b"http") || cell.starts_with(b"{") || cell.starts_with(b"[");
@@ -171,20 +176,103 @@ fn loose_number(cell: &[u8]) -> bool {
         }
     }
     // More marks than one are thousands: `1.2.3` is a version.
-    digits > 0 && (marks < 2 || body.len() - last_mark <= 4 && body[..4.min(body.len())].iter().any(|b| !b.is_ascii_digit()))
+    digits > 0
+        && (marks < 2
+            || body.len() - last_mark <= 4
+                && body[..4.min(body.len())]
+                    .iter()
+                    .any(|b| !b.is_ascii_digit()))
 }
 
 /// Words that name columns in tables of all kinds. They speak for a header where types do not.
 const HEADER_WORDS: &[&str] = &[
-    "id", "name", "date", "code", "type", "value", "year", "month", "day", "time", "title", "city",
-    "state", "country", "region", "address", "email", "phone", "url", "description", "category",
-    "status", "first", "last", "number", "no", "key", "label", "class", "group", "lat", "lon",
-    "latitude", "longitude", "amount", "price", "total", "count", "source", "comment", "notes",
-    "gender", "sex", "age", "zip", "county", "species", "symbol", "abbreviation", "iso", "alpha",
-    "language", "currency", "company", "department", "author", "text", "unit", "units", "start",
-    "end", "from", "to", "timestamp", "datetime", "user", "username", "firstname", "lastname",
-    "nom", "datum", "nombre", "fecha", "rank", "score", "level", "parent", "index", "version",
-    "street", "postcode", "capital", "continent", "population", "area", "question", "answer",
+    "id",
+    "name",
+    "date",
+    "code",
+    "type",
+    "value",
+    "year",
+    "month",
+    "day",
+    "time",
+    "title",
+    "city",
+    "state",
+    "country",
+    "region",
+    "address",
+    "email",
+    "phone",
+    "url",
+    "description",
+    "category",
+    "status",
+    "first",
+    "last",
+    "number",
+    "no",
+    "key",
+    "label",
+    "class",
+    "group",
+    "lat",
+    "lon",
+    "latitude",
+    "longitude",
+    "amount",
+    "price",
+    "total",
+    "count",
+    "source",
+    "comment",
+    "notes",
+    "gender",
+    "sex",
+    "age",
+    "zip",
+    "county",
+    "species",
+    "symbol",
+    "abbreviation",
+    "iso",
+    "alpha",
+    "language",
+    "currency",
+    "company",
+    "department",
+    "author",
+    "text",
+    "unit",
+    "units",
+    "start",
+    "end",
+    "from",
+    "to",
+    "timestamp",
+    "datetime",
+    "user",
+    "username",
+    "firstname",
+    "lastname",
+    "nom",
+    "datum",
+    "nombre",
+    "fecha",
+    "rank",
+    "score",
+    "level",
+    "parent",
+    "index",
+    "version",
+    "street",
+    "postcode",
+    "capital",
+    "continent",
+    "population",
+    "area",
+    "question",
+    "answer",
 ];
 
 /// How many of a cell's words name columns, of how many.
@@ -197,7 +285,8 @@ pub(super) fn header_words(cell: &str) -> (usize, usize) {
         let mut from = 0;
         let bytes = part.as_bytes();
         for at in 1..=bytes.len() {
-            let hump = at == bytes.len() || bytes[at].is_ascii_uppercase() && bytes[at - 1].is_ascii_lowercase();
+            let hump = at == bytes.len()
+                || bytes[at].is_ascii_uppercase() && bytes[at - 1].is_ascii_lowercase();
             if hump && part.is_char_boundary(at) && part.is_char_boundary(from) {
                 word.clear();
                 word.extend(part[from..at].chars().flat_map(char::to_lowercase));

@@ -58,7 +58,8 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             schema: Arc::new(Schema::new(fields)),
             batch_size: 7,
         };
-        let batches: Vec<RecordBatch> = Decoder::new(bytes, &options, &decode)?.collect::<Result<_>>()?;
+        let batches: Vec<RecordBatch> =
+            Decoder::new(bytes, &options, &decode)?.collect::<Result<_>>()?;
         Ok(Read {
             options,
             columns,
@@ -99,7 +100,11 @@ fn notes_around_a_table_are_no_rows() {
     assert_eq!(read.columns, ["region string", "tons string", "since date"]);
     assert_eq!(read.rows.len(), 3);
     assert_eq!((read.options.preamble, read.options.footer), (3, 1));
-    assert!(read.reason.contains("the table begins in line 4"), "{}", read.reason);
+    assert!(
+        read.reason.contains("the table begins in line 4"),
+        "{}",
+        read.reason
+    );
     let read = file("# made by a program\n# in 2020\na,b\n1,2\n# half way\n3,4\n");
     assert_eq!(read.rows, [["1", "2"], ["3", "4"]]);
     assert_eq!(read.options.comment, Some(b'#'));
@@ -112,7 +117,11 @@ fn orders_of_dates_are_decided_by_the_file() {
     assert_eq!(read.rows[0], ["2020-02-01", "2020-12-25"]);
     let read = file("a,b\n1/2/2020,x\n3/4/2020,y\n");
     assert_eq!(read.columns, ["a string", "b string"]);
-    assert!(read.reason.contains("none of them decides"), "{}", read.reason);
+    assert!(
+        read.reason.contains("none of them decides"),
+        "{}",
+        read.reason
+    );
     let read = file("a,b\n12/25/20 4:30 PM,1\n1/2/20 12:05 AM,2\n");
     assert_eq!(read.columns, ["a timestamp", "b bigint"]);
     assert_eq!(read.rows[1][0], "2020-01-02T00:05:00");
@@ -170,7 +179,10 @@ fn a_line_without_end_is_refused() {
     let mut bytes = b"a,b\n1,2\n3,4\n".to_vec();
     bytes.resize(18 << 20, b'x');
     let error = read(&bytes, "x.csv").unwrap().err().unwrap().to_string();
-    assert_eq!(error, "x.csv, line 4: the row is longer than 16 MiB; is a quote not closed?");
+    assert_eq!(
+        error,
+        "x.csv, line 4: the row is longer than 16 MiB; is a quote not closed?"
+    );
 }
 
 #[derive(Debug, Clone, Copy)]
