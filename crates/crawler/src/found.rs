@@ -80,7 +80,7 @@ pub(crate) struct Found {
 /// Whether two files can be read with one table's options.
 pub(crate) fn same_dialect(a: &FileFormat, b: &FileFormat) -> bool {
     match (a, b) {
-        (FileFormat::Csv(a), FileFormat::Csv(b)) => crate::shim::same_dialect(a, b),
+        (FileFormat::Csv(a), FileFormat::Csv(b)) => a.same_dialect(b),
         _ => a == b,
     }
 }
@@ -121,7 +121,7 @@ pub(crate) fn akin(a: &Fields, b: &Fields) -> bool {
 
 fn merge_format(into: &mut FileFormat, other: &FileFormat) {
     if let (FileFormat::Csv(a), FileFormat::Csv(b)) = (into, other) {
-        crate::shim::merge(a, b);
+        a.merge(b);
     }
 }
 

@@ -47,7 +47,6 @@ mod levels;
 mod memory;
 mod names;
 mod options;
-mod shim;
 mod reconcile;
 mod report;
 mod survey;

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use mastic_schema::hive::parse_type;
 use mastic_schema::names::column_names;
 
-use super::csv::{Forced, sniff_with};
+use super::csv::{Said, classify};
 use super::{FileFormat, GrokOptions, Head, JsonOptions, JsonPath, XmlOptions, grok, json, xml};
 use crate::error::LakeError;
 use crate::infer::Node;
@@ -268,7 +268,7 @@ impl Classifier {
                 allow_single_column,
                 ..
             } => {
-                let forced = Forced {
+                let said = Said {
                     delimiter: *delimiter,
                     quote: *quote,
                     header: match contains_header {
@@ -279,7 +279,7 @@ impl Classifier {
                     names: header,
                     single_column: *allow_single_column,
                 };
-                Ok(match sniff_with(raw, &forced) {
+                Ok(match classify(raw, &said) {
                     Ok((options, certainty, reason)) => Verdict {
                         format: Some(FileFormat::Csv(options)),
                         certainty,

@@ -225,6 +225,7 @@ pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Re
 
 const XML: Choices = Choices {
     single_is_array: true,
+    date_order: None,
 };
 
 /// The format that was chosen.
@@ -373,7 +374,10 @@ fn infer(
     let file = &input.url;
     let text = |reader| text::utf8(reader).map_err(|e| input.unreadable(&e));
     match &mut chosen.format {
-        FileFormat::Csv(options) => csv::infer(file, rest, options, limits),
+        FileFormat::Csv(options) => {
+            let again = || Ok(input.contents()?.reader);
+            csv::infer(file, rest, again, options, limits, &mut chosen.reason)
+        }
         FileFormat::Json(options) => {
             json::infer(file, text(rest)?, options, limits, Choices::default())
         }
