@@ -285,7 +285,7 @@ fn file_format(spec: &SinkSpec) -> FileFormat {
             delimiter: spec.options.delimiter,
             quote: Some(spec.options.quote),
             header: spec.options.header,
-            null_markers: match spec.options.null.as_str() {
+            text_nulls: match spec.options.null.as_str() {
                 "" => Vec::new(),
                 null => vec![null.to_owned()],
             },

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use mastic_schema::hive::{UTC, list_of, map_of};
 use mastic_schema::merge::widen;
 
-use crate::value::{self, Number};
+use crate::value::{self, Calendar, DateOrder, Number};
 
 /// The kinds of values that are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,18 +19,28 @@ use crate::value::{self, Number};
 pub enum Kind {
     /// `true` and `false`.
     Boolean,
+    /// `yes`, `no`, `Y`, `N`, `T` or `F`, which are booleans where their column has nothing else.
+    Flag,
     /// An integer of 64 bits.
     Integer,
     /// An integer of up to 38 digits.
     LongInteger,
     /// A number with a fraction or an exponent.
     Real,
+    /// Infinity in a text format, a number where the column's other values are.
+    Infinite,
     /// A date.
     Date,
     /// A timestamp without a zone.
     Timestamp,
     /// A timestamp with an offset: an instant.
     Instant,
+    /// A date such as `03/04/2024`: its file decides whether the day or the month comes first.
+    OrderedDate,
+    /// The same with a time.
+    OrderedTimestamp,
+    /// The same with a time and an offset.
+    OrderedInstant,
     /// A null marker in a text format (`NA`), which is text until another column says otherwise.
     Marker,
     /// Any other text.
@@ -45,12 +55,17 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Kind::Boolean => "boolean",
+            Kind::Flag => "yes or no",
             Kind::Integer => "bigint",
             Kind::LongInteger => "integer beyond 64 bits",
             Kind::Real => "double",
+            Kind::Infinite => "infinity",
             Kind::Date => "date",
             Kind::Timestamp => "timestamp",
             Kind::Instant => "timestamp with an offset",
+            Kind::OrderedDate => "date by day and month in either order",
+            Kind::OrderedTimestamp => "timestamp by day and month in either order",
+            Kind::OrderedInstant => "instant by day and month in either order",
             Kind::Marker => "null marker",
             Kind::Text => "text",
             Kind::Object => "object",
@@ -87,6 +102,77 @@ pub struct Node {
     fields: Vec<(String, Node)>,
     index: HashMap<String, usize>,
     element: Option<Box<Node>>,
+    /// Which of the words were seen that are booleans in pairs.
+    flags: u8,
+    /// How many dates can only be read with the day first, and how many with the month first.
+    orders: [u64; 2],
+    reals: Reals,
+}
+
+/// The digits of the real numbers of a column.
+#[derive(Debug, Clone, Copy)]
+struct Reals {
+    /// Digits before the point, at most.
+    whole: usize,
+    /// Digits behind it, at least and at most.
+    scale: (usize, usize),
+    /// Whether one has more digits than a double keeps.
+    long: bool,
+    /// Whether one has an exponent.
+    exponent: bool,
+}
+
+impl Default for Reals {
+    fn default() -> Self {
+        Reals {
+            whole: 0,
+            scale: (usize::MAX, 0),
+            long: false,
+            exponent: false,
+        }
+    }
+}
+
+/// The significant digits that every double keeps (IEEE 754, `DBL_DIG`).
+const DOUBLE_DIGITS: usize = 15;
+/// The digits of a decimal.
+const DECIMAL_DIGITS: usize = 38;
+
+impl Reals {
+    fn see(&mut self, text: &str) {
+        let body = text.trim_start_matches('-');
+        let (whole, scale) = match memchr::memchr(b'.', body.as_bytes()) {
+            Some(point) => (point, body.len() - point - 1),
+            None => (body.len(), 0),
+        };
+        self.whole = self.whole.max(whole);
+        self.scale = (self.scale.0.min(scale), self.scale.1.max(scale));
+        if body.len() > DOUBLE_DIGITS {
+            let exponent = memchr::memchr2(b'e', b'E', body.as_bytes());
+            self.exponent |= exponent.is_some();
+            let significant = body
+                .bytes()
+                .filter(u8::is_ascii_digit)
+                .skip_while(|b| *b == b'0')
+                .count();
+            self.long |= exponent.is_none() && significant > DOUBLE_DIGITS;
+        } else if !self.exponent {
+            self.exponent = memchr::memchr2(b'e', b'E', body.as_bytes()).is_some();
+        }
+    }
+
+    /// The decimal that these are, where doubles would lose digits: amounts are written with one
+    /// scale, and measurements with as many digits as they happen to have.
+    fn decimal(&self, count: u64, whole: usize) -> Option<DataType> {
+        let scale = self.scale.1;
+        let whole = self.whole.max(whole);
+        let fits = whole + scale <= DECIMAL_DIGITS;
+        (self.long && !self.exponent && count > 1 && self.scale.0 == scale && fits).then(|| {
+            let digits = (whole + scale).max(DOUBLE_DIGITS + 1);
+            let scale = i8::try_from(scale).unwrap_or_default();
+            DataType::Decimal128(u8::try_from(digits).unwrap_or(38), scale)
+        })
+    }
 }
 
 /// How a node's type is chosen.
@@ -94,6 +180,8 @@ pub struct Node {
 pub struct Choices {
     /// XML cannot tell an array of one element from a single value: take both as the array.
     pub single_is_array: bool,
+    /// Whether the day or the month comes first in dates that do not tell.
+    pub date_order: Option<DateOrder>,
 }
 
 impl Node {
@@ -159,20 +247,76 @@ impl Node {
             match value::number(text) {
                 Some(Number::Integer) => Some(Kind::Integer),
                 Some(Number::Long(digits)) if digits <= 38 => Some(Kind::LongInteger),
-                Some(Number::Real) => Some(Kind::Real),
-                _ => moment(text),
+                Some(Number::Real) => {
+                    self.reals.see(text);
+                    Some(Kind::Real)
+                }
+                _ => self.moment(text),
             }
         } else {
-            value::boolean(text).map(|_| Kind::Boolean)
+            self.word(first, text)
         };
         match kind {
             Some(kind) => self.saw(kind, line, text),
-            None if value::NULL_MARKERS.contains(&text) => {
-                *self.markers.entry(text.to_owned()).or_default() += 1;
+            None if value::is_null_marker(text) => {
+                match self.markers.get_mut(text) {
+                    Some(count) => *count += 1,
+                    None => {
+                        self.markers.insert(text.to_owned(), 1);
+                    }
+                }
                 self.saw(Kind::Marker, line, text);
             }
+            None if value::infinite(text) => self.saw(Kind::Infinite, line, text),
             None => self.saw(Kind::Text, line, text),
         }
+    }
+
+    /// What begins with a letter: a boolean, or a date that names its month or weekday.
+    fn word(&mut self, first: u8, text: &str) -> Option<Kind> {
+        match first {
+            b't' | b'T' | b'f' | b'F' | b'y' | b'Y' | b'n' | b'N' if text.len() <= 5 => {
+                if let Some(flag) = value::flag(text) {
+                    self.flags |= flag;
+                    return Some(Kind::Flag);
+                }
+                value::boolean(text).map(|_| Kind::Boolean)
+            }
+            _ => moment(text),
+        }
+    }
+
+    /// A date or a time that begins with a digit.
+    fn moment(&mut self, text: &str) -> Option<Kind> {
+        if let Some(kind) = moment(text) {
+            return Some(kind);
+        }
+        let ordered = value::ordered(text)?;
+        match ordered.decides() {
+            Some(DateOrder::DayFirst) => self.orders[0] += 1,
+            Some(DateOrder::MonthFirst) => self.orders[1] += 1,
+            None => {}
+        }
+        Some(match ordered.time() {
+            None => Kind::OrderedDate,
+            Some(false) => Kind::OrderedTimestamp,
+            Some(true) => Kind::OrderedInstant,
+        })
+    }
+
+    /// How many dates can only be read with the day first, and how many only with the month first.
+    pub fn date_orders(&self) -> [u64; 2] {
+        self.orders
+    }
+
+    /// Whether every value is a number.
+    fn is_number(&self) -> bool {
+        self.kinds.keys().all(|k| {
+            matches!(
+                k,
+                Kind::Integer | Kind::LongInteger | Kind::Real | Kind::Infinite | Kind::Marker
+            )
+        })
     }
 
     /// An object. Its fields are then seen through [`Self::field`].
@@ -234,11 +378,17 @@ impl Node {
             .kinds
             .keys()
             .all(|k| !matches!(k, Kind::Text | Kind::Object | Kind::Array))
-            && self.kinds.keys().any(|k| *k != Kind::Marker);
+            && self.kinds.keys().any(|k| *k != Kind::Marker)
+            && self.type_where(&|_| true, Choices::default()) != DataType::Utf8;
         self.markers
             .keys()
             .filter(move |_| typed)
             .map(String::as_str)
+    }
+
+    /// Every null marker seen.
+    pub fn markers(&self) -> impl Iterator<Item = &str> {
+        self.markers.keys().map(String::as_str)
     }
 
     /// The null markers of a column that has no other values: they are nulls where other files of the
@@ -253,23 +403,46 @@ impl Node {
 
     /// The narrowest type that holds every value seen; markers named in `nulls` count as nulls.
     pub fn data_type(&self, nulls: &[String], choices: Choices) -> DataType {
+        self.type_where(&|marker| nulls.iter().any(|n| n == marker), choices)
+    }
+
+    fn type_where(&self, is_null: &dyn Fn(&str) -> bool, choices: Choices) -> DataType {
         // Markers alone say nothing of a column's type: another file of the table may.
-        let marked = self.kinds.len() > 1 && self.markers.keys().any(|m| !nulls.contains(m));
+        let marked = self.kinds.len() > 1 && self.markers.keys().any(|m| !is_null(m));
         let mut merged = DataType::Null;
+        let is_number = self.is_number();
+        // The order that every one of the column's dates can be read with.
+        let order = choices.date_order.filter(|order| match order {
+            DateOrder::DayFirst => self.orders[1] == 0,
+            DateOrder::MonthFirst => self.orders[0] == 0,
+        });
         for kind in self.kinds.keys() {
             let next = match kind {
+                Kind::OrderedDate | Kind::OrderedTimestamp | Kind::OrderedInstant
+                    if order.is_none() =>
+                {
+                    DataType::Utf8
+                }
+                Kind::Flag if value::flags_are_boolean(self.flags) => DataType::Boolean,
+                Kind::Flag => DataType::Utf8,
+                Kind::Infinite if is_number && self.kinds.len() > 1 => DataType::Float64,
+                Kind::Infinite => DataType::Utf8,
                 Kind::Marker if !marked => continue,
                 Kind::Marker | Kind::Text => DataType::Utf8,
                 Kind::Boolean => DataType::Boolean,
                 Kind::Integer => DataType::Int64,
                 Kind::LongInteger => DataType::Decimal128(38, 0),
-                Kind::Real => DataType::Float64,
-                Kind::Date => DataType::Date32,
-                Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-                Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
-                Kind::Object => self.object_type(nulls, choices),
+                Kind::Real => self.real_type(),
+                Kind::Date | Kind::OrderedDate => DataType::Date32,
+                Kind::Timestamp | Kind::OrderedTimestamp => {
+                    DataType::Timestamp(TimeUnit::Microsecond, None)
+                }
+                Kind::Instant | Kind::OrderedInstant => {
+                    DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
+                }
+                Kind::Object => self.object_type(is_null, choices),
                 Kind::Array => list_of(match &self.element {
-                    Some(element) => element.data_type(nulls, choices),
+                    Some(element) => element.type_where(is_null, choices),
                     None => DataType::Null,
                 }),
             };
@@ -288,11 +461,29 @@ impl Node {
         merged
     }
 
-    fn object_type(&self, nulls: &[String], choices: Choices) -> DataType {
+    /// The type of the numbers with a fraction, with the integers among them.
+    fn real_type(&self) -> DataType {
+        let count = self.kinds.get(&Kind::Real).map_or(0, |s| s.count);
+        let others = [Kind::Infinite, Kind::LongInteger];
+        // An integer of 64 bits has at most 19 digits.
+        let whole = if self.kinds.contains_key(&Kind::Integer) {
+            19
+        } else {
+            0
+        };
+        if others.iter().any(|k| self.kinds.contains_key(k)) {
+            return DataType::Float64;
+        }
+        self.reals
+            .decimal(count, whole)
+            .unwrap_or(DataType::Float64)
+    }
+
+    fn object_type(&self, is_null: &dyn Fn(&str) -> bool, choices: Choices) -> DataType {
         let fields: Fields = self
             .fields
             .iter()
-            .map(|(name, node)| Field::new(name, node.data_type(nulls, choices), true))
+            .map(|(name, node)| Field::new(name, node.type_where(is_null, choices), true))
             .collect();
         match self.map_value(&fields) {
             Some(value) => map_of(DataType::Utf8, value),
@@ -327,22 +518,11 @@ impl Node {
 }
 
 fn moment(text: &str) -> Option<Kind> {
-    // Years have four digits: no other text needs a closer look.
-    let bytes = text.as_bytes();
-    if bytes.len() < 10 || bytes.len() > 35 || bytes[4] != b'-' {
-        return None;
-    }
-    if value::date(text).is_some() {
-        Some(Kind::Date)
-    } else {
-        value::timestamp(text).map(|m| {
-            if m.zoned {
-                Kind::Instant
-            } else {
-                Kind::Timestamp
-            }
-        })
-    }
+    Some(match value::instant(text)? {
+        Calendar::Date(_) => Kind::Date,
+        Calendar::Moment(m) if m.zoned => Kind::Instant,
+        Calendar::Moment(_) => Kind::Timestamp,
+    })
 }
 
 #[cfg(test)]
@@ -375,6 +555,17 @@ mod tests {
             (&["2024-01-01T10:00:00Z"], "timestamp with local time zone"),
             (&["12345678901234567890", "1"], "decimal(38,0)"),
             (&["555-0100", "1"], "string"),
+            (&["1.5", "-inf"], "double"),
+            (&["inf"], "string"),
+            (&["1e5", "2"], "double"),
+            (&["yes", "No"], "boolean"),
+            (&["Y", "N"], "boolean"),
+            (&["F", "F"], "string"),
+            (&["Y", "true"], "string"),
+            (&["12 June 1998", "June 13, 1998"], "date"),
+            (&["12345678901234567.25", "1.50", "-3.00"], "decimal(19,2)"),
+            (&["0.12345678901234567", "1.5"], "double"),
+            (&["13/04/2024", "25/12/2024"], "string"),
             (&["", ""], "string"),
         ] {
             assert_eq!(inferred(values, &[]), expected, "{values:?}");
@@ -394,10 +585,28 @@ mod tests {
     }
 
     #[test]
+    fn dates_of_either_order_need_an_order() {
+        let given = |values: &[&str], date_order| {
+            let choices = Choices {
+                date_order,
+                ..Choices::default()
+            };
+            mastic_schema::hive::format_type(&column(values).data_type(&[], choices))
+        };
+        let day = Some(DateOrder::DayFirst);
+        let month = Some(DateOrder::MonthFirst);
+        assert_eq!(given(&["13/04/2024", "1/2/2024"], day), "date");
+        assert_eq!(given(&["13/04/2024", "1/2/2024"], month), "string");
+        assert_eq!(given(&["1/2/2024 4:30 PM", "3/4/2024"], month), "timestamp");
+        assert_eq!(given(&["13/04/2024", "04/13/2024"], day), "string");
+        assert_eq!(column(&["13/04/2024", "1/2/2024"]).date_orders(), [1, 0]);
+    }
+
+    #[test]
     fn the_first_odd_value_is_kept() {
-        let node = column(&["1", "2", "n.a.", "x"]);
+        let node = column(&["1", "2", "n.k.", "x"]);
         let odd = &node.sightings()[&Kind::Text];
-        assert_eq!((odd.count, odd.line, odd.value.as_str()), (2, 3, "n.a."));
+        assert_eq!((odd.count, odd.line, odd.value.as_str()), (2, 3, "n.k."));
     }
 
     #[test]

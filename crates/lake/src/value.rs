@@ -3,23 +3,81 @@
 //! Inference and decoding share these functions, so that a column that was inferred as a type can
 //! always be read as that type.
 
-use arrow::datatypes::TimeUnit;
-use chrono::{Datelike, NaiveDate};
+mod moment;
 
-/// Text that stands for "no value" in files that people and programs write.
+use arrow::datatypes::TimeUnit;
+
+pub use self::moment::{Calendar, DateOrder, Moment, Ordered, date, instant, ordered, timestamp};
+
+/// Text that stands for "no value" in files that people and programs write. In a column of text
+/// most of them may be values (`NA` is Namibia): see [`TEXT_NULLS`].
 pub const NULL_MARKERS: &[&str] = &[
-    "NA", "N/A", "n/a", "NULL", "null", "Null", "None", "\\N", "NaN", "nan", "#N/A", "-",
+    "NA", "N/A", "n/a", "na", "NULL", "null", "Null", "None", "none", "\\N", "NaN", "nan", "NAN",
+    "#N/A", "#NA", "#N/A N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "<NA>", "<null>",
+    "<NULL>", "(null)", "(NULL)", "nil", "n.a.", "N.A.", "-", "--", "---", "?", ".", "..", "...",
+    "*", "–", "—", "missing", "Missing", "MISSING", "-nan", "-NaN", "1.#QNAN", "-1.#IND", ":",
 ];
 
-/// `true` or `false` in any case.
+/// Markers that stand for null even among text: no program writes them for anything else, and no
+/// person for a name. `\N` is Hive's and MySQL's own; databases export `NULL`, Excel `#N/A`, R and
+/// Julia `<NA>`. `Null`, a surname, and `NA`, a country, are not among them.
+pub const TEXT_NULLS: &[&str] = &[
+    "\\N", "NULL", "null", "(null)", "(NULL)", "<null>", "<NULL>", "<NA>", "#N/A",
+];
+
+/// Whether a text is one of [`NULL_MARKERS`]. Cheap for all that are longer.
+pub fn is_null_marker(text: &str) -> bool {
+    text.len() <= 8 && NULL_MARKERS.contains(&text)
+}
+
+/// `true` or `false` in any case, and the other words by which files say so.
 pub fn boolean(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)
     } else if text.eq_ignore_ascii_case("false") {
         Some(false)
     } else {
-        None
+        flag(text).map(|flag| flag & (YES | Y | T) != 0)
     }
+}
+
+/// `yes`.
+pub const YES: u8 = 1;
+/// `no`.
+pub const NO: u8 = 2;
+/// `y`.
+pub const Y: u8 = 4;
+/// `n`.
+pub const N: u8 = 8;
+/// `t`.
+pub const T: u8 = 16;
+/// `f`.
+pub const F: u8 = 32;
+
+/// Which word beside `true` and `false` a text is that may be a boolean, in any case: one of
+/// [`YES`] to [`F`]. Whether it is one, its column tells: `F` may be female, and `N` north.
+pub fn flag(text: &str) -> Option<u8> {
+    match text.as_bytes() {
+        [b'y' | b'Y'] => Some(Y),
+        [b'n' | b'N'] => Some(N),
+        [b't' | b'T'] => Some(T),
+        [b'f' | b'F'] => Some(F),
+        [_, _] => text.eq_ignore_ascii_case("no").then_some(NO),
+        [_, _, _] => text.eq_ignore_ascii_case("yes").then_some(YES),
+        _ => None,
+    }
+}
+
+/// Whether words are the two sides of one question: `yes` or `no` alone are enough, but of single
+/// letters both must be there.
+pub fn flags_are_boolean(flags: u8) -> bool {
+    flags & !(YES | NO) == 0 && flags != 0 || flags == Y | N || flags == T | F
+}
+
+/// Infinity as programs write it; a number only in a column of numbers.
+pub fn infinite(text: &str) -> bool {
+    let name = text.strip_prefix(['-', '+']).unwrap_or(text);
+    name.eq_ignore_ascii_case("inf") || name.eq_ignore_ascii_case("infinity")
 }
 
 /// How a text looks as a number.
@@ -144,109 +202,6 @@ pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     (digits <= u32::from(precision)).then_some(if negative { -value } else { value })
 }
 
-fn digits(bytes: &[u8]) -> Option<u32> {
-    let mut value: u32 = 0;
-    for byte in bytes {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        value = value * 10 + u32::from(byte - b'0');
-    }
-    Some(value)
-}
-
-fn days(bytes: &[u8]) -> Option<i32> {
-    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
-        return None;
-    }
-    let year = i32::try_from(digits(&bytes[..4])?).ok()?;
-    let date = NaiveDate::from_ymd_opt(year, digits(&bytes[5..7])?, digits(&bytes[8..])?)?;
-    // Days from year 1 to 1970-01-01.
-    Some(date.num_days_from_ce() - 719_163)
-}
-
-/// A date `yyyy-mm-dd`, in days since 1970-01-01.
-pub fn date(text: &str) -> Option<i32> {
-    days(text.as_bytes())
-}
-
-/// A moment in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Microseconds since 1970-01-01 00:00:00, in UTC where `zoned`.
-    pub micros: i64,
-    /// Whether the text named its offset from UTC.
-    pub zoned: bool,
-}
-
-/// A timestamp of ISO 8601: a date, `T` or a space, `hh:mm[:ss[.fraction]]`, and perhaps `Z` or an
-/// offset `±hh[[:]mm]`. A fraction finer than a microsecond is no timestamp of ours.
-pub fn timestamp(text: &str) -> Option<Moment> {
-    let bytes = text.as_bytes();
-    if bytes.len() < 16 || !matches!(bytes[10], b'T' | b't' | b' ') || bytes[13] != b':' {
-        return None;
-    }
-    let days = i64::from(days(&bytes[..10])?);
-    let (hour, minute) = (digits(&bytes[11..13])?, digits(&bytes[14..16])?);
-    let mut at = 16;
-    let mut second = 0;
-    let mut micros: i64 = 0;
-    if bytes.get(at) == Some(&b':') {
-        second = digits(bytes.get(at + 1..at + 3)?)?;
-        at += 3;
-        if matches!(bytes.get(at), Some(b'.' | b',')) {
-            let count = bytes[at + 1..]
-                .iter()
-                .take_while(|b| b.is_ascii_digit())
-                .count();
-            if count == 0 {
-                return None;
-            }
-            for place in 0..count {
-                let digit = i64::from(bytes[at + 1 + place] - b'0');
-                if place < 6 {
-                    micros = micros * 10 + digit;
-                } else if digit != 0 {
-                    return None;
-                }
-            }
-            micros *= 10i64.pow(u32::try_from(6usize.saturating_sub(count)).ok()?);
-            at += 1 + count;
-        }
-    }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let offset = offset_minutes(&bytes[at..])?;
-    let seconds = days * 86_400
-        + i64::from(hour) * 3600
-        + (i64::from(minute) - offset.unwrap_or(0)) * 60
-        + i64::from(second);
-    Some(Moment {
-        micros: seconds * 1_000_000 + micros,
-        zoned: offset.is_some(),
-    })
-}
-
-/// `Some(None)` where there is no offset at all.
-fn offset_minutes(bytes: &[u8]) -> Option<Option<i64>> {
-    let (sign, rest) = match bytes {
-        [] => return Some(None),
-        [b'Z' | b'z'] => return Some(Some(0)),
-        [b' ', b'U', b'T', b'C'] => return Some(Some(0)),
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = match rest {
-        [_, _] => (digits(rest)?, 0),
-        [_, _, b':', _, _] => (digits(&rest[..2])?, digits(&rest[3..])?),
-        [_, _, _, _] => (digits(&rest[..2])?, digits(&rest[2..])?),
-        _ => return None,
-    };
-    (hours <= 15 && minutes <= 59).then(|| Some(sign * i64::from(hours * 60 + minutes)))
-}
-
 /// Microseconds in another unit; `None` where the unit cannot hold them exactly.
 pub fn in_unit(micros: i64, unit: TimeUnit) -> Option<i64> {
     match unit {
@@ -279,17 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_timestamps() {
-        assert_eq!(date("1970-01-02"), Some(1));
-        assert_eq!(date("2023-02-29"), None);
-        let at = |t| timestamp(t).map(|m| (m.micros, m.zoned));
-        assert_eq!(at("1970-01-01 00:00:01.5"), Some((1_500_000, false)));
-        assert_eq!(at("1970-01-01T01:00:00+01:00"), Some((0, true)));
-        assert_eq!(at("1970-01-01T00:00Z"), Some((0, true)));
-        assert_eq!(at("1970-01-01T00:00:00.1234567"), None);
-        assert_eq!(at("1970-01-01T00:00:00.123456000"), Some((123_456, false)));
-        assert_eq!(at("1970-01-01T25:00:00"), None);
-        assert_eq!(at("1970-01-01Tx0:00:00"), None);
+    fn words_are_booleans_where_their_column_says_so() {
+        let all = |words: &[&str]| words.iter().filter_map(|w| flag(w)).fold(0, |a, b| a | b);
+        assert!(flags_are_boolean(all(&["yes", "No"])));
+        assert!(flags_are_boolean(all(&["Y", "n"])));
+        assert!(!flags_are_boolean(all(&["F"])));
+        assert!(!flags_are_boolean(all(&["Y", "no"])));
+        assert_eq!(boolean("YES"), Some(true));
+        assert_eq!(boolean("f"), Some(false));
+        assert_eq!(boolean("1"), None);
     }
 
     #[test]
@@ -316,14 +269,6 @@ mod tests {
         #[test]
         fn texts_like_values_do_not_panic(text in "[-+0-9eE.:TZ ]{0,30}") {
             let _ = (number(&text), date(&text), timestamp(&text), decimal(&text, 38, 10), double(&text));
-        }
-
-        /// chrono's own parser is the judge.
-        #[test]
-        fn timestamps_agree_with_chrono(seconds in -62_000_000_000i64..250_000_000_000, micros in 0u32..1_000_000) {
-            let time = chrono::DateTime::from_timestamp(seconds, micros * 1000).unwrap();
-            let text = time.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
-            prop_assert_eq!(timestamp(&text).map(|m| m.micros), Some(time.timestamp_micros()));
         }
 
         #[test]

@@ -16,7 +16,7 @@ use arrow::datatypes::{
 use mastic_schema::hive::format_type;
 
 use super::json::parse::{Parser, Problem, Token};
-use crate::value;
+use crate::value::{self, Calendar, DateOrder};
 
 /// The validity of the slots of a nested column.
 #[derive(Default)]
@@ -41,6 +41,8 @@ pub(super) struct Column {
     store: Store,
     /// Whether a single value stands for an array of one element (XML).
     single_is_array: bool,
+    /// Whether the day or the month comes first in dates that do not tell.
+    date_order: Option<DateOrder>,
 }
 
 enum Store {
@@ -183,7 +185,14 @@ impl Column {
             data_type: data_type.clone(),
             store,
             single_is_array,
+            date_order: None,
         })
+    }
+
+    /// Dates that do not tell whether the day or the month comes first are read in this order.
+    pub(super) fn with_date_order(mut self, order: Option<DateOrder>) -> Column {
+        self.date_order = order;
+        self
     }
 
     /// Whether values that are strings keep their text as it is.
@@ -265,11 +274,11 @@ impl Column {
             Store::Decimal(b, p, s) => value::decimal(text, *p, *s)
                 .map(|v| b.append_value(v))
                 .is_some(),
-            Store::Date(b) => push(b, value::date(text)),
-            Store::Seconds(b) => push(b, moment(text, &self.data_type)),
-            Store::Millis(b) => push(b, moment(text, &self.data_type)),
-            Store::Micros(b) => push(b, moment(text, &self.data_type)),
-            Store::Nanos(b) => push(b, moment(text, &self.data_type)),
+            Store::Date(b) => push(b, date(text, self.date_order)),
+            Store::Seconds(b) => push(b, moment(text, &self.data_type, self.date_order)),
+            Store::Millis(b) => push(b, moment(text, &self.data_type, self.date_order)),
+            Store::Micros(b) => push(b, moment(text, &self.data_type, self.date_order)),
+            Store::Nanos(b) => push(b, moment(text, &self.data_type, self.date_order)),
             Store::Struct(_) | Store::List { .. } | Store::Map { .. } => {
                 let mut parser = Parser::new(text);
                 let token = parser.start()?;
@@ -453,18 +462,29 @@ impl Column {
     }
 }
 
-fn moment(text: &str, data_type: &DataType) -> Option<i64> {
+fn calendar(text: &str, order: Option<DateOrder>) -> Option<Calendar> {
+    value::instant(text).or_else(|| value::ordered(text)?.read(order?))
+}
+
+fn date(text: &str, order: Option<DateOrder>) -> Option<i32> {
+    match calendar(text, order)? {
+        Calendar::Date(days) => Some(days),
+        Calendar::Moment(_) => None,
+    }
+}
+
+fn moment(text: &str, data_type: &DataType, order: Option<DateOrder>) -> Option<i64> {
     let DataType::Timestamp(unit, zone) = data_type else {
         return None;
     };
-    let micros = match value::timestamp(text) {
+    let micros = match calendar(text, order)? {
         // Text without an offset in a column of instants, or the other way round, would have to
         // be guessed at.
-        Some(moment) if moment.zoned == zone.is_some() => moment.micros,
-        Some(_) => return None,
+        Calendar::Moment(moment) if moment.zoned == zone.is_some() => moment.micros,
+        Calendar::Moment(_) => return None,
         // A date in a column that was widened from date to timestamp.
-        None if zone.is_none() => i64::from(value::date(text)?) * 86_400_000_000,
-        None => return None,
+        Calendar::Date(days) if zone.is_none() => i64::from(days) * 86_400_000_000,
+        Calendar::Date(_) => return None,
     };
     value::in_unit(micros, *unit)
 }

@@ -135,7 +135,7 @@ pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
     if head.iter().all(u8::is_ascii_whitespace) {
         return Err(no_records());
     }
-    let (mut format, certainty, reason) = {
+    let (mut format, certainty, mut reason) = {
         let name = input.url.rsplit('/').next().unwrap_or_default();
         let head = Head {
             bytes: &head,
@@ -147,7 +147,10 @@ pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
     let rest = Cursor::new(head).chain(contents.reader);
     let file = &input.url;
     let inference = match &mut format {
-        FileFormat::Csv(options) => csv::infer(file, rest, options, limits)?,
+        FileFormat::Csv(options) => {
+            let again = || Ok(input.contents()?.reader);
+            csv::infer(file, rest, again, options, limits, &mut reason)?
+        }
         FileFormat::Json => json::infer(file, rest, limits, Choices::default())?,
         FileFormat::Xml(options) => {
             json::infer(file, xml::AsJson::new(rest, options), limits, XML)?
@@ -170,6 +173,7 @@ pub fn examine(input: &Input, limits: &Limits) -> Result<Examined> {
 
 const XML: Choices = Choices {
     single_is_array: true,
+    date_order: None,
 };
 
 /// Asks every format, in Glue's order; the first that is certain wins, else the most certain.

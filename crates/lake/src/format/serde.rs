@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{CsvOptions, FileFormat, XmlOptions};
 use crate::error::{LakeError, Result};
+use crate::value::DateOrder;
 
 /// How a format is written down in a catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +28,31 @@ const TEXT_INPUT: &str = "org.apache.hadoop.mapred.TextInputFormat";
 const TEXT_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat";
 const OPEN_CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 
-/// Null markers as a JSON array: Hive's `serialization.null.format` holds only one.
+/// Null markers of columns that are no text, as a JSON array.
 const NULL_MARKERS: &str = "mastic.null_markers";
+/// Texts that are null in every column, as a JSON array, where there are several.
+const TEXT_NULLS: &str = "mastic.text_nulls";
+/// The text that is null in every column: Hive's own property, which holds only one.
+const NULL_FORMAT: &str = "serialization.null.format";
+/// Lines before the first row: Hive's own property.
+const SKIP_HEADER: &str = "skip.header.line.count";
+/// Lines after the last row: Hive's own property.
+const SKIP_FOOTER: &str = "skip.footer.line.count";
+/// The encoding: the property of Hive's LazySimpleSerDe.
+const ENCODING: &str = "serialization.encoding";
+/// Whether the last of the skipped lines names the columns. Without it, it does.
+const HEADER: &str = "mastic.header";
+/// `file` where titles, comments and notes are found in each file anew, and Hive's counts are those of
+/// one of them.
+const LAYOUT: &str = "mastic.layout";
+/// What comments begin with.
+const COMMENT: &str = "mastic.comment";
+/// `true` where delimiters in a row count as one.
+const COLLAPSE: &str = "mastic.collapse";
+/// `false` where quotes are characters like any other.
+const QUOTED: &str = "mastic.quoted";
+/// `dmy` or `mdy`.
+const DATE_ORDER: &str = "mastic.date_order";
 
 fn character(byte: u8) -> String {
     char::from(byte).to_string()
@@ -77,23 +101,9 @@ impl FileFormat {
                 "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
             ),
         };
-        let mut parameters = BTreeMap::new();
+        let mut parameters: BTreeMap<String, String> = BTreeMap::new();
         match self {
-            FileFormat::Csv(options) => {
-                parameters.insert("separatorChar".into(), character(options.delimiter));
-                if let Some(quote) = options.quote {
-                    parameters.insert("quoteChar".into(), character(quote));
-                }
-                if let Some(escape) = options.escape {
-                    parameters.insert("escapeChar".into(), character(escape));
-                }
-                let header = if options.header { "1" } else { "0" };
-                parameters.insert("skip.header.line.count".into(), header.into());
-                if !options.null_markers.is_empty() {
-                    let markers = serde_json::Value::from(options.null_markers.clone());
-                    parameters.insert(NULL_MARKERS.into(), markers.to_string());
-                }
-            }
+            FileFormat::Csv(options) => parameters = csv_parameters(options),
             FileFormat::Xml(options) => {
                 parameters.insert("rowTag".into(), options.row_tag.clone());
             }
@@ -204,41 +214,140 @@ fn byte(parameters: &BTreeMap<String, String>, keys: &[&str]) -> Result<Option<u
     }
 }
 
+/// What a catalog holds of a dialect: Hive's properties, and Mastic's where Hive has none.
+fn csv_parameters(options: &CsvOptions) -> BTreeMap<String, String> {
+    let mut parameters = BTreeMap::new();
+    let mut put = |key: &str, value: String| parameters.insert(key.to_owned(), value);
+    put("separatorChar", character(options.delimiter));
+    match options.quote {
+        Some(quote) => put("quoteChar", character(quote)),
+        None => put(QUOTED, "false".into()),
+    };
+    if let Some(escape) = options.escape {
+        put("escapeChar", character(escape));
+    }
+    let skipped = options.preamble.saturating_add(options.header.into());
+    put(SKIP_HEADER, skipped.to_string());
+    if options.preamble > 0 || options.per_file {
+        put(HEADER, options.header.to_string());
+    }
+    if options.footer > 0 {
+        put(SKIP_FOOTER, options.footer.to_string());
+    }
+    if options.per_file {
+        put(LAYOUT, "file".into());
+    }
+    if let Some(comment) = options.comment {
+        put(COMMENT, character(comment));
+    }
+    if options.collapse {
+        put(COLLAPSE, "true".into());
+    }
+    if let Some(encoding) = &options.encoding {
+        put(ENCODING, encoding.clone());
+    }
+    if let Some(order) = options.date_order {
+        put(DATE_ORDER, order.name().into());
+    }
+    let json = |markers: &[String]| serde_json::Value::from(markers).to_string();
+    if !options.null_markers.is_empty() {
+        put(NULL_MARKERS, json(&options.null_markers));
+    }
+    match options.text_nulls.as_slice() {
+        [] => {}
+        [one] => {
+            put(NULL_FORMAT, one.clone());
+        }
+        several => {
+            put(TEXT_NULLS, json(several));
+        }
+    }
+    parameters
+}
+
+fn count(parameters: &BTreeMap<String, String>, key: &str) -> Result<Option<u64>> {
+    let Some(text) = parameters.get(key) else {
+        return Ok(None);
+    };
+    text.trim().parse().map(Some).map_err(|_| {
+        LakeError::Option(format!(
+            "the parameter {key} is '{text}', and not a number of lines"
+        ))
+    })
+}
+
+fn switch(parameters: &BTreeMap<String, String>, key: &str) -> Result<Option<bool>> {
+    let Some(text) = parameters.get(key) else {
+        return Ok(None);
+    };
+    text.trim()
+        .to_ascii_lowercase()
+        .parse()
+        .map(Some)
+        .map_err(|_| {
+            LakeError::Option(format!(
+                "the parameter {key} is '{text}', and neither true nor false"
+            ))
+        })
+}
+
+fn texts(parameters: &BTreeMap<String, String>, key: &str) -> Result<Vec<String>> {
+    match parameters.get(key) {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|e| LakeError::Option(format!("the parameter {key} is no JSON array: {e}"))),
+        None => Ok(Vec::new()),
+    }
+}
+
 fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<CsvOptions> {
     let lazy = library.ends_with("lazysimpleserde");
     let defaults = CsvOptions::default();
     let delimiter = byte(parameters, &["separatorChar", "field.delim", "delimiter"])?;
-    let quote = if lazy {
+    let quote = if switch(parameters, QUOTED)? == Some(false) {
+        None
+    } else if lazy {
         // LazySimpleSerDe knows no quotes; Glue's crawler uses it for unquoted files.
         byte(parameters, &["quoteChar"])?
     } else {
         byte(parameters, &["quoteChar"])?.or(defaults.quote)
     };
-    let header = match parameters.get("skip.header.line.count").map(|n| n.trim()) {
-        None => !lazy && library.is_empty(),
-        Some("0") => false,
-        Some("1") => true,
-        Some(other) => {
-            return Err(LakeError::Option(format!(
-                "the parameter skip.header.line.count is '{other}', and only 0 and 1 can be read"
-            )));
-        }
+    // Hive only skips lines, and Glue's crawler skips the header that it found: the last of them.
+    let skipped = count(parameters, SKIP_HEADER)?;
+    let header = match (switch(parameters, HEADER)?, skipped) {
+        (Some(header), _) => header,
+        (None, Some(skipped)) => skipped > 0,
+        (None, None) => !lazy && library.is_empty(),
     };
-    let mut null_markers: Vec<String> = match parameters.get(NULL_MARKERS) {
-        Some(text) => serde_json::from_str(text).map_err(|e| {
+    let preamble = skipped.unwrap_or_default().saturating_sub(header.into());
+    let date_order = match parameters.get(DATE_ORDER) {
+        None => None,
+        Some(name) => Some(DateOrder::of_name(name).ok_or_else(|| {
             LakeError::Option(format!(
-                "the parameter {NULL_MARKERS} is no JSON array: {e}"
+                "the parameter {DATE_ORDER} is '{name}', and neither dmy nor mdy"
             ))
-        })?,
-        None => Vec::new(),
+        })?),
     };
-    null_markers.extend(parameters.get("serialization.null.format").cloned());
+    let mut text_nulls = texts(parameters, TEXT_NULLS)?;
+    text_nulls.extend(parameters.get(NULL_FORMAT).cloned());
     Ok(CsvOptions {
         delimiter: delimiter.unwrap_or(if lazy { 1 } else { defaults.delimiter }),
+        collapse: switch(parameters, COLLAPSE)?.unwrap_or_default(),
         quote,
         escape: byte(parameters, &["escapeChar", "escape.delim"])?.filter(|e| Some(*e) != quote),
         header,
-        null_markers,
+        preamble,
+        footer: count(parameters, SKIP_FOOTER)?.unwrap_or_default(),
+        comment: byte(parameters, &[COMMENT])?,
+        per_file: parameters.get(LAYOUT).is_some_and(|l| l == "file"),
+        encoding: parameters
+            .get(ENCODING)
+            .filter(|name| {
+                !name.eq_ignore_ascii_case("utf-8") && !name.eq_ignore_ascii_case("utf8")
+            })
+            .cloned(),
+        date_order,
+        null_markers: texts(parameters, NULL_MARKERS)?,
+        text_nulls,
     })
 }
 
@@ -256,6 +365,28 @@ mod tests {
                 escape: Some(b'\\'),
                 header: false,
                 null_markers: vec!["NA".into(), "-".into()],
+                text_nulls: vec!["NULL".into(), "\\N".into()],
+                ..CsvOptions::default()
+            }),
+            FileFormat::Csv(CsvOptions {
+                delimiter: b' ',
+                collapse: true,
+                quote: None,
+                escape: None,
+                header: true,
+                preamble: 3,
+                footer: 2,
+                comment: Some(b'#'),
+                per_file: true,
+                encoding: Some("windows-1252".into()),
+                date_order: Some(DateOrder::MonthFirst),
+                null_markers: Vec::new(),
+                text_nulls: vec!["NULL".into()],
+            }),
+            FileFormat::Csv(CsvOptions {
+                header: false,
+                preamble: 3,
+                ..CsvOptions::default()
             }),
             FileFormat::Csv(CsvOptions::default()),
             FileFormat::Json,
@@ -289,7 +420,18 @@ mod tests {
                 quote: None,
                 escape: None,
                 header: false,
-                null_markers: vec![],
+                ..CsvOptions::default()
+            })
+        );
+        // Lines above the header are skipped with it, as Hive does.
+        let parameters = [("skip.header.line.count".to_owned(), "3".to_owned())].into();
+        let format = FileFormat::from_serde(Some("csv"), None, &parameters).unwrap();
+        assert_eq!(
+            format,
+            FileFormat::Csv(CsvOptions {
+                header: true,
+                preamble: 2,
+                ..CsvOptions::default()
             })
         );
         let error = FileFormat::named("parket").unwrap_err().to_string();

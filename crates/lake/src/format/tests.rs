@@ -237,7 +237,7 @@ proptest! {
         let lab = Lab::new();
         // The dialect is given: whether bytes are told to be a table is another test's business.
         let mut options = super::CsvOptions::default();
-        let inference = super::csv::infer("p", csv.as_bytes(), &mut options, &Limits::default()).unwrap();
+        let inference = super::csv::infer("p", csv.as_bytes(), || Ok(csv.as_bytes()), &mut options, &Limits::default(), &mut String::new()).unwrap();
         // A column of nothing but markers says nothing of itself, and is text in a catalog.
         let columns = inference.fields.iter().map(|f| match f.data_type() {
             DataType::Null => field(f.name(), DataType::Utf8),

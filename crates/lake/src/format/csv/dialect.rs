@@ -1,256 +1,444 @@
 //! Which dialect of CSV a text is in.
+//!
+//! After van den Burg, Nazábal and Sutton, "Wrangling messy CSV files by detecting row and type
+//! patterns" (2019): each dialect that the text may be in is tried, and the one wins under which its
+//! rows have the most regular shape and its cells look the most like values. Beyond the paper,
+//! columns have to be of one kind, titles and notes do not count against a dialect, and most files
+//! take a short cut: one delimiter under which every row has as many cells, and no other there.
 
-use super::rows::Rows;
+use std::borrow::Cow;
+
+use super::CsvOptions;
+use super::encoding;
+use super::fit::{COMMON, Fit, share};
+use super::forced::Forced;
+use super::layout::{self, Layout, Rows, is_separator_line};
+use super::lexer::Lexer;
+use super::shape::{Shape, shape};
 use crate::format::Head;
-use crate::value;
 
-/// A dialect of CSV.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvOptions {
-    /// What stands between cells.
-    pub delimiter: u8,
-    /// What cells may be quoted with.
-    pub quote: Option<u8>,
-    /// What escapes a quote within quotes, where quotes are not doubled.
-    pub escape: Option<u8>,
-    /// Whether the first row names the columns.
-    pub header: bool,
-    /// Cells that stand for null, beside the empty cell.
-    pub null_markers: Vec<String>,
+/// What else stands between cells in files. A letter, a digit, a point or a dash never does.
+const RARE: &[u8] = b" :^~#%*&!$@=\x02\x1e\x1f";
+
+/// How much of the head dialects are tried on, and how many rows of it; the winner is then held to
+/// all of the head.
+const SAMPLE: usize = 128 * 1024;
+const ROWS: usize = 600;
+/// How many rows of the head are looked at at all.
+const MOST_ROWS: usize = 20_000;
+fn is_delimiter_at_edge(text: &[u8], quote: u8, delimiter: u8) -> bool {
+    let edges = memchr::memchr_iter(quote, text)
+        .take(2000)
+        .filter(|at| {
+            let before = at.checked_sub(1).map(|i| text[i]);
+            let after = text.get(at + 1).copied();
+            let edge = |b: Option<u8>| b.is_none_or(|b| b == delimiter || b == b'\n' || b == b'\r');
+            edge(before) != edge(after)
+        })
+        .count();
+    edges >= 4 && edges * 10 >= memchr::memchr_iter(quote, text).take(2000).count() * 8
 }
 
-impl Default for CsvOptions {
-    fn default() -> Self {
-        CsvOptions {
-            delimiter: b',',
-            quote: Some(b'"'),
-            escape: None,
-            header: true,
-            null_markers: Vec::new(),
+/// The lines of a head that delimiters are looked for in.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|b| *b == b'\n')
+        .map(<[u8]>::trim_ascii_end)
+        .filter(|line| !line.is_empty())
+        .take(200)
+}
+
+/// The delimiters that a text may have: those that stand in enough of its lines.
+fn candidates(text: &[u8]) -> Vec<u8> {
+    let mut seen = [0usize; 128];
+    let mut count = 0;
+    for line in lines(text) {
+        count += 1;
+        let mut own = [false; 128];
+        for byte in line.iter().take(4096).filter(|b| b.is_ascii()) {
+            own[usize::from(*byte)] = true;
+        }
+        for (seen, own) in seen.iter_mut().zip(own) {
+            *seen += usize::from(own);
         }
     }
-}
-
-/// Glue's five, in the order in which ties are broken.
-const DELIMITERS: &[u8] = b",\t;|\x01";
-
-/// How many rows of the head are looked at.
-const ROWS: usize = 200;
-
-struct Table {
-    rows: Vec<Vec<String>>,
-    /// Columns that most rows have.
-    width: usize,
-    /// The share of rows that have as many.
-    regular: f64,
-}
-
-fn table(head: &Head<'_>, options: &CsvOptions) -> Option<Table> {
-    // A head that is cut is cut at a line, so that no character is halved.
-    let whole = match memchr::memrchr(b'\n', head.bytes) {
-        Some(last) if !head.complete => &head.bytes[..=last],
-        _ => head.bytes,
+    let often = |byte: &u8, part: usize| {
+        let seen = seen[usize::from(*byte)];
+        seen > 0 && seen * part >= count
     };
-    let mut reader = Rows::new(whole, options);
-    if !head.complete {
-        reader = reader.cut_off();
+    // A table under a long title or with lines broken within quotes has fewer.
+    let common = COMMON.iter().filter(|b| often(b, 8));
+    let rare = RARE.iter().filter(|b| often(b, 2));
+    common.chain(rare).copied().collect()
+}
+
+/// The ways in which a text may be quoted under a delimiter.
+fn quotings(
+    text: &[u8],
+    delimiter: u8,
+    double: bool,
+    forced: &Forced,
+) -> Vec<(Option<u8>, Option<u8>)> {
+    if let Some(quote) = forced.quote {
+        return vec![(Some(quote), None)];
     }
-    let count = reader.read("", ROWS).ok()?;
-    let mut rows: Vec<Vec<String>> = (0..count)
-        .map(|row| reader.row(row).map(str::to_owned).collect())
+    let mut all = vec![(Some(b'"'), None)];
+    if double {
+        let before_quote = memchr::memmem::find(text, b"\\\"").is_some();
+        let before_delimiter = memchr::memmem::find(text, &[b'\\', delimiter]).is_some();
+        if before_quote || before_delimiter {
+            all.push((Some(b'"'), Some(b'\\')));
+        }
+        all.push((None, None));
+    } else if memchr::memmem::find(text, &[b'\\', delimiter]).is_some() {
+        all.push((Some(b'"'), Some(b'\\')));
+    }
+    if memchr::memchr(b'\'', text).is_some() && is_delimiter_at_edge(text, b'\'', delimiter) {
+        all.push((Some(b'\''), None));
+        if memchr::memmem::find(text, b"\\'").is_some() {
+            all.push((Some(b'\''), Some(b'\\')));
+        }
+    }
+    all
+}
+
+/// Whether a blank is followed by another, or a line begins with one: text that is aligned.
+fn is_aligned(text: &[u8]) -> bool {
+    lines(text)
+        .take(50)
+        .filter(|line| {
+            line.first() == Some(&b' ') || line.windows(2).any(|w| w == b"  " || w == b" \t")
+        })
+        .count()
+        > 1
+}
+
+/// The best of the ways in which a text may be quoted.
+fn best_quoting(text: &[u8], complete: bool, delimiter: u8, forced: &Forced) -> Option<Fit> {
+    let double = memchr::memchr(b'"', text).is_some();
+    let collapse = delimiter == b' ' && is_aligned(text);
+    let mut best: Option<Fit> = None;
+    for (quote, escape) in quotings(text, delimiter, double, forced) {
+        let options = CsvOptions {
+            delimiter,
+            collapse,
+            quote,
+            escape,
+            ..CsvOptions::default()
+        };
+        // Quotes that all come in pairs are quotes, whatever stands between them.
+        let paired = best.as_ref().is_some_and(|b| !b.unclosed && !b.stray);
+        if quote.is_none() && paired {
+            continue;
+        }
+        let Some(fit) = Fit::of(text, complete, options, ROWS) else {
+            continue;
+        };
+        // Quotes are what they seem to be unless the text is clearly the better without them.
+        let better = best
+            .as_ref()
+            .is_none_or(|b| fit.score > b.score * if quote == Some(b'\'') { 1.01 } else { 1.1 });
+        let escapes = escape.is_some()
+            && quote == Some(b'"')
+            && best.as_ref().is_some_and(|b| fit.score >= b.score * 0.999)
+            && backslash_escapes(text);
+        if better || escapes {
+            let perfect = fit.is_perfect()
+                && !(quote == Some(b'"') && (double || memchr::memchr(b'\'', text).is_some()));
+            best = Some(fit);
+            if perfect {
+                break;
+            }
+        }
+    }
+    best
+}
+
+/// A dialect that was told.
+pub(in crate::format) type Sniffed = (CsvOptions, f32, String);
+
+/// The dialect of the head, how sure, and why; `None` where it is no table.
+pub(in crate::format) fn sniff(head: &Head<'_>) -> Option<Sniffed> {
+    sniff_with(head, &Forced::default())
+}
+
+/// The same, where parts of the dialect are given.
+pub(in crate::format) fn sniff_with(head: &Head<'_>, forced: &Forced) -> Option<Sniffed> {
+    let (text, fallback, name) = encoding::head(head.bytes, head.complete)?;
+    // A head that is cut is cut at a line, so that no character and no row is halved.
+    let whole = match memchr::memrchr(b'\n', &text) {
+        Some(last) if !head.complete => &text[..=last],
+        _ => &text[..],
+    };
+    let sample = if whole.len() > SAMPLE {
+        let end = memchr::memrchr(b'\n', &whole[..SAMPLE]).map_or(SAMPLE, |at| at + 1);
+        &whole[..end]
+    } else {
+        whole
+    };
+    let complete = head.complete && sample.len() == whole.len();
+    let mut forced = forced.clone();
+    if forced.delimiter.is_none()
+        && let Some(line) = lines(sample).next()
+    {
+        let bare = line.trim_ascii();
+        let bare = bare.strip_prefix(b"\"").unwrap_or(bare);
+        if is_separator_line(bare) && bare.len() > 4 {
+            forced.delimiter = Some(bare[4]);
+        }
+    }
+    let bare = without_comments(sample);
+    let found = choose(head, &bare, complete, &forced)?;
+    let mut options = found.options.clone();
+    if let Some(fallback) = fallback {
+        options.encoding = Some(fallback.name().to_owned());
+    }
+    finish(head, whole, options, &found, name, &forced)
+}
+
+/// The lines that are no comments, by which dialects are told. Whether they are comments, the
+/// dialect's own layout says later.
+fn without_comments(sample: &[u8]) -> Cow<'_, [u8]> {
+    let is_comment = |line: &[u8]| line.trim_ascii_start().first() == Some(&b'#');
+    let all = || sample.split_inclusive(|b| *b == b'\n');
+    if memchr::memchr(b'#', sample).is_none() {
+        return Cow::Borrowed(sample);
+    }
+    let (mut count, mut comments) = (0, 0);
+    for line in all().filter(|line| !line.trim_ascii().is_empty()) {
+        count += 1;
+        comments += usize::from(is_comment(line));
+    }
+    let top = all().take_while(|line| is_comment(line)).count();
+    let few = comments * 3 <= count;
+    if comments == 0 || comments + 2 > count || !(few || top > 1) {
+        return Cow::Borrowed(sample);
+    }
+    let kept: Vec<&[u8]> = all().filter(|line| !is_comment(line)).collect();
+    Cow::Owned(kept.concat())
+}
+
+/// The best dialect for a sample.
+fn choose(head: &Head<'_>, sample: &[u8], complete: bool, forced: &Forced) -> Option<Fit> {
+    if let Some(delimiter) = forced.delimiter {
+        return best_quoting(sample, complete, delimiter, forced);
+    }
+    let candidates = candidates(sample);
+    let mut fits: Vec<Fit> = candidates
+        .iter()
+        .filter(|d| COMMON.contains(d))
+        .filter_map(|d| best_quoting(sample, complete, *d, forced))
+        .filter(|fit| fit.width > 1)
         .collect();
-    if !head.complete && count > 1 && count < ROWS {
-        // The head ends within its last row.
-        rows.pop();
+    let sure = fits.iter().any(|fit| fit.is_perfect() && fit.score > 0.3);
+    if !sure {
+        let rare = candidates.iter().filter(|d| !COMMON.contains(d));
+        fits.extend(
+            rare.filter_map(|d| best_quoting(sample, complete, *d, forced))
+                .filter(is_strong),
+        );
     }
-    let mut widths: Vec<usize> = rows.iter().map(Vec::len).collect();
-    widths.sort_unstable();
-    let width = *widths.get(widths.len() / 2)?;
-    #[allow(clippy::cast_precision_loss)] // at most ROWS
-    let regular = widths.iter().filter(|w| **w == width).count() as f64 / widths.len() as f64;
-    Some(Table {
-        rows,
-        width,
-        regular,
+    let csv = calls_itself_csv(head);
+    // No list would be the better explanation of a table that is beyond doubt.
+    let single = if sure {
+        None
+    } else {
+        single_column(head, sample, complete, csv || forced.single_column)
+    };
+    let best = fits
+        .into_iter()
+        .filter(|fit| is_enough(fit, csv, complete))
+        .max_by(|a, b| {
+            // `max_by` takes the last of equals, and the first delimiter should win.
+            a.score
+                .total_cmp(&b.score)
+                .then(std::cmp::Ordering::Greater)
+        });
+    match (best, single) {
+        (Some(best), Some(single)) => {
+            let prefer = if best.is_common() {
+                best.score < single.score * 0.3
+            } else {
+                best.score < single.score
+            };
+            Some(if prefer { single } else { best })
+        }
+        (best, single) => best.or(single),
+    }
+}
+
+/// Whether a delimiter that hardly any file has is beyond doubt.
+fn is_strong(fit: &Fit) -> bool {
+    let many = fit.rows > 2 || fit.rows > 1 && fit.typed > 0;
+    let sure = fit.width > 2 || fit.typed > 0;
+    many && sure && fit.width > 1 && fit.exact >= 0.97 && fit.outside < 0.2 && fit.score > 0.15
+}
+
+/// Whether a text is a table at all.
+fn is_enough(fit: &Fit, csv: bool, complete: bool) -> bool {
+    let rows = fit.rows > 1 || (complete && csv);
+    // Rows may be ragged in what calls itself CSV, and a list of names in prose is not.
+    let regular = if csv { 0.25 } else { 0.7 };
+    rows && fit.exact >= regular && (csv || fit.outside <= 0.5) && (csv || fit.score > 0.08)
+}
+
+/// A list, in a file that calls itself CSV or whose lines are all of one kind of value: nothing else
+/// would tell it from prose.
+fn single_column(head: &Head<'_>, sample: &[u8], complete: bool, named: bool) -> Option<Fit> {
+    let options = CsvOptions {
+        // A delimiter that is not there, as far as can be told.
+        delimiter: COMMON
+            .iter()
+            .copied()
+            .find(|d| memchr::memchr(*d, sample).is_none())
+            .unwrap_or(1),
+        ..CsvOptions::default()
+    };
+    let options = CsvOptions {
+        quote: if memchr::memchr(b'"', sample).is_some()
+            && !is_delimiter_at_edge(sample, b'"', options.delimiter)
+        {
+            None
+        } else {
+            Some(b'"')
+        },
+        ..options
+    };
+    let rows = Rows::cut(sample, complete, &Lexer::new(&options, None), ROWS);
+    let count = rows.len();
+    if count < 2 || rows.unclosed {
+        return None;
+    }
+    let shapes: Vec<Shape> = (0..count)
+        .flat_map(|row| rows.batch.cells(row))
+        .map(|cell| shape(cell, false))
+        .collect();
+    let typed = shapes.iter().filter(|s| s.is_value()).count();
+    let typed = share(typed, count.saturating_sub(1).max(1)).min(1.0);
+    let listed = head.name.to_ascii_lowercase();
+    let listed = [".txt", ".dat", ".data"].iter().any(|e| listed.contains(e));
+    if !named && !(listed && typed >= 0.9) {
+        return None;
+    }
+    Some(Fit {
+        width: 1,
+        rows: count,
+        exact: 1.0,
+        outside: 0.0,
+        unclosed: false,
+        stray: false,
+        typed: 0,
+        score: 0.15 + typed * 0.6,
+        options,
     })
 }
 
-/// The dialect of the head, how sure, and why; `None` where it is no table.
-pub(in crate::format) fn sniff(head: &Head<'_>) -> Option<(CsvOptions, f32, String)> {
-    if head.bytes.contains(&0) {
-        return None;
-    }
-    let text = match std::str::from_utf8(head.bytes) {
-        Ok(_) => true,
-        // The head may end within a character.
-        Err(error) => error.error_len().is_none(),
-    };
-    if !text {
-        return None;
-    }
-    let (delimiter, found) = DELIMITERS
-        .iter()
-        .filter(|delimiter| memchr::memchr(**delimiter, head.bytes).is_some())
-        .filter_map(|delimiter| {
-            let options = CsvOptions {
-                delimiter: *delimiter,
-                ..CsvOptions::default()
+/// The dialect with all that the whole head tells.
+fn finish(
+    head: &Head<'_>,
+    whole: &[u8],
+    mut options: CsvOptions,
+    found: &Fit,
+    encoding: &str,
+    forced: &Forced,
+) -> Option<Sniffed> {
+    // Quotes that come to no end further below are none.
+    let mut exact = found.exact;
+    if whole.len() > SAMPLE {
+        let mut all = Fit::of(whole, head.complete, options.clone(), MOST_ROWS)?;
+        if all.unclosed && options.quote.is_some() && forced.quote.is_none() {
+            let bare = CsvOptions {
+                quote: None,
+                escape: None,
+                ..options.clone()
             };
-            let table = table(head, &options)?;
-            let enough = table.rows.len() > 1 || (head.complete && calls_itself_csv(head));
-            (table.width > 1 && enough).then_some((*delimiter, table))
-        })
-        .max_by(|(_, a), (_, b)| {
-            // Regularity decides, in steps that a few ragged rows do not tip; then width.
-            let steps = |t: &Table| (t.regular * 20.0).floor();
-            // `max_by` takes the last of equals, and the first delimiter should win.
-            steps(a)
-                .total_cmp(&steps(b))
-                .then(a.width.cmp(&b.width))
-                .then(std::cmp::Ordering::Greater)
-        })
-        .or_else(|| single_column(head))?;
-    if found.regular < 0.7 {
-        return None;
+            if let Some(without) = Fit::of(whole, head.complete, bare.clone(), MOST_ROWS)
+                && without.exact >= all.exact * 0.95
+            {
+                options = bare;
+                all = without;
+            }
+        }
+        exact = all.exact;
     }
-    let escape = backslash_escapes(head.bytes).then_some(b'\\');
-    let mut options = CsvOptions {
-        delimiter,
-        escape,
-        ..CsvOptions::default()
-    };
-    let found = if escape.is_some() {
-        table(head, &options)?
-    } else {
-        found
-    };
-    let (header, why) = header(&found.rows);
-    options.header = header;
-    let name = match delimiter {
-        b'\t' => "tabs".to_owned(),
-        1 => "\\u0001".to_owned(),
-        c => format!("'{}'", char::from(c)),
-    };
-    let reason = format!(
-        "{} columns between {name} in {:.0} % of rows; {why}",
-        found.width,
-        found.regular * 100.0
-    );
+    options.per_file = true;
+    let end = whole.len().min(layout::HEAD);
+    let layout = layout::find(&whole[..end], head.complete && end == whole.len(), &options);
+    options.header = forced.header.unwrap_or(layout.header.header);
+    options.comment = layout.comment;
+    options.preamble = layout.line.saturating_sub(1);
+    let reason = reason(&options, &layout, exact, encoding);
     #[allow(clippy::cast_possible_truncation)] // a share
-    Some((options, (0.9 * found.regular) as f32, reason))
+    let certainty = (0.9 * exact * (1.0 - found.outside * 0.5)) as f32;
+    Some((options, certainty, reason))
+}
+
+fn character(byte: u8) -> String {
+    match byte {
+        b'\t' => "tabs".to_owned(),
+        b' ' => "blanks".to_owned(),
+        1..32 => format!("\\u{byte:04x}"),
+        c => format!("'{}'", char::from(c)),
+    }
+}
+
+fn reason(options: &CsvOptions, layout: &Layout, exact: f64, encoding: &str) -> String {
+    let mut reason = if layout.width < 2 {
+        "1 column".to_owned()
+    } else {
+        format!(
+            "{} columns between {} in {:.0} % of rows",
+            layout.width,
+            character(options.delimiter),
+            exact * 100.0
+        )
+    };
+    match (options.quote, options.escape) {
+        (Some(b'"'), None) => {}
+        (Some(quote), None) => reason.push_str(&format!(", quoted with {}", character(quote))),
+        (_, Some(_)) => reason.push_str(", quotes escaped with a backslash"),
+        (None, None) => reason.push_str(", never quoted"),
+    }
+    if options.preamble > 0 {
+        reason.push_str(&format!("; the table begins in line {}", layout.line));
+    }
+    if let Some(comment) = options.comment {
+        reason.push_str(&format!("; comments begin with {}", character(comment)));
+    }
+    if encoding != "UTF-8" {
+        reason.push_str(&format!("; {encoding}"));
+    }
+    reason.push_str("; ");
+    reason.push_str(layout.header.why);
+    reason
 }
 
 /// What keeps a text from being a table at all, where one thing does.
 pub(in crate::format) fn problem(head: &Head<'_>) -> Option<String> {
-    let mut reader = Rows::new(head.bytes, &CsvOptions::default());
-    match reader.read("", usize::MAX) {
-        Err(crate::LakeError::Data { line, message, .. }) if head.complete => {
-            Some(format!("{message}, line {}", line.unwrap_or(1)))
-        }
-        _ => None,
-    }
-}
-
-/// A list under a name, in a file that calls itself CSV: nothing else would tell it from prose.
-fn single_column(head: &Head<'_>) -> Option<(u8, Table)> {
-    if !calls_itself_csv(head) {
-        return None;
-    }
-    let table = table(head, &CsvOptions::default())?;
-    (table.width == 1 && table.rows.len() > 1).then_some((b',', table))
+    let rows = Rows::cut(
+        head.bytes,
+        head.complete,
+        &Lexer::new(&CsvOptions::default(), None),
+        MOST_ROWS,
+    );
+    let line = 1 + super::lexer::lines(&head.bytes[..rows.used]);
+    (rows.unclosed && head.complete)
+        .then(|| format!("a quote is opened in this row and never closed, line {line}"))
 }
 
 fn calls_itself_csv(head: &Head<'_>) -> bool {
     let name = head.name.to_ascii_lowercase();
-    [".csv", ".tsv"].iter().any(|ending| name.contains(ending))
+    [".csv", ".tsv", ".tab", ".psv"]
+        .iter()
+        .any(|ending| name.contains(ending))
 }
 
 /// Whether quotes within quotes are escaped with backslashes: `\"` occurs, and not only before a
 /// delimiter, where a backslash may be the last character of a cell.
 fn backslash_escapes(text: &[u8]) -> bool {
-    let mut inside = 0;
-    for at in memchr::memmem::find_iter(text, b"\\\"") {
-        match text.get(at + 2) {
-            Some(c) if !DELIMITERS.contains(c) && *c != b'\n' && *c != b'\r' => inside += 1,
-            _ => {}
-        }
-    }
-    inside > 0
-}
-
-fn typed(cell: &str) -> bool {
-    let cell = cell.trim();
-    value::number(cell).is_some()
-        || value::boolean(cell).is_some()
-        || value::date(cell).is_some()
-        || value::timestamp(cell).is_some()
-}
-
-/// Whether the first row names the columns. Glue wants another row with a value that is no text;
-/// files whose every column is text have headers too, so those are told by their names' shape and
-/// by the names not being values of their columns.
-fn header(rows: &[Vec<String>]) -> (bool, &'static str) {
-    let Some((first, rest)) = rows.split_first() else {
-        return (false, "no rows");
-    };
-    let named = first.iter().all(|cell| {
-        let cell = cell.trim();
-        cell.chars().count() < 150 && !typed(cell)
-    });
-    let empty = first.iter().filter(|cell| cell.trim().is_empty()).count();
-    if !named || empty * 2 > first.len() {
-        return (
-            false,
-            "the first row holds values, so the columns are col0, col1 …",
-        );
-    }
-    let mut sorted: Vec<&str> = first.iter().map(|c| c.trim()).collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let distinct = sorted.len() * 10 >= first.len() * 9;
-    let typed_below = (0..first.len()).any(|i| {
-        // A file appended to another brings its header along, which is no value.
-        let cells = rest.iter().filter(|row| *row != first);
-        let cells = cells.filter_map(|row| row.get(i)).map(|c| c.trim());
-        let (mut values, mut typed_values) = (0, 0);
-        for cell in cells.filter(|c| !c.is_empty() && !value::NULL_MARKERS.contains(c)) {
-            values += 1;
-            typed_values += usize::from(typed(cell));
-        }
-        values > 0 && typed_values * 10 >= values * 8
-    });
-    if typed_below {
-        return (
-            true,
-            "the first row is names, and below it are numbers or dates",
-        );
-    }
-    let recurs = first.iter().enumerate().any(|(i, name)| {
-        !name.trim().is_empty() && rest.iter().any(|row| row.get(i).is_some_and(|c| c == name))
-    });
-    let like_names = first.iter().all(|cell| {
-        let cell = cell.trim();
-        cell.chars().count() <= 64
-            && cell
-                .chars()
-                .all(|c| c.is_alphanumeric() || " _-./()#%&'".contains(c))
-    });
-    let edge = |i: usize| i == 0 || i + 1 == first.len();
-    let filled = first
-        .iter()
-        .enumerate()
-        .all(|(i, c)| !c.trim().is_empty() || edge(i));
-    if distinct && filled && !recurs && like_names {
-        (
-            true,
-            "the first row looks like names and recurs in no column",
-        )
-    } else {
-        (
-            false,
-            "the first row looks like the others, so the columns are col0, col1 …",
-        )
-    }
+    memchr::memmem::find_iter(text, b"\\\"").any(|at| {
+        text.get(at + 2)
+            .is_some_and(|c| !COMMON.contains(c) && *c != b'\n' && *c != b'\r')
+    })
 }
 
 #[cfg(test)]
@@ -284,9 +472,49 @@ mod tests {
             ("day,val,val\n1,2,3\n4,5,6\n", Some((',', true))),
             ("id,,x\n1,a,3\n2,b,4\n", Some((',', true))),
             ("id,name\n", Some((',', true))),
+            ("a^b^c\n1^2^x\n3^4^y\n5^6^z\n", Some(('^', true))),
+            ("a%b%c\n1%2%x\n3%4%y\n5%6%z\n", Some(('%', true))),
+            ("x y z\n1 2 3\n4 5 6\n7 8 9\n", Some((' ', true))),
+            (
+                " x   y z\n 1   2 3\n40   5 6\n 7   8 9\n",
+                Some((' ', true)),
+            ),
+            ("sep=;\na;b\n1;2\n", Some((';', true))),
+            (
+                "when,n\n2020-01-01 10:00:00,5\n2020-01-02 11:00:00,6\n",
+                Some((',', true)),
+            ),
         ] {
             assert_eq!(sniffed(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn quotes() {
+        let quote = |text: &str| {
+            let head = Head {
+                bytes: text.as_bytes(),
+                complete: true,
+                name: "x.csv",
+            };
+            let (options, ..) = sniff(&head).unwrap();
+            (
+                options.quote.map(char::from),
+                options.escape.map(char::from),
+            )
+        };
+        assert_eq!(
+            quote("a,b\n'x, y','z'\n'p','q, r'\n'1','2'\n"),
+            (Some('\''), None)
+        );
+        assert_eq!(
+            quote("a,b\n\"x \\\"y\\\", z\",1\n\"p\",2\n"),
+            (Some('"'), Some('\\'))
+        );
+        assert_eq!(
+            quote("a\tb\tc\n1\t\"Heroes\t2\n3\tx\t4\n5\ty\t6\n7\tz\t8\n"),
+            (None, None)
+        );
     }
 
     #[test]

@@ -1,115 +1,167 @@
 //! Rows of cells, in batches that share one buffer.
 
-use std::io::{ErrorKind, Read};
-
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use std::io::Read;
 
 use super::CsvOptions;
+use super::batch::Batch;
+use super::encoding::{self, Utf8Reader};
+use super::footer;
+use super::header::Verdict;
+use super::layout::{self, Layout, strip_comment};
+use super::lexer::{Lexer, Step};
 use crate::error::{LakeError, Result};
 
 const CHUNK: usize = 256 * 1024;
 /// A batch ends when it has as many bytes, however few rows they are.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// A row that is longer is a quote that was never closed.
-const MAX_ROW: usize = 256 * 1024 * 1024;
+const MAX_ROW: usize = 16 * 1024 * 1024;
 
 pub(super) struct Rows<R> {
-    reader: R,
-    parser: Reader,
+    file: String,
+    reader: Utf8Reader<R>,
+    lexer: Lexer,
     input: Vec<u8>,
     at: usize,
     end: usize,
     eof: bool,
-    /// The unquoted text of the batch's cells, one after another.
+    line: u64,
+    /// Bytes of text cut into rows so far.
+    used: u64,
+    /// Bytes of text read so far.
+    read: u64,
+    batch: Batch,
+    /// The batch's text.
     text: String,
-    /// Where each cell ends in the text.
-    ends: Vec<usize>,
-    /// For each row, the number of cells up to its end.
-    row_ends: Vec<usize>,
-    lines: Vec<u64>,
-    output: Vec<u8>,
-    cells: Vec<usize>,
-    bytes: u64,
-    first: bool,
-    skip: usize,
-    /// The quote, where an odd number of them means that one is not closed.
-    quote: Option<u8>,
+    /// How many of the batch's rows were handed out.
+    given: usize,
+    /// How many rows are held back until it is known whether the file ends with them.
+    hold: usize,
+    /// Whether the held rows are told by their looks, and not all are notes.
+    finds_footer: bool,
+    /// Whether a row like a note was handed out, so that such a row is no note.
+    lone_row: bool,
+    /// Rows at the end that are no rows.
+    footer: usize,
+    footer_line: Option<u64>,
+    layout: Layout,
 }
 
 impl<R: Read> Rows<R> {
-    pub(super) fn new(reader: R, options: &CsvOptions) -> Self {
-        let mut builder = ReaderBuilder::new();
-        builder.delimiter(options.delimiter);
-        match options.quote {
-            Some(quote) => builder.quote(quote),
-            None => builder.quoting(false),
+    /// Opens a file and finds its table. Lines that are not UTF-8 are in the options' encoding; without
+    /// one it is guessed where `guess`, and else they are errors.
+    pub(super) fn open(file: &str, reader: R, options: &CsvOptions, guess: bool) -> Result<Self> {
+        let fallback = match &options.encoding {
+            None => None,
+            Some(name) => Some(
+                encoding::of_name(name)
+                    .ok_or_else(|| LakeError::Option(format!("there is no encoding '{name}'")))?,
+            ),
         };
-        if let Some(escape) = options.escape {
-            // Quotes may be doubled nonetheless: both styles stand in one file.
-            builder.escape(Some(escape));
+        let mut reader = Utf8Reader::new(reader, fallback);
+        if guess {
+            reader = reader.guessing();
         }
-        Rows {
+        let mut rows = Rows {
+            file: file.to_owned(),
             reader,
-            parser: builder.build(),
-            input: vec![0; CHUNK],
+            lexer: Lexer::new(options, options.comment),
+            input: vec![0; layout::HEAD],
             at: 0,
             end: 0,
             eof: false,
+            line: 1,
+            used: 0,
+            read: 0,
+            batch: Batch::default(),
             text: String::new(),
-            ends: Vec::new(),
-            row_ends: Vec::new(),
-            lines: Vec::new(),
-            output: vec![0; 4096],
-            cells: vec![0; 64],
-            bytes: 0,
-            first: true,
-            skip: 0,
-            quote: options.quote.filter(|_| options.escape.is_none()),
+            given: 0,
+            hold: 0,
+            finds_footer: options.per_file,
+            lone_row: false,
+            footer: 0,
+            footer_line: None,
+            layout: Layout {
+                start: 0,
+                line: 1,
+                width: 0,
+                header: Verdict {
+                    header: options.header,
+                    why: "",
+                },
+                row_names: false,
+                commented: false,
+                comment: options.comment,
+            },
+        };
+        rows.fill()?;
+        if options.per_file {
+            let layout = layout::find(&rows.input[..rows.end], rows.eof, options);
+            rows.lexer = Lexer::new(options, layout.comment);
+            rows.at = layout.start;
+            rows.used = layout.start as u64;
+            rows.line = layout.line;
+            rows.layout = layout;
+            rows.hold = footer::MOST;
+        } else {
+            rows.skip_lines(options.preamble)?;
+            rows.hold = usize::try_from(options.footer).unwrap_or(usize::MAX);
+            if rows.hold > MAX_FOOTER {
+                return Err(LakeError::Option(format!(
+                    "the parameter skip.footer.line.count is {}, and at most {MAX_FOOTER} can be held back",
+                    options.footer
+                )));
+            }
         }
+        Ok(rows)
     }
 
-    /// The beginning of a file may end within a quoted cell.
-    pub(super) fn cut_off(mut self) -> Self {
-        self.quote = None;
-        self
+    /// Where the file's table is.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
-    /// Bytes of rows read so far.
+    /// Bytes of the file's contents that the rows so far took, as they stand in the file.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        if self.read == 0 {
+            return 0;
+        }
+        let scaled =
+            u128::from(self.used) * u128::from(self.reader.total()) / u128::from(self.read);
+        u64::try_from(scaled).unwrap_or(u64::MAX)
+    }
+
+    /// The encoding of the lines that were not UTF-8.
+    pub(super) fn encoding(&self) -> Option<String> {
+        self.reader.fallback().map(|e| e.name().to_owned())
+    }
+
+    /// How many lines at the end are no rows.
+    pub(super) fn footer_lines(&self) -> u64 {
+        self.footer_line
+            .map_or(0, |from| self.line.saturating_sub(from).max(1))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.row_ends.len()
+        self.given
     }
 
     pub(super) fn line(&self, row: usize) -> u64 {
-        self.lines[row]
-    }
-
-    fn span(&self, row: usize) -> (usize, usize) {
-        let from = if row == 0 { 0 } else { self.row_ends[row - 1] };
-        (from, self.row_ends[row])
+        self.batch.line(row)
     }
 
     pub(super) fn width(&self, row: usize) -> usize {
-        let (from, to) = self.span(row);
-        to - from
-    }
-
-    fn cell_at(&self, at: usize) -> &str {
-        let from = if at == 0 { 0 } else { self.ends[at - 1] };
-        &self.text[from..self.ends[at]]
+        self.batch.width(row)
     }
 
     pub(super) fn cell(&self, row: usize, column: usize) -> Option<&str> {
-        let (from, to) = self.span(row);
-        (from + column < to).then(|| self.cell_at(from + column))
+        let (from, to) = self.batch.span(row, column)?;
+        self.text.get(from..to)
     }
 
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = &str> {
-        let (from, to) = self.span(row);
-        (from..to).map(|at| self.cell_at(at))
+        let spans = self.batch.spans(row);
+        spans.map(|(from, to)| self.text.get(from..to).unwrap_or_default())
     }
 
     /// Whether a row is the header once more.
@@ -119,132 +171,239 @@ impl<R: Read> Rows<R> {
             && self.row(row).zip(header).all(|(cell, name)| cell == name)
     }
 
-    /// Reads up to `count` rows; how many there were.
-    pub(super) fn read(&mut self, file: &str, count: usize) -> Result<usize> {
-        self.text.clear();
-        self.ends.clear();
-        self.row_ends.clear();
-        self.lines.clear();
-        let mut raw: Vec<u8> = Vec::new();
-        while self.len() < count && raw.len() < BATCH_BYTES && self.read_row(file, &mut raw)? {}
-        let whole = |text: &str| self.ends.iter().all(|end| text.is_char_boundary(*end));
-        match String::from_utf8(raw) {
-            // Halves of two characters of another encoding may make one of ours between two cells.
-            Ok(text) if !whole(&text) => {
-                return Err(LakeError::Data {
-                    file: file.to_owned(),
-                    line: self.lines.first().copied(),
-                    column: None,
-                    message: "the text is not UTF-8".into(),
-                });
+    fn bad(&self, line: u64, message: &str) -> LakeError {
+        LakeError::Data {
+            file: self.file.clone(),
+            line: Some(line.max(1)),
+            column: None,
+            message: message.to_owned(),
+        }
+    }
+
+    /// The header's cells, where the file has a row for it.
+    pub(super) fn header(&mut self) -> Result<Option<Vec<String>>> {
+        let comment = self.layout.comment.filter(|_| self.layout.commented);
+        let (hold, finds_footer, lexer) = (self.hold, self.finds_footer, self.lexer.clone());
+        // The header is no note, however few the rows below it are.
+        self.hold = 0;
+        self.finds_footer = false;
+        if comment.is_some() {
+            self.lexer = self.lexer.clone().without_comments();
+        }
+        let count = self.next_rows(1);
+        self.hold = hold;
+        self.finds_footer = finds_footer;
+        self.lexer = lexer;
+        if count? == 0 {
+            return Ok(None);
+        }
+        let mut header: Vec<String> = match comment {
+            None => self.row(0).map(str::to_owned).collect(),
+            Some(byte) => {
+                let cells: Vec<&[u8]> = self.row(0).map(str::as_bytes).collect();
+                let own = strip_comment(&cells, byte);
+                let text = |c: &[u8]| String::from_utf8_lossy(c).into_owned();
+                own.into_iter().map(text).collect()
             }
-            Ok(text) => self.text = text,
+        };
+        if self.layout.row_names {
+            header.insert(0, String::new());
+        }
+        Ok(Some(header))
+    }
+
+    /// Reads up to `count` rows; how many there were.
+    pub(super) fn read(&mut self, count: usize) -> Result<usize> {
+        self.next_rows(count)
+    }
+
+    fn next_rows(&mut self, count: usize) -> Result<usize> {
+        self.batch.text = std::mem::take(&mut self.text).into_bytes();
+        self.batch.keep_from(self.given);
+        self.given = 0;
+        let wanted = count.saturating_add(self.hold);
+        let mut ended = false;
+        while self.batch.len() < wanted && self.batch.text.len() < BATCH_BYTES {
+            if !self.read_row()? {
+                ended = true;
+                break;
+            }
+        }
+        self.validate()?;
+        let length = self.batch.len();
+        self.given = if ended || self.at_end()? {
+            length - self.notes(length)
+        } else {
+            length.saturating_sub(self.hold)
+        };
+        // Rows that are handed out now may have been held before, more than were asked for.
+        self.given = self.given.min(count);
+        if self.finds_footer {
+            self.lone_row |=
+                (0..self.given).any(|row| footer::is_lone(self.row(row), self.layout.width));
+        }
+        // Long rows may leave none to hand out but those that are held back.
+        if self.given == 0 && !ended && length > 0 && !self.at_end()? {
+            self.given = 1;
+        }
+        Ok(self.given)
+    }
+
+    /// How many of the last rows are no rows.
+    fn notes(&mut self, length: usize) -> usize {
+        if !self.finds_footer {
+            return self.hold.min(length);
+        }
+        if self.footer == 0 {
+            let from = length.saturating_sub(footer::MOST);
+            // However the rows came in batches, those before the last few are looked at.
+            let lone = self.lone_row
+                || (0..from).any(|row| footer::is_lone(self.row(row), self.layout.width));
+            let rows: Vec<(Vec<&str>, bool)> = (from..length)
+                .map(|row| (self.row(row).collect(), self.batch.apart(row)))
+                .collect();
+            self.footer = footer::find(&rows, self.layout.width, lone);
+            if self.footer > 0 {
+                self.footer_line = Some(self.batch.line(length - self.footer));
+            }
+        }
+        self.footer.min(length)
+    }
+
+    /// Whether nothing but what was read is there.
+    fn at_end(&mut self) -> Result<bool> {
+        loop {
+            if self.eof {
+                return Ok(self.input[self.at..self.end]
+                    .iter()
+                    .all(u8::is_ascii_whitespace));
+            }
+            if self.input[self.at..self.end]
+                .iter()
+                .any(|b| !b.is_ascii_whitespace())
+            {
+                return Ok(false);
+            }
+            if self.end - self.at >= MAX_ROW {
+                return Ok(false);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn validate(&mut self) -> Result<()> {
+        match String::from_utf8(std::mem::take(&mut self.batch.text)) {
+            Ok(text) => {
+                self.text = text;
+                Ok(())
+            }
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                let cell = self.ends.partition_point(|end| *end <= at);
-                let row = self.row_ends.partition_point(|end| *end <= cell);
-                return Err(LakeError::Data {
-                    file: file.to_owned(),
-                    line: self.lines.get(row).copied(),
-                    column: None,
-                    message: "the text is not UTF-8".into(),
-                });
+                let row = (0..self.batch.len())
+                    .find(|row| self.batch.spans(*row).any(|(_, to)| to > at))
+                    .unwrap_or_default();
+                let line = if row < self.batch.len() {
+                    self.batch.line(row)
+                } else {
+                    self.line
+                };
+                self.batch.clear();
+                self.given = 0;
+                Err(self.bad(line, "the text is not UTF-8"))
             }
         }
-        Ok(self.len())
     }
 
-    fn read_row(&mut self, file: &str, raw: &mut Vec<u8>) -> Result<bool> {
-        let (mut out, mut cells) = (0, 0);
-        let line = self.parser.line();
-        let mut quotes = 0;
+    fn read_row(&mut self) -> Result<bool> {
         loop {
-            if self.at == self.end && !self.eof {
-                self.refill(file)?;
-            }
-            let (result, used, written, ended) = self.parser.read_record(
-                &self.input[self.at..self.end],
-                &mut self.output[out..],
-                &mut self.cells[cells..],
-            );
-            if let Some(quote) = self.quote {
-                let taken = &self.input[self.at..self.at + used];
-                quotes += memchr::memchr_iter(quote, taken).count();
-            }
-            self.at += used;
-            self.bytes += used as u64;
-            out += written;
-            cells += ended;
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => {
-                    if self.output.len() > MAX_ROW {
-                        return Err(LakeError::Data {
-                            file: file.to_owned(),
-                            line: Some(line),
-                            column: None,
-                            message: "the row is longer than 256 MiB; is a quote not closed?"
-                                .into(),
-                        });
-                    }
-                    self.output.resize(self.output.len() * 2, 0);
-                }
-                ReadRecordResult::OutputEndsFull => self.cells.resize(self.cells.len() * 2, 0),
-                ReadRecordResult::End => return Ok(false),
-                ReadRecordResult::Record => {
-                    // A quote that is never closed swallows all that follows it.
-                    let last = self.eof && self.at == self.end;
-                    if last && quotes % 2 == 1 && self.output[..out].contains(&b'\n') {
-                        return Err(LakeError::Data {
-                            file: file.to_owned(),
-                            line: Some(line.max(1)),
-                            column: None,
-                            message: "a quote is opened in this row and never closed".into(),
-                        });
-                    }
-                    let base = raw.len();
-                    raw.extend_from_slice(&self.output[..out]);
-                    self.ends
-                        .extend(self.cells[..cells].iter().map(|end| base + end));
-                    self.row_ends.push(self.ends.len());
-                    self.lines.push(line.max(1));
+            let input = &self.input[self.at..self.end];
+            match self.lexer.step(input, self.eof, self.line, &mut self.batch) {
+                Step::Record { used, lines } => {
+                    self.advance(used, lines);
                     return Ok(true);
                 }
+                Step::Skipped { used, lines } => self.advance(used, lines),
+                Step::End => return Ok(false),
+                Step::Unclosed => {
+                    return Err(
+                        self.bad(self.line, "a quote is opened in this row and never closed")
+                    );
+                }
+                Step::More if self.end - self.at >= MAX_ROW => {
+                    return Err(self.bad(
+                        self.line,
+                        "the row is longer than 16 MiB; is a quote not closed?",
+                    ));
+                }
+                Step::More => self.fill()?,
             }
         }
     }
 
-    fn refill(&mut self, file: &str) -> Result<()> {
-        self.at = 0;
-        loop {
-            match self.reader.read(&mut self.input) {
-                Ok(count) => {
-                    self.end = count;
-                    self.eof = count == 0;
+    fn advance(&mut self, used: usize, lines: u64) {
+        self.at += used;
+        self.used += used as u64;
+        self.line += lines;
+    }
+
+    fn skip_lines(&mut self, count: u64) -> Result<()> {
+        for _ in 0..count {
+            loop {
+                let rest = &self.input[self.at..self.end];
+                if let Some(at) = memchr::memchr(b'\n', rest) {
+                    self.advance(at + 1, 1);
                     break;
                 }
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                if self.eof {
+                    self.advance(self.end - self.at, 0);
+                    return Ok(());
+                }
+                // The line's beginning is of no use.
+                self.advance(self.end - self.at, 0);
+                self.fill()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads more behind what is left, which moves to the front.
+    fn fill(&mut self) -> Result<()> {
+        self.input.copy_within(self.at..self.end, 0);
+        self.end -= self.at;
+        self.at = 0;
+        if self.read > 0 {
+            let size = self.input.len();
+            if size < CHUNK {
+                self.input.resize(CHUNK, 0);
+            } else if self.end * 2 > size {
+                self.input.resize(size * 2, 0);
+            }
+        }
+        // The first piece is filled to the brim: a table is found by it, always by the same bytes.
+        let first = self.read == 0;
+        while self.end < self.input.len() && !self.eof {
+            match self.reader.read(&mut self.input[self.end..]) {
+                Ok(0) => self.eof = true,
+                Ok(count) => {
+                    self.end += count;
+                    self.read += count as u64;
+                    if !first {
+                        break;
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     let message = match e.kind() {
-                        ErrorKind::UnexpectedEof => "the file is cut short".to_owned(),
+                        std::io::ErrorKind::UnexpectedEof => "the file is cut short".to_owned(),
                         _ => e.to_string(),
                     };
-                    return Err(LakeError::Data {
-                        file: file.to_owned(),
-                        line: Some(self.parser.line()),
-                        column: None,
-                        message,
-                    });
+                    return Err(self.bad(self.line, &message));
                 }
             }
         }
-        if self.first {
-            self.first = false;
-            if self.input[..self.end].starts_with(b"\xef\xbb\xbf") {
-                self.skip = 3;
-            }
-        }
-        self.at = std::mem::take(&mut self.skip).min(self.end);
         Ok(())
     }
 }
+
+/// How many lines a table may say to leave out at the end of each file.
+const MAX_FOOTER: usize = 100_000;

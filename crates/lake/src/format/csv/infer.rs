@@ -1,0 +1,218 @@
+//! What a file's rows have in common: the types of its columns.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use arrow::datatypes::{Field, Fields};
+use mastic_schema::names::column_names;
+
+use super::CsvOptions;
+use super::rows::Rows;
+use crate::error::{LakeError, Result};
+use crate::format::{Inference, Limits};
+use crate::infer::{Choices, Kind, Node};
+use crate::value::{DateOrder, TEXT_NULLS};
+
+/// How many rows are held at once while a schema is inferred.
+const INFER_ROWS: usize = 1024;
+
+/// Watches every row up to the limits. What the rows tell of the options is set: null markers, the
+/// order of dates, the encoding of lines that are not UTF-8; and why, in `reason`.
+///
+/// Where the head's quotes turn out to be none further on, the file is read again (from what
+/// `again` opens) without them.
+pub(in crate::format) fn infer<R: Read>(
+    file: &str,
+    reader: impl Read,
+    again: impl FnOnce() -> Result<R>,
+    options: &mut CsvOptions,
+    limits: &Limits,
+    reason: &mut String,
+) -> Result<Inference> {
+    let given = options.clone();
+    let error = match watch(file, reader, options, limits, reason) {
+        Ok((inference, _)) => return Ok(inference),
+        Err(error) => error,
+    };
+    let LakeError::Data { message, .. } = &error else {
+        return Err(error);
+    };
+    if given.quote.is_none() || !message.contains("quote") {
+        return Err(error);
+    }
+    let mut bare = CsvOptions {
+        quote: None,
+        escape: None,
+        ..given
+    };
+    let mut told = reason.clone();
+    match watch(file, again()?, &mut bare, limits, &mut told) {
+        // Rows that lose their shape without quotes do need them.
+        Ok((inference, regular)) if regular * 20 >= inference.rows * 19 => {
+            *options = bare;
+            told.push_str("; quotes are characters like others, since one is never closed");
+            *reason = told;
+            Ok(inference)
+        }
+        _ => Err(error),
+    }
+}
+
+/// The inference, and how many rows had the width of the table.
+fn watch(
+    file: &str,
+    reader: impl Read,
+    options: &mut CsvOptions,
+    limits: &Limits,
+    reason: &mut String,
+) -> Result<(Inference, u64)> {
+    let mut rows = Rows::open(file, reader, options, true)?;
+    let mut header: Vec<String> = Vec::new();
+    if options.header
+        && let Some(cells) = rows.header()?
+    {
+        header = cells;
+    }
+    let mut nodes: Vec<Node> = vec![Node::default(); header.len()];
+    let width = if header.is_empty() {
+        rows.layout().width
+    } else {
+        header.len()
+    };
+    let mut count = 0u64;
+    let mut regular = 0u64;
+    let mut complete = true;
+    loop {
+        if rows.bytes() >= limits.bytes {
+            complete = false;
+            break;
+        }
+        if rows.read(INFER_ROWS)? == 0 {
+            break;
+        }
+        for row in 0..rows.len() {
+            if rows.same_as(row, &header) {
+                // A file appended to another brings its header along.
+                continue;
+            }
+            count += 1;
+            regular += u64::from(rows.width(row) == width);
+            let line = rows.line(row);
+            for (i, cell) in rows.row(row).enumerate() {
+                if i == nodes.len() {
+                    nodes.push(Node::default());
+                }
+                nodes[i].see_text(line, cell.trim());
+            }
+        }
+    }
+    options.encoding = rows.encoding().or(options.encoding.take());
+    if options.per_file {
+        options.footer = rows.footer_lines();
+        if options.footer > 0 {
+            let lines = match options.footer {
+                1 => "1 line of notes follows".to_owned(),
+                lines => format!("{lines} lines of notes follow"),
+            };
+            reason.push_str(&format!("; {lines} the last row"));
+        }
+    }
+    // A column at the end without a name and without a value is a delimiter too many.
+    while nodes.last().is_some_and(|n| n.sightings().is_empty())
+        && header
+            .get(nodes.len() - 1)
+            .is_none_or(|name| name.trim().is_empty())
+        && nodes.len() > 1
+    {
+        nodes.pop();
+    }
+    settle_nulls(options, &nodes);
+    let choices = Choices {
+        date_order: date_order(&nodes, reason),
+        ..Choices::default()
+    };
+    options.date_order = choices.date_order;
+    let nulls = [options.null_markers.as_slice(), &options.text_nulls].concat();
+
+    header.resize(nodes.len(), String::new());
+    let names = column_names(header.iter().map(String::as_str));
+    let fields: Fields = names
+        .iter()
+        .zip(&nodes)
+        .map(|(name, node)| Field::new(name, node.data_type(&nulls, choices), true))
+        .collect();
+    let mut root = Node::default();
+    for (name, node) in names.iter().zip(nodes) {
+        *root.field(name) = node;
+    }
+    let inference = Inference {
+        fields,
+        rows: count,
+        bytes: rows.bytes(),
+        complete,
+        node: Some(root),
+    };
+    Ok((inference, regular))
+}
+
+/// The markers that columns of values tell of, and those that stand for null among text, too.
+fn settle_nulls(options: &mut CsvOptions, nodes: &[Node]) {
+    let typed: BTreeSet<&str> = nodes.iter().flat_map(Node::telling_markers).collect();
+    let everywhere = nodes
+        .iter()
+        .flat_map(Node::markers)
+        .filter(|m| TEXT_NULLS.contains(m));
+    let mut all: BTreeSet<String> = options.text_nulls.drain(..).collect();
+    all.extend(everywhere.map(str::to_owned));
+    options.text_nulls = all.into_iter().collect();
+    options.null_markers = typed
+        .into_iter()
+        .map(str::to_owned)
+        .filter(|m| !options.text_nulls.contains(m))
+        .collect();
+}
+
+/// The order of day and month that the file's decisive dates are in.
+fn date_order(nodes: &[Node], reason: &mut String) -> Option<DateOrder> {
+    let is_ordered = |node: &&Node| {
+        let kinds = node.sightings();
+        [
+            Kind::OrderedDate,
+            Kind::OrderedTimestamp,
+            Kind::OrderedInstant,
+        ]
+        .iter()
+        .any(|kind| kinds.contains_key(kind))
+            && !kinds.contains_key(&Kind::Text)
+    };
+    let mut decided = [0u64; 2];
+    let mut columns = 0;
+    for node in nodes.iter().filter(is_ordered) {
+        columns += 1;
+        match node.date_orders() {
+            // A column that contradicts itself says nothing of the others.
+            [day, month] if day > 0 && month > 0 => {}
+            [day, month] => {
+                decided[0] += day;
+                decided[1] += month;
+            }
+        }
+    }
+    let (order, count) = match decided {
+        _ if columns == 0 => return None,
+        [0, 0] => {
+            reason.push_str(
+                "; dates that may be day/month or month/day stay strings, since none of them decides",
+            );
+            return None;
+        }
+        [day, month] if day >= month => (DateOrder::DayFirst, day),
+        [_, month] => (DateOrder::MonthFirst, month),
+    };
+    let first = match order {
+        DateOrder::DayFirst => "the day comes first",
+        DateOrder::MonthFirst => "the month comes first",
+    };
+    reason.push_str(&format!("; in dates {first}, as {count} of them tell"));
+    Some(order)
+}
