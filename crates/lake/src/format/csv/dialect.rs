@@ -10,14 +10,13 @@ use std::borrow::Cow;
 
 use super::CsvOptions;
 use super::encoding;
+use super::fit::{COMMON, Fit, share};
 use super::forced::Forced;
 use super::layout::{self, Layout, Rows, is_separator_line};
 use super::lexer::Lexer;
 use super::shape::{Shape, shape};
 use crate::format::Head;
 
-/// Glue's five, in the order in which ties are broken.
-const COMMON: &[u8] = b",\t;|\x01";
 /// What else stands between cells in files. A letter, a digit, a point or a dash never does.
 const RARE: &[u8] = b" :^~#%*&!$@=\x02\x1e\x1f";
 
@@ -27,36 +26,6 @@ const SAMPLE: usize = 128 * 1024;
 const ROWS: usize = 600;
 /// How many rows of the head are looked at at all.
 const MOST_ROWS: usize = 20_000;
-/// How many rows' cells are looked at.
-const SCORED: usize = 60;
-const COLUMNS: usize = 100;
-
-/// How a dialect explains a text.
-struct Fit {
-    options: CsvOptions,
-    width: usize,
-    rows: usize,
-    /// The share of rows that have the width, from the first to the last that has it.
-    exact: f64,
-    /// Rows before the first and after the last of that width, as a share.
-    outside: f64,
-    unclosed: bool,
-    /// Whether a cell begins with a quote that is none.
-    stray: bool,
-    /// Columns of numbers or times.
-    typed: usize,
-    score: f64,
-}
-
-#[allow(clippy::cast_precision_loss)] // counts of a head
-fn share(part: usize, of: usize) -> f64 {
-    if of == 0 {
-        0.0
-    } else {
-        part as f64 / of as f64
-    }
-}
-
 fn is_delimiter_at_edge(text: &[u8], quote: u8, delimiter: u8) -> bool {
     let edges = memchr::memchr_iter(quote, text)
         .take(2000)
@@ -68,119 +37,6 @@ fn is_delimiter_at_edge(text: &[u8], quote: u8, delimiter: u8) -> bool {
         })
         .count();
     edges >= 4 && edges * 10 >= memchr::memchr_iter(quote, text).take(2000).count() * 8
-}
-
-impl Fit {
-    fn of(text: &[u8], complete: bool, options: CsvOptions, most: usize) -> Option<Fit> {
-        let rows = Rows::cut(text, complete, &Lexer::new(&options, None), most);
-        let width = rows.width();
-        let count = rows.len();
-        if count == 0 {
-            return None;
-        }
-        let fits = |row: &usize| rows.batch.width(*row) == width;
-        let first = (0..count).find(fits)?;
-        let last = (0..count).rev().find(fits)?;
-        let inner = last + 1 - first;
-        let mut exact = (first..=last).filter(fits).count();
-        // A header without a name for R's row names is none the worse for it.
-        let short = first == 1 && last + 1 == count && rows.batch.width(0) + 1 == width;
-        exact += usize::from(short);
-        let outside = count - inner - usize::from(short);
-        Some(
-            Fit {
-                width,
-                rows: count,
-                exact: share(exact, inner + usize::from(short)),
-                outside: share(outside, count),
-                unclosed: rows.unclosed,
-                stray: false,
-                typed: 0,
-                score: 0.0,
-                options,
-            }
-            .scored(&rows, first, last),
-        )
-    }
-
-    /// Scores the shapes of the cells of rows from `first` to `last`.
-    fn scored(mut self, rows: &Rows, first: usize, last: usize) -> Fit {
-        let step = ((last + 1 - first) / SCORED).max(1);
-        let columns = self.width.min(COLUMNS);
-        let mut kinds = vec![[0usize; 5]; columns];
-        let (mut worth, mut cells) = (0.0, 0usize);
-        for row in (first..=last).step_by(step) {
-            let batch = &rows.batch;
-            for (column, (from, to)) in batch.spans(row).enumerate().take(columns) {
-                let quoted = from > 0
-                    && self
-                        .options
-                        .quote
-                        .is_some_and(|q| batch.text[from - 1] == q);
-                let shape = shape(&batch.text[from..to], quoted);
-                self.stray |= !quoted && batch.text.get(from).copied() == self.options.quote;
-                worth += shape.worth();
-                cells += 1;
-                // The first row may be names, which are of no column's kind.
-                if row == first && last - first > 2 {
-                    continue;
-                }
-                kinds[column][match shape {
-                    Shape::Number => 0,
-                    Shape::Time | Shape::Boolean => 1,
-                    Shape::Code => 2,
-                    Shape::Word | Shape::Text | Shape::Odd => 3,
-                    Shape::Empty | Shape::Marker => 4,
-                }] += 1;
-            }
-        }
-        let worth = if cells == 0 {
-            0.0
-        } else {
-            #[allow(clippy::cast_precision_loss)]
-            let cells = cells as f64;
-            worth / cells
-        };
-        let mut alike = 0.0;
-        for kinds in &kinds {
-            let most = kinds[..4].iter().max().copied().unwrap_or_default();
-            let all: usize = kinds[..4].iter().sum();
-            alike += if all == 0 { 0.7 } else { share(most, all) };
-            let values = kinds[0].max(kinds[1]);
-            self.typed += usize::from(values > 0 && values * 10 >= all * 8);
-        }
-        #[allow(clippy::cast_precision_loss)]
-        let alike = if columns == 0 {
-            0.0
-        } else {
-            alike / columns as f64
-        };
-        let parts = share(self.width.saturating_sub(1), self.width);
-        let prior = match self.options.delimiter {
-            b',' | b'\t' | b';' | 1 => 1.0,
-            b'|' => 0.95,
-            b' ' if self.options.collapse => 0.6,
-            b' ' => 0.5,
-            b':' => 0.4,
-            _ => 0.6,
-        };
-        // A row or two before the table are a title; the fewer rows there are, the more they tell.
-        let outside = 1.0 - self.outside * 0.6;
-        self.score = self.exact * self.exact * worth * worth * alike * parts * prior * outside;
-        if self.unclosed {
-            self.score *= 0.3;
-        }
-        self
-    }
-
-    fn is_common(&self) -> bool {
-        COMMON.contains(&self.options.delimiter)
-    }
-
-    /// Every row has as many cells, several of them.
-    fn is_perfect(&self) -> bool {
-        self.width > 1 && self.exact >= 1.0 && self.outside == 0.0 && !self.unclosed
-    }
 }
 
 /// The lines of a head that delimiters are looked for in.
@@ -382,7 +238,12 @@ fn choose(head: &Head<'_>, sample: &[u8], complete: bool, forced: &Forced) -> Op
         );
     }
     let csv = calls_itself_csv(head);
-    let single = single_column(head, sample, complete, csv || forced.single_column);
+    // No list would be the better explanation of a table that is beyond doubt.
+    let single = if sure {
+        None
+    } else {
+        single_column(head, sample, complete, csv || forced.single_column)
+    };
     let best = fits
         .into_iter()
         .filter(|fit| is_enough(fit, csv, complete))

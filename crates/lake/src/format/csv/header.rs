@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::lexer::Batch;
+use super::batch::Batch;
 use super::shape::{Shape, header_words, shape};
 
 /// Whether there is a header, and why.
@@ -17,7 +17,7 @@ pub(super) struct Verdict {
 }
 
 /// How many rows below are compared with the first, and how many columns.
-const ROWS: usize = 60;
+const ROWS: usize = 40;
 const COLUMNS: usize = 200;
 /// How many rows are searched for what the first row says.
 const RECURRENCE: usize = 300;

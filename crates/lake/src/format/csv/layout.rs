@@ -4,8 +4,9 @@
 //! that both see the same rows however a file's preamble differs from its neighbours'.
 
 use super::CsvOptions;
+use super::batch::Batch;
 use super::header::{self, Verdict};
-use super::lexer::{Batch, Lexer, Step};
+use super::lexer::{Lexer, Step};
 use super::shape::{Shape, shape};
 
 /// How much of a file is looked at.

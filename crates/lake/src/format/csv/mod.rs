@@ -4,14 +4,16 @@
 //! * [`lexer`]: text becomes records and cells;
 //! * [`layout`]: where in a file its table is; [`header`]: whether its first row names the columns;
 //!   [`footer`]: which last rows are notes;
-//! * [`dialect`]: which dialect a text is in, by [`shape`]s of rows and cells;
+//! * [`dialect`]: which dialect a text is in: the one that [`fit`]s best by the [`shape`]s of cells;
 //! * [`custom`]: CSV of which a custom classifier says something;
 //! * [`rows`]: a file as batches of rows, for [`infer`](mod@infer) and [`decode`] alike.
 
+mod batch;
 mod custom;
 mod decode;
 mod dialect;
 mod encoding;
+mod fit;
 mod footer;
 mod forced;
 mod header;

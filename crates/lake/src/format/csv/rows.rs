@@ -3,11 +3,12 @@
 use std::io::Read;
 
 use super::CsvOptions;
+use super::batch::Batch;
 use super::encoding::{self, Utf8Reader};
 use super::footer;
 use super::header::Verdict;
 use super::layout::{self, Layout, strip_comment};
-use super::lexer::{Batch, Lexer, Step};
+use super::lexer::{Lexer, Step};
 use crate::error::{LakeError, Result};
 
 const CHUNK: usize = 256 * 1024;
