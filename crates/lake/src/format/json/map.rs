@@ -18,13 +18,15 @@ const ALIKE_OF_TWO: f64 = 0.75;
 /// A field's name, and what its value looks like.
 type Fields = BTreeMap<String, char>;
 
-/// How many entries of the map the head shows, where it holds a map of records: a single object, whose
+/// How many entries of the map were looked at, and whether they are all, where the head holds a map of
+/// records: a single object, whose
 /// values are all objects, or all arrays of objects, that share most of their fields.
 ///
 /// An object like `{"config": {…}, "data": {…}}` is a record, for its values have little in common.
-pub(super) fn entries(head: &[u8], complete: bool) -> Option<usize> {
+pub(super) fn entries(head: &[u8], complete: bool) -> Option<(usize, bool)> {
     let mut records = Records::at(head, &[Step::All]);
     let mut entries: BTreeMap<String, Fields> = BTreeMap::new();
+    let mut all = false;
     for _ in 0..RECORDS {
         match records.next() {
             Ok(Some(record)) => {
@@ -34,7 +36,10 @@ pub(super) fn entries(head: &[u8], complete: bool) -> Option<usize> {
                 let fields = fields(text)?;
                 entries.entry(key).or_default().extend(fields);
             }
-            Ok(None) if complete => break,
+            Ok(None) if complete => {
+                all = true;
+                break;
+            }
             Err(Broken::Syntax {
                 cause: Cause::Cut, ..
             }) if !complete => break,
@@ -42,7 +47,7 @@ pub(super) fn entries(head: &[u8], complete: bool) -> Option<usize> {
             Ok(None) | Err(_) => return None,
         }
     }
-    (records.documents() == 1 && alike(&entries)).then_some(entries.len())
+    (records.documents() == 1 && alike(&entries)).then_some((entries.len(), all))
 }
 
 fn fields(text: &str) -> Option<Fields> {
@@ -158,10 +163,11 @@ mod tests {
             (r#"[{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}}]"#, None),
             ("{}", None),
         ] {
-            assert_eq!(entries(text.as_bytes(), true), expected, "{text}");
+            let found = entries(text.as_bytes(), true);
+            assert_eq!(found, expected.map(|n| (n, true)), "{text}");
         }
         let cut = r#"{"US": {"name": "a", "pop": 1}, "FR": {"name": "b", "pop": 2}, "D"#;
-        assert_eq!(entries(cut.as_bytes(), false), Some(2));
+        assert_eq!(entries(cut.as_bytes(), false), Some((2, false)));
         assert_eq!(entries(cut.as_bytes(), true), None);
     }
 }

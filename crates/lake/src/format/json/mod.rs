@@ -110,13 +110,13 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(JsonOptions, f32, String)> {
     // A map is one object, which the head may not hold all of.
     if *first == b'{'
         && count <= 1
-        && let Some(entries) = map::entries(text, head.complete)
+        && let Some((entries, all)) = map::entries(text, head.complete)
     {
         let options = JsonOptions {
             path: None,
             keyed: Some(KEY.to_owned()),
         };
-        let least = if head.complete { "" } else { "at least " };
+        let least = if all { "" } else { "at least " };
         let reason = format!("the text is one object that maps {least}{entries} keys to records");
         return Some((options, 1.0, reason));
     }
