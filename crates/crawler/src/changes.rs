@@ -1,7 +1,7 @@
 //! What is different in a table, in lines for people.
 
 use mastic_catalog::parameters as names;
-use mastic_catalog::{TableDiff, ValueChange};
+use mastic_catalog::{Parameters, TableDiff, ValueChange};
 
 use crate::table::INFERRED;
 
@@ -38,10 +38,17 @@ pub(crate) fn of_table(diff: &TableDiff) -> Vec<String> {
             .filter(|c| ![names::FINGERPRINT, INFERRED].contains(&c.name.as_str()))
             .map(|c| line("parameter", c)),
     );
-    if lines.is_empty() && !diff.parameters.is_empty() {
-        lines.push("~ files were changed".into());
-    }
     lines
+}
+
+/// Whether parameters say the same, but for the fingerprint of the files.
+pub(crate) fn is_same(a: &Parameters, b: &Parameters) -> bool {
+    let told = |p: &Parameters| {
+        let mut p = p.clone();
+        p.remove(names::FINGERPRINT);
+        p
+    };
+    told(a) == told(b)
 }
 
 /// What is different in a table's partitions.

@@ -86,6 +86,10 @@ impl CrawlError {
                 "move them away, give them a name that begins with '_' or '.', leave them out with --exclude, or crawl without --strict"
                     .into(),
             ),
+            CrawlError::NothingReadable { .. } => Some(
+                "Mastic reads CSV, JSON, XML, logs, Parquet, Avro and ORC, plain or compressed; a format of your own is a classifier: mastic classifier --help"
+                    .into(),
+            ),
             CrawlError::TooManyTables { .. } => Some(
                 "combine folders with --combine-compatible-schemas, say on which level tables are with --table-level, or raise --table-threshold"
                     .into(),

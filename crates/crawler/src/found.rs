@@ -170,10 +170,6 @@ impl Found {
 
     /// Takes the files of another table as its own.
     pub(crate) fn absorb(&mut self, mut other: Found) {
-        if other.named && !self.named {
-            self.named = true;
-            self.name = std::mem::take(&mut other.name);
-        }
         merge_format(&mut self.format, &other.format);
         if self.fields != other.fields {
             let told = &mut self.disagreements;

@@ -198,6 +198,7 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
                 // `year=2022` is a partition's name; the folder above is the table's.
                 folder.name.clone_into(&mut table.name);
             }
+            let name = table.named.then(|| table.name.clone());
             table.lift(&folder.path, level);
             let twin = merged.iter_mut().find(|other| {
                 let named = other.named && table.named;
@@ -208,7 +209,14 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
                         || alike(&other.fields, &table.fields))
             });
             match twin {
-                Some(other) => other.absorb(table),
+                Some(other) => {
+                    if other.named && name.as_ref() != Some(&other.name) {
+                        // Its files have one name in one partition, and another in another.
+                        folder.name.clone_into(&mut other.name);
+                        other.named = false;
+                    }
+                    other.absorb(table);
+                }
                 None => merged.push(table),
             }
         }
@@ -296,9 +304,15 @@ fn one_table(children: &[Alike], rules: &Rules) -> Result<f64, String> {
             continue;
         };
         if !same_dialect(&known.format, &table.format) {
+            let (a, b) = (&known.format, &table.format);
+            let dialects = if a.classification() == b.classification() {
+                ", in another dialect"
+            } else {
+                ""
+            };
             return Err(format!(
-                "folders are tables of their own, because '{name}' is {} and '{}' is {}, or both in different dialects",
-                known.format, child.name, table.format
+                "folders are tables of their own, because '{name}' is {a} and '{}' is {b}{dialects}",
+                child.name
             ));
         }
         if known.levels != table.levels {

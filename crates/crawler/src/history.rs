@@ -1,7 +1,7 @@
 //! The catalog's history of crawls: what each saw, changed and passed over, and how one is undone.
 
 use mastic_catalog::{
-    CatalogStore, Change, ChangeSet, CrawlState, Expected, NewCrawl, VersionId,
+    CatalogError, CatalogStore, Change, ChangeSet, CrawlState, Expected, NewCrawl, VersionId,
 };
 use serde_json::{Value, json};
 
@@ -118,6 +118,14 @@ pub async fn undo(catalog: &dyn CatalogStore, id: i64) -> Result<Vec<Undone>> {
             reason: "it changed no table".into(),
         });
     }
-    catalog.apply(changes).await?;
-    Ok(undone)
+    match catalog.apply(changes).await {
+        Ok(_) => Ok(undone),
+        Err(CatalogError::Conflict { table, found, .. }) => Err(CrawlError::Undo {
+            id,
+            reason: format!(
+                "{table} was changed since, and is at version {found}; restore it alone with `mastic catalog restore`"
+            ),
+        }),
+        Err(error) => Err(error.into()),
+    }
 }

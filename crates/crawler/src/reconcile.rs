@@ -137,8 +137,12 @@ impl Reconciler<'_> {
         entry.from_version = entry.version;
         let moved = !partitions.put.is_empty() || !partitions.delete.is_empty();
         if entry.changes.is_empty() {
+            // Files that were written anew with as many rows and bytes make no new version.
             entry.outcome = Outcome::Unchanged;
-        } else if !log || moved {
+            self.report.tables.push(entry);
+            return Ok(());
+        }
+        if !log || moved {
             entry.outcome = Outcome::Updated;
         }
         self.put(table, Some(&old), partitions, entry);
@@ -201,10 +205,16 @@ impl Reconciler<'_> {
             }
             let mut now = proposal.partition(was.values.clone(), &parts, shapes, own_columns);
             now.creation_time = was.creation_time;
-            for (name, value) in was.parameters {
+            for (name, value) in &was.parameters {
                 if !name.starts_with("mastic.") {
-                    now.parameters.entry(name).or_insert(value);
+                    let entry = now.parameters.entry(name.clone());
+                    entry.or_insert_with(|| value.clone());
                 }
+            }
+            if changes::is_same(&was.parameters, &now.parameters)
+                && was.storage_descriptor == now.storage_descriptor
+            {
+                continue;
             }
             different.push(now.values.clone());
             put.push(now);

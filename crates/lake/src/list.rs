@@ -199,7 +199,8 @@ async fn local(root: Location, exclusions: Exclusions) -> BoxStream<'static, Res
 fn remote(root: Location, exclusions: Exclusions) -> BoxStream<'static, Result<Entry>> {
     let base = root.path.as_ref().to_owned();
     let prefix = (!base.is_empty()).then_some(&root.path);
-    let objects = root.store.list(prefix).map_err(failed(&root));
+    // Asked for once more after its end, where the place turns out to be one object.
+    let objects = root.store.list(prefix).map_err(failed(&root)).fuse();
     let state = (objects, false, root.clone());
     let mut below = base.len();
     // The slash after the prefix.

@@ -410,6 +410,8 @@ fn changes(diff: &TableDiff) -> impl Iterator<Item = (&'static str, &'static str
     ]
     .into_iter()
     .flat_map(move |(what, changes)| changes.iter().map(move |c| (kind(c), what, c)))
+    // What crawls keep for themselves.
+    .filter(|(_, _, c)| !matches!(c.name.as_str(), "mastic.fingerprint" | "mastic.inferred"))
 }
 
 async fn restore(store: &dyn CatalogStore, name: &str, version: i64) -> Result<()> {

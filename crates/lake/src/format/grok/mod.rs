@@ -270,7 +270,11 @@ pub(super) fn infer(
         let nulls: Vec<String> = node.telling_markers().map(str::to_owned).collect();
         let data_type = match &capture.data_type {
             Some(data_type) => data_type.clone(),
-            None => node.data_type(&nulls, Choices::default()),
+            // A mark that is all a log has to say (Redis's `*` for a level) is a value.
+            None => match node.data_type(&nulls, Choices::default()) {
+                DataType::Null if !node.sightings().is_empty() => DataType::Utf8,
+                data_type => data_type,
+            },
         };
         fields.push(Field::new(name, data_type, true));
         *root.field(name) = node;
@@ -419,7 +423,7 @@ fn append(column: &mut Column, text: Option<&str>) -> std::result::Result<(), Mi
     let text = text.map(str::trim).filter(|text| !is_missing(text));
     match text {
         // A marker among numbers or dates is a null, as inference took it.
-        Some(text) if column.is_text() || !value::NULL_MARKERS.contains(&text) => {
+        Some(text) if column.is_text() || !value::is_null_marker(text) => {
             column.append_text(text)
         }
         _ => {
