@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::Fields;
-use mastic_lake::format::{Examined, FileFormat, Serde};
+use mastic_lake::format::{Considered, Examined, FileFormat, Serde};
 use mastic_lake::infer::{Kind, Node, Sighting};
 use mastic_lake::list::hive_folder;
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,12 @@ const EVIDENCE: usize = 8;
 /// What was found in a file, as its shape and its fact. `folders` are the names between the target and
 /// the file, `size` is that of the file as stored.
 pub(crate) fn of(found: Examined, folders: &[&str], size: u64, shapes: &mut Shapes) -> Fact {
+    let reason = reason(
+        &found.classifier,
+        found.certainty,
+        &found.reason,
+        &found.considered,
+    );
     let inference = found.inference;
     let columns = || inference.node.iter().flat_map(Node::fields);
     let lone_markers = columns()
@@ -221,7 +227,7 @@ pub(crate) fn of(found: Examined, folders: &[&str], size: u64, shapes: &mut Shap
         fields,
         compression: found.compression.to_string(),
         lone_markers,
-        reason: found.reason,
+        reason,
     });
     Fact {
         shape,
@@ -229,6 +235,22 @@ pub(crate) fn of(found: Examined, folders: &[&str], size: u64, shapes: &mut Shap
         evidence,
         repeats,
     }
+}
+
+/// Which classifier won, by what margin, and why.
+fn reason(winner: &str, certainty: f32, reason: &str, considered: &[Considered]) -> String {
+    let next = considered
+        .iter()
+        .filter(|c| c.classifier != winner && c.certainty > 0.0)
+        .max_by(|a, b| a.certainty.total_cmp(&b.certainty));
+    let margin = match next {
+        None => String::new(),
+        Some(next) => format!(
+            ", before {} with {:.2} ({})",
+            next.classifier, next.certainty, next.reason
+        ),
+    };
+    format!("{winner}, certainty {certainty:.2}{margin}: {reason}")
 }
 
 /// All records of a file, by its size where not all of it was looked at.

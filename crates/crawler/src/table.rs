@@ -44,7 +44,7 @@ pub(crate) struct Proposal {
 pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Proposal {
     add_lone_markers(&mut found);
     let mut why = std::mem::take(&mut found.why);
-    why.push(format!("{}: {}", found.format, found.reason));
+    why.push(std::mem::take(&mut found.reason));
     why.extend(why::disagreements(&found, root));
 
     let depth = if found.folder.is_empty() {

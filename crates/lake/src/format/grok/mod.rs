@@ -11,7 +11,7 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use mastic_schema::names::column_names;
 
 use self::lines::Lines;
