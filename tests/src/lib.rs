@@ -19,6 +19,7 @@
 )]
 
 pub mod pack;
+pub mod report;
 pub mod s3;
 
 use std::collections::BTreeMap;
@@ -492,6 +493,11 @@ pub fn snapshots(lake: &Lake) -> insta::Settings {
     settings.add_filter(
         r#"("mastic\.fingerprint": )"[0-9a-f]{16}""#,
         "$1\"[FINGERPRINT]\"",
+    );
+    settings.add_filter(r"(mastic\.fingerprint = )[0-9a-f]{16}", "$1[FINGERPRINT]");
+    settings.add_filter(
+        r"(mastic\.fingerprint,)[0-9a-f]{16},[0-9a-f]{16}",
+        "$1[FINGERPRINT],[FINGERPRINT]",
     );
     settings.add_filter(r"([a-z]+=[^/\s]*/)*part-[0-9a-f]{32}-\d{5}-\d{5}", "[PART]");
     settings.add_filter(r"_mastic/[0-9a-f]{32}/", "_mastic/[RUN]/");

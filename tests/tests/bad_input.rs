@@ -32,13 +32,28 @@ fn refused(lake: &Lake, name: &str, args: &[&str]) -> Output {
     output
 }
 
+/// Crawls a bad file with a good one beside it: strictly, which fails, and as usual, which leaves it out.
 #[track_caller]
 fn crawl_refused(name: &str, file: &str, content: impl AsRef<[u8]>) {
     let lake = lake();
     lake.file(&format!("bad/{file}"), content);
     // A good file beside it does not make it good.
     lake.file("bad/fine.csv", "id,name\n3,Cid\n");
-    refused(&lake, name, &["crawl", "bad", "-d", "t"]);
+    refused(&lake, name, &["crawl", "bad", "-d", "t", "--strict"]);
+    let output = lake.ok(["crawl", "bad", "-d", "t"]);
+    assert!(
+        output
+            .stderr
+            .lines()
+            .any(|l| l.starts_with("skipped: ") && l.contains(&format!("/bad/{file}"))),
+        "{name}\n{output}"
+    );
+    assert_eq!(lake.tables(), ["t.bad", "t.good"], "{name}");
+    assert_eq!(
+        lake.sql("SELECT * FROM t.bad"),
+        "id,name\n3,Cid\n",
+        "{name}"
+    );
 }
 
 #[test]
@@ -228,42 +243,13 @@ fn csv_with_a_quote_that_never_ends() {
 }
 
 #[test]
-fn bad_files_can_be_skipped_and_are_named() {
+fn nothing_but_bad_files() {
     let lake = lake();
     lake.file(
         "bad/cut.csv.gz",
         &Packing::Gzip.pack("id,name\n1,x\n")[..14],
     );
-    lake.file("bad/fine.csv", "id,name\n3,Cid\n");
-    let output = lake.ok(["crawl", "bad", "-d", "t", "--skip-bad-files"]);
-    assert!(
-        output.stderr.contains("skipped: ") && output.stderr.contains("cut.csv.gz"),
-        "{output}"
-    );
-    assert_eq!(lake.tables(), ["t.bad", "t.good"]);
-    // The bad file lies in the table's folder still. It must not be read as if nothing were wrong.
-    // Rows of other files may have been written before.
-    let mut output = lake.fails(["sql", "SELECT * FROM t.bad", "-o", "csv"], "cut.csv.gz");
-    output.stdout.clear();
-    mastic_tests::snapshot!(lake, "sql_beside_a_bad_file", output);
-}
-
-#[test]
-fn nothing_but_bad_files_skipped() {
-    let lake = lake();
-    lake.file(
-        "bad/cut.csv.gz",
-        &Packing::Gzip.pack("id,name\n1,x\n")[..14],
-    );
-    let output = refused(
-        &lake,
-        "all_skipped",
-        &["crawl", "bad", "-d", "t", "--skip-bad-files"],
-    );
-    assert!(
-        !output.stderr.contains("crawl with --skip-bad-files"),
-        "{output}"
-    );
+    refused(&lake, "nothing_readable", &["crawl", "bad", "-d", "t"]);
 }
 
 #[test]

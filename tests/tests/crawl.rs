@@ -560,7 +560,7 @@ fn hidden_and_empty_files_are_no_data() {
         ("d/empty.csv", ""),
     ]);
     let output = lake.crawl("d");
-    assert!(output.stderr.contains("1 file of no bytes"), "{output}");
+    assert!(output.stderr.contains("1 file without records"), "{output}");
     assert_eq!(lake.sql("SELECT id FROM t.d"), "id\n1\n");
 }
 

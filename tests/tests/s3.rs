@@ -377,10 +377,16 @@ fn a_damaged_object_is_told_as_a_file_is() {
     s3.put("lake", "raw/cut.csv.gz", &whole[..whole.len() / 2]);
     s3.put("lake", "raw/fine.csv", "id,v\n1,1\n");
     let output = lake.fails(
-        ["crawl", "s3://lake/raw", "-d", "t"],
+        ["crawl", "s3://lake/raw", "-d", "t", "--strict"],
         "s3://lake/raw/cut.csv.gz",
     );
     snapshot!(lake, output);
+    let output = lake.crawl("s3://lake/raw");
+    assert!(
+        output.stderr.contains("skipped: s3://lake/raw/cut.csv.gz"),
+        "{output}"
+    );
+    assert_eq!(lake.sql("SELECT * FROM t.raw"), "id,v\n1,1\n");
 }
 
 #[test]
