@@ -316,7 +316,7 @@ fn single_column(head: &Head<'_>, sample: &[u8], complete: bool, named: bool) ->
     let typed = share(typed, count.saturating_sub(1).max(1)).min(1.0);
     let listed = head.name.to_ascii_lowercase();
     let listed = [".txt", ".dat", ".data"].iter().any(|e| listed.contains(e));
-    if !named && !(listed && typed >= 0.9) {
+    if !(named || listed && typed >= 0.9) {
         return None;
     }
     Some(Fit {

@@ -92,12 +92,12 @@ pub(super) fn of_name(name: &str) -> Option<&'static Encoding> {
     Encoding::for_label(name.trim().as_bytes())
 }
 
+/// A beginning as UTF-8, the encoding of its lines that are not, and what it is to be called.
+pub(super) type TextHead<'a> = (Cow<'a, [u8]>, Option<&'static Encoding>, &'static str);
+
 /// The beginning of a file as UTF-8, and the encoding that it needs where it is neither UTF-8 nor
 /// UTF-16; `None` where it is no text.
-pub(super) fn head(
-    bytes: &[u8],
-    complete: bool,
-) -> Option<(Cow<'_, [u8]>, Option<&'static Encoding>, &'static str)> {
+pub(super) fn head(bytes: &[u8], complete: bool) -> Option<TextHead<'_>> {
     let (text, fallback, name): (Cow<'_, [u8]>, _, _) = match told(bytes) {
         Told::Utf8Mark => (Cow::Borrowed(&bytes[3..]), None, "UTF-8 by its mark"),
         Told::Utf16(encoding, skip) => {

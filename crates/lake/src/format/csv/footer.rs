@@ -65,6 +65,11 @@ fn is_value(cells: &[&str]) -> bool {
     cells.first().is_some_and(value)
 }
 
+fn is_total(cells: &[&str]) -> bool {
+    let total = |c: &&str| c.trim().to_lowercase().starts_with("total");
+    cells.first().is_some_and(total)
+}
+
 /// Several words: what stands in a cell alone at the end of a table and is one, is no row.
 fn is_sentence(cell: &str) -> bool {
     cell.split_whitespace().count() > 2
@@ -99,7 +104,7 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
         let like_note = is_lone(cells) && !is_value(cells)
             || is_empty(cells)
             || (is_short(cells) && noted(cells));
-        let total = cells.len() >= 1 && cells[0].trim().to_lowercase().starts_with("total");
+        let total = is_total(cells);
         let apart = rows[from - 1].1 || from > 1 && is_empty(&rows[from - 2].0);
         if like_note || (total && apart) || (noted(cells) && apart) {
             from -= 1;
@@ -115,13 +120,14 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
     while at < rows.len() {
         let (cells, apart) = &rows[at];
         let apart = *apart || at > 0 && is_empty(&rows[at - 1].0);
-        let narrow = cells.len() == 1 && width > 2 && !lone && is_sentence(cells[0]);
+        let narrow =
+            cells.len() == 1 && width > 2 && !lone && cells.first().is_some_and(|c| is_sentence(c));
         let sure = is_empty(cells)
             || noted(cells)
             || apart
                 && (is_short(cells) && !is_value(cells)
                     || is_lone(cells) && !is_value(cells)
-                    || cells[0].trim().to_lowercase().starts_with("total"))
+                    || is_total(cells))
             || narrow;
         if sure {
             break;
