@@ -196,6 +196,9 @@ pub trait CatalogStore: Send + Sync + Debug {
         limit: usize,
     ) -> Result<Vec<(String, Vec<u8>)>>;
 
+    /// The last item of a scope, by the bytes of the item, that is not after `up_to`.
+    async fn recall_last(&self, scope: &str, up_to: &str) -> Result<Option<(String, Vec<u8>)>>;
+
     /// These items of a scope and their values, as far as they are remembered, ordered as [`recall`](Self::recall)
     /// orders them, each once.
     async fn recall_items(&self, scope: &str, items: &[String]) -> Result<Vec<(String, Vec<u8>)>>;

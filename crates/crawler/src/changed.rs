@@ -21,7 +21,7 @@ use crate::memory::Memory;
 use crate::reconcile::{author, expected, version};
 use crate::report::{CrawlReport, Outcome, TableReport};
 use crate::survey::{Root, survey};
-use crate::table::{Proposal, hex, print_of};
+use crate::table::{Proposal, hex, inferred, print_of};
 use crate::tree::Tree;
 use crate::{
     CrawlOptions, DeleteBehavior, Progress, Result, UpdateBehavior, changes, columns, recover, refuse_bad_files,
@@ -123,14 +123,25 @@ impl Changed<'_> {
             (found, shapes) = self
                 .folder(root, &folder.place, shapes, &mut memory, report)
                 .await?;
-            let mut own = found
-                .into_iter()
-                .filter(|f| f.levels.is_empty() && same_kind(&f.format, &format));
+            let unlike = || {
+                format!(
+                    "{} holds files that are not like those of {}",
+                    folder.place.url, old.name
+                )
+            };
+            let mut own = found.into_iter();
             let Some(mut found) = own.next() else {
                 by_values.insert(values, None);
                 continue;
             };
-            let columns = old.arrow_columns()?;
+            if !found.levels.is_empty() || !same_kind(&found.format, &format) {
+                return Ok(Err(unlike()));
+            }
+            // As they were found, whatever people made of them.
+            let columns = match inferred(old) {
+                Some(columns) => columns,
+                None => old.arrow_columns()?,
+            };
             let keys = &old.partition_keys;
             let fields = found
                 .fields
@@ -139,10 +150,7 @@ impl Changed<'_> {
                 .cloned()
                 .collect();
             if own.next().is_some() || !alike(&fields, &columns) {
-                return Ok(Err(format!(
-                    "{} holds files that are not like those of {}",
-                    folder.place.url, old.name
-                )));
+                return Ok(Err(unlike()));
             }
             found.fields = fields;
             let below = within(&folder.place.url, &root.location.url).unwrap_or_default();
@@ -156,8 +164,6 @@ impl Changed<'_> {
             let at = merged.as_ref().map_or(0, |m| m.parts.len().saturating_sub(1));
             by_values.insert(values, Some(at));
         }
-        memory.add_shapes(&mut shapes);
-        memory.finish_for_some().await?;
         Ok(Ok(self
             .change(old, root, format, merged, by_values, &shapes, report)
             .await?))
@@ -179,18 +185,19 @@ impl Changed<'_> {
         };
         let name = place.url.rsplit('/').next().unwrap_or_default();
         let mut tree = Tree::new(place.path.as_ref(), name, shapes, Rules::default());
-        memory.begin_folder(place.path.as_ref());
+        memory.begin_folder(place.path.as_ref()).await?;
         match survey(&here, self.options, memory, &mut tree, report, self.progress).await {
             Ok(None) => {}
             Ok(Some(pending)) => {
                 recover(root, &pending).await?;
+                memory.end_folder(place.path.as_ref()).await?;
                 return Box::pin(self.folder(root, place, tree.finish().1, memory, report)).await;
             }
             // The folder is gone, and its partition with it.
             Err(crate::CrawlError::Lake(mastic_lake::LakeError::NotFound { .. })) => {}
             Err(error) => return Err(error),
         }
-        memory.end_folder();
+        memory.end_folder(place.path.as_ref()).await?;
         Ok(tree.finish())
     }
 

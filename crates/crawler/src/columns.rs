@@ -48,12 +48,16 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
                 field.name()
             )),
             (Some(was), Some(inferred)) if edited(was, inferred) => {
-                if was.data_type() != field.data_type() {
+                let found = position(&now, field.name()).map(|at| now[at].data_type());
+                if let Some(found) = found
+                    && found != was.data_type()
+                    && found != &DataType::Null
+                {
                     proposal.why.push(format!(
                         "column '{}' stays {}: it was edited by hand (the files say {})",
                         field.name(),
                         format_type(was.data_type()),
-                        format_type(field.data_type())
+                        format_type(found)
                     ));
                 }
                 fields.push(was.as_ref().clone());

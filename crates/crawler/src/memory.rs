@@ -124,8 +124,8 @@ pub(crate) struct Memory<'a> {
     forgotten: Vec<String>,
     /// Items written by this crawl.
     written: HashSet<String>,
-    /// The one folder that is looked at, where the others are not.
-    folder: Option<String>,
+    /// Whether only some folders are looked at.
+    some: bool,
 }
 
 /// Blocks of files are items that begin with this.
@@ -155,7 +155,7 @@ impl<'a> Memory<'a> {
             full: Vec::new(),
             forgotten: Vec::new(),
             written: HashSet::new(),
-            folder: None,
+            some: false,
         };
         memory.drop_others(target).await?;
         let mut after = SHAPES.to_owned();
@@ -207,15 +207,17 @@ impl<'a> Memory<'a> {
     /// What is known of the file at `path`. Paths must be asked for in the listing's order.
     pub(crate) async fn recall(&mut self, path: &str) -> Result<Option<(u64, Remembered)>> {
         self.read_up_to(path).await?;
-        // Files before this one that were not asked for are gone.
+        // Files before this one that were not asked for are gone, if all are asked for.
         while let Some(entry) = self.ahead.first_entry() {
-            if entry.key().as_str() >= path {
+            if entry.key().as_str() >= path || self.some {
                 break;
             }
             let (block, _) = entry.remove();
             self.count_down(block, None);
         }
-        self.flush(false).await?;
+        if !self.some {
+            self.flush(false).await?;
+        }
         Ok(self.ahead.remove(path))
     }
 
@@ -326,9 +328,6 @@ impl<'a> Memory<'a> {
     }
 
     async fn flush(&mut self, all: bool) -> Result<()> {
-        if self.folder.is_some() {
-            return Ok(());
-        }
         while self.out.len() >= BLOCK || (all && !self.out.is_empty()) {
             let mut rest = self.out.split_off(BLOCK.min(self.out.len()));
             std::mem::swap(&mut rest, &mut self.out);
@@ -377,8 +376,7 @@ impl<'a> Memory<'a> {
         self.flush(true).await
     }
 
-    /// Opens the memory for a look at some folders only, whose files are all taken for new: to find what is
-    /// remembered of them would mean to read what is remembered of all others.
+    /// Opens the memory for a look at some folders only.
     pub(crate) async fn open_for_some(
         catalog: &'a dyn CatalogStore,
         target: &str,
@@ -387,30 +385,42 @@ impl<'a> Memory<'a> {
     ) -> Result<Self> {
         let mut memory = Self::open(catalog, target, options, shapes).await?;
         memory.after = None;
+        memory.some = true;
         Ok(memory)
     }
 
-    /// What is learned from here on is of files in this folder.
-    pub(crate) fn begin_folder(&mut self, path: &str) {
-        self.folder = Some(path.to_owned());
-    }
-
-    /// Keeps what was learned of the folder as a block of its own, whose place in the order is before all
-    /// files of the folder.
-    pub(crate) fn end_folder(&mut self) {
-        let Some(folder) = self.folder.take() else {
-            return;
-        };
-        let mut files = std::mem::take(&mut self.out);
-        files.sort_by_cached_key(|f| f.path.clone());
-        if let Ok(bytes) = serde_json::to_vec(&files) {
-            self.full
-                .push((format!("{FILES}{folder}/"), bytes));
+    /// What is asked for from here on is of files in this folder: reads on from the block that may hold the
+    /// first of them.
+    pub(crate) async fn begin_folder(&mut self, path: &str) -> Result<()> {
+        self.written.clear();
+        let start = format!("{FILES}{path}/");
+        let last = self.catalog.recall_last(&self.scope, &start).await?;
+        // Another kind of item, or none: then all blocks begin in the folder or after it.
+        let last = last.filter(|(item, _)| item.starts_with(FILES));
+        self.after = Some(match &last {
+            Some((item, _)) => item.clone(),
+            None => FILES.to_owned(),
+        });
+        if let Some((item, bytes)) = last
+            && let Ok(files) = serde_json::from_slice(&bytes)
+        {
+            self.pages.push_back((item, files));
         }
+        Ok(())
     }
 
-    /// Only some folders were looked at: all others are as they were, whatever they are.
-    pub(crate) async fn finish_for_some(mut self) -> Result<()> {
+    /// The folder is at its end: what was not asked for of it is gone, and all other files are as they were,
+    /// whatever they are.
+    pub(crate) async fn end_folder(&mut self, path: &str) -> Result<()> {
+        let within = format!("{path}/");
+        self.read_up_to(&format!("{within}\u{10ffff}")).await?;
+        for (key, (block, file)) in std::mem::take(&mut self.ahead) {
+            let kept = (!key.starts_with(&within)).then_some(file);
+            self.count_down(block, kept);
+        }
+        self.pages.clear();
+        self.blocks.clear();
+        self.after = None;
         self.flush(true).await
     }
 }

@@ -42,6 +42,11 @@ pub(super) async fn memory(store: &dyn CatalogStore) {
     assert_eq!(store.recall("s", Some("é'\"\\%_"), 9).await.unwrap(), []);
     assert_eq!(store.recall("s", None, 0).await.unwrap(), []);
     assert_eq!(store.recall("t", None, 10).await.unwrap(), []);
+    let last = |up_to| store.recall_last("s", up_to);
+    assert_eq!(last("aa").await.unwrap().as_ref(), Some(&all[2]));
+    assert_eq!(last(&all[3].0).await.unwrap().as_ref(), Some(&all[3]));
+    assert_eq!(last("").await.unwrap().as_ref(), all.first().filter(|(i, _)| i.is_empty()));
+    assert_eq!(store.recall_last("t", "z").await.unwrap(), None);
 
     let names =
         |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };

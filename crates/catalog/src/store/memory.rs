@@ -119,6 +119,24 @@ pub(super) async fn recall(
     .await
 }
 
+pub(super) async fn recall_last(
+    tx: &mut Tx,
+    scope: &str,
+    up_to: &str,
+) -> Result<Option<(String, Vec<u8>)>> {
+    check(scope)?;
+    let up_to = up_to.split('\0').next().unwrap_or_default();
+    tx.row(
+        "recall what was crawled",
+        "SELECT item, value FROM crawl_memory
+         WHERE (scope, item) <= ($1, $2) AND scope >= $1
+         ORDER BY scope DESC, item DESC LIMIT 1",
+        args![scope, up_to],
+        |row| Ok((row.text(0)?, row.bytes(1)?)),
+    )
+    .await
+}
+
 pub(super) async fn recall_items(
     tx: &mut Tx,
     scope: &str,

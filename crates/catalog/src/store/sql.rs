@@ -236,6 +236,10 @@ impl CatalogStore for SqlStore {
         memory::recall(&mut self.pool.begin_read().await?, scope, after, limit).await
     }
 
+    async fn recall_last(&self, scope: &str, up_to: &str) -> Result<Option<(String, Vec<u8>)>> {
+        memory::recall_last(&mut self.pool.begin_read().await?, scope, up_to).await
+    }
+
     async fn recall_items(&self, scope: &str, items: &[String]) -> Result<Vec<(String, Vec<u8>)>> {
         memory::recall_items(&mut self.pool.begin_read().await?, scope, items).await
     }

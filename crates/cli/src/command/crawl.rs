@@ -349,11 +349,15 @@ pub(crate) fn summary(report: &CrawlReport) {
         String::new()
     };
     let tables = counted(report.tables.len() as u64, "table");
+    let parts = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    };
     anstream::eprintln!(
-        "{} ({}{opened}) → {tables} ({}) in {}{dry}",
+        "{} ({}{opened}) → {tables}{parts} in {}{dry}",
         counted(report.files, "file"),
         bytes(report.bytes),
-        parts.join(", "),
         duration(report.elapsed)
     );
 }

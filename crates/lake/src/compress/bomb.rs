@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::invalid;
 
-/// From how many bytes on it matters how many there were before decompression: 64 MiB.
-const HARMLESS: u64 = 64 << 20;
+/// From how many bytes on it matters how many there were before decompression: half of what a crawl looks at by default.
+const HARMLESS: u64 = 32 << 20;
 
 /// How many times its size a file may become. Logs and tables, however repetitive, stay under a hundred
 /// times with any compression; DEFLATE ends at 1,032 times.
