@@ -11,7 +11,7 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{ScalarValue, Statistics};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{
@@ -63,8 +63,12 @@ pub struct Scan {
     pub projection: Option<Vec<usize>>,
     /// Rows to be read at most.
     pub limit: Option<usize>,
-    /// How many rows the files have, about, where it is known: joins are ordered by it.
+    /// How many rows the table has in all of its stores, about, where it is known: joins are ordered by it.
     pub rows: Option<usize>,
+    /// What is known of the columns in all of its stores, partition keys last. Taken as an estimate, whatever it is.
+    pub columns: Option<Vec<ColumnStatistics>>,
+    /// How many bytes of files there are in all of its stores; these files have their share of the rows.
+    pub all_bytes: u64,
 }
 
 impl Scan {
@@ -101,12 +105,6 @@ impl Scan {
                 None => groups.push((file.format, own, vec![partitioned])),
             }
         }
-        // What is known of all files together is taken for each group's, by its share of bytes.
-        let all_bytes: u64 = groups
-            .iter()
-            .flat_map(|g| &g.2)
-            .map(|f| f.object_meta.size)
-            .sum();
         let targets = session.config().target_partitions().max(1);
         let mut plans = Vec::with_capacity(groups.len());
         for (format, own, files) in groups {
@@ -123,14 +121,13 @@ impl Scan {
                 Arc::new(ParquetSource::new(table.clone()).with_table_parquet_options(options))
             };
             let bytes: u64 = files.iter().map(|f| f.object_meta.size).sum();
-            let mut statistics = Statistics::new_unknown(table.table_schema());
-            statistics.total_byte_size =
-                Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
-            if let Some(rows) = self.rows {
-                let share = u128::from(bytes) * rows as u128 / u128::from(all_bytes.max(1));
-                statistics.num_rows =
-                    Precision::Inexact(usize::try_from(share).unwrap_or(usize::MAX));
+            let statistics = Known {
+                rows: self.rows,
+                columns: self.columns.as_deref(),
+                projection: self.projection.as_deref(),
+                share: (bytes, self.all_bytes),
             }
+            .statistics(&table);
             let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
                 .with_statistics(statistics)
                 .with_file_groups(FileGroup::new(files).split_files(targets))
@@ -148,6 +145,63 @@ impl Scan {
             }
             (None, _) => Err(DataFusionError::Internal("a scan without groups".into())),
         }
+    }
+}
+
+/// What is known of all files together, of which some have a share of bytes.
+struct Known<'a> {
+    rows: Option<usize>,
+    columns: Option<&'a [ColumnStatistics]>,
+    projection: Option<&'a [usize]>,
+    share: (u64, u64),
+}
+
+impl Known<'_> {
+    fn part(&self, all: usize) -> usize {
+        let (bytes, of) = self.share;
+        let part = u128::from(bytes) * all as u128 / u128::from(of.max(1));
+        usize::try_from(part).unwrap_or(usize::MAX)
+    }
+
+    /// As an estimate: nothing of it is exact.
+    fn statistics(&self, table: &TableSchema) -> Statistics {
+        let schema = table.table_schema();
+        let mut all = Statistics::new_unknown(schema);
+        let bytes = usize::try_from(self.share.0).unwrap_or(usize::MAX);
+        all.total_byte_size = Precision::Inexact(bytes);
+        if let Some(rows) = self.rows {
+            all.num_rows = Precision::Inexact(self.part(rows));
+        }
+        let Some(columns) = self.columns.filter(|c| c.len() == schema.fields().len()) else {
+            return all;
+        };
+        for (to, from) in all.column_statistics.iter_mut().zip(columns) {
+            *to = from.clone().to_inexact();
+            let count = |of: &Precision<usize>| match of.get_value() {
+                Some(n) => Precision::Inexact(self.part(*n)),
+                None => Precision::Absent,
+            };
+            to.null_count = count(&from.null_count);
+            to.byte_size = count(&from.byte_size);
+        }
+        // A join builds on the side with fewer bytes, and those of files say little of that: they are compressed, and of
+        // all columns.
+        let every: Vec<usize>;
+        let wanted = match self.projection {
+            Some(projection) => projection,
+            None => {
+                every = (0..columns.len()).collect();
+                &every
+            }
+        };
+        let size = |at: &usize| all.column_statistics.get(*at)?.byte_size.get_value();
+        let bytes = wanted
+            .iter()
+            .try_fold(0usize, |sum, at| Some(sum.saturating_add(*size(at)?)));
+        if let Some(bytes) = bytes {
+            all.total_byte_size = Precision::Inexact(bytes);
+        }
+        all
     }
 }
 

@@ -96,7 +96,7 @@ impl From<DataFusionError> for QueryError {
             DataFusionError::SchemaError(schema, _) => QueryError::Statement {
                 message: schema_message(schema),
                 place: diagnostic.as_ref().and_then(place),
-                hint: meant(schema),
+                hint: meant_field(schema),
             },
             _ => QueryError::Engine(error),
         }
@@ -138,7 +138,7 @@ fn schema_message(error: &SchemaError) -> String {
     }
 }
 
-fn meant(error: &SchemaError) -> Option<String> {
+fn meant_field(error: &SchemaError) -> Option<String> {
     let SchemaError::FieldNotFound {
         field,
         valid_fields,
@@ -147,7 +147,12 @@ fn meant(error: &SchemaError) -> Option<String> {
         return None;
     };
     let names: Vec<&str> = valid_fields.iter().map(|c| c.name.as_str()).collect();
-    if let Some(close) = mastic_schema::names::closest(&field.name, names.iter().copied()) {
+    meant(&field.name, &names)
+}
+
+/// Which of the columns there are was meant by a name that none has.
+pub(crate) fn meant(name: &str, names: &[&str]) -> Option<String> {
+    if let Some(close) = mastic_schema::names::closest(name, names.iter().copied()) {
         // A name that differs by its case only was written without quotes.
         return Some(
             if close

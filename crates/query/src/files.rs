@@ -223,6 +223,7 @@ impl TableProvider for FilesTable {
             FileSet {
                 places: vec![(self.root.clone(), self.files.clone())],
                 rows: Some(self.rows),
+                columns: None,
             },
             projection,
             limit.filter(|_| filters.is_empty()),

@@ -31,7 +31,9 @@ mod predicate;
 mod session;
 pub mod snapshot;
 mod statement;
+mod statistics;
 mod table;
 
 pub use self::error::{QueryError, Result};
 pub use self::session::Session;
+pub use self::statistics::analyze;

@@ -20,7 +20,7 @@ use crate::table::LakeTable;
 /// The name that the catalog has among DataFusion's catalogs. Athena's default is called the same.
 pub(crate) const CATALOG: &str = "awsdatacatalog";
 /// The database of names without one.
-const DEFAULT_DATABASE: &str = "default";
+pub(crate) const DEFAULT_DATABASE: &str = "default";
 
 /// Answers statements over one catalog.
 pub struct Session {

@@ -14,6 +14,9 @@ use crate::snapshot::Snapshot;
 
 /// Plans one statement over a snapshot.
 pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> Result<DataFrame> {
+    if let Some(frame) = crate::statistics::answer(session, snapshot, text).await? {
+        return Ok(frame);
+    }
     let mut statements = DFParser::parse_sql(text).map_err(QueryError::from)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
@@ -45,7 +48,7 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
 
 fn refused(what: &str) -> QueryError {
     QueryError::Unsupported(format!(
-        "{what} is not built: `mastic sql` answers SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW; tables come from `mastic crawl` and `mastic run`"
+        "{what} is not built: `mastic sql` answers SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW and ANALYZE; tables come from `mastic crawl` and `mastic run`"
     ))
 }
 
@@ -182,7 +185,21 @@ fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> Qu
     let Some(full) = missing else {
         return error.into();
     };
+    let place = match QueryError::from(error) {
+        QueryError::Statement { place, .. } => place,
+        _ => None,
+    };
     let name = full.strip_prefix(&format!("{CATALOG}.")).unwrap_or(&full);
+    no_table(session, snapshot, name, place)
+}
+
+/// A table, named `database.table`, that is not there; with the one that was meant, perhaps.
+pub(crate) fn no_table(
+    session: &Session,
+    snapshot: &Snapshot,
+    name: &str,
+    place: Option<(u64, u64)>,
+) -> QueryError {
     let tables = snapshot.table_names();
     let (database, table) = name.split_once('.').unwrap_or(("", name));
     let shown = if session.database().is_none() && database == "default" {
@@ -206,10 +223,6 @@ fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> Qu
                 .find(|t| t.ends_with(&format!(".{bare}")))
                 .cloned()
         });
-    let place = match QueryError::from(error) {
-        QueryError::Statement { place, .. } => place,
-        _ => None,
-    };
     QueryError::Statement {
         message: format!("there is no table '{shown}'"),
         place,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::ScalarValue;
+use datafusion::common::{ColumnStatistics, ScalarValue};
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -26,6 +26,7 @@ use mastic_lake::store::{Location, Stores};
 
 use crate::error::{QueryError, Result};
 use crate::predicate::translate;
+use crate::statistics::inform;
 
 /// Above this many partitions, the table's root is listed once instead of each of them.
 const LIST_EACH: usize = 32;
@@ -165,8 +166,8 @@ impl LakeTable {
         })
     }
 
-    /// The files that a statement with these filters has to read.
-    async fn files(&self, filters: &[Expr]) -> Result<FileSet> {
+    /// The files that a statement with these filters has to read, and whether they may be of some partitions only.
+    pub(crate) async fn files(&self, filters: &[Expr]) -> Result<(FileSet, bool)> {
         let include = self.texts(&self.table.parameters, names::INCLUDE)?;
         let include = BTreeSet::from_iter(include);
         let exclusions = self.exclusions()?;
@@ -193,10 +194,12 @@ impl LakeTable {
             let files = files
                 .filter(|file| wanted(file, &root, &include))
                 .map(|meta| scan_file(&meta, &format, &[]));
-            return Ok(FileSet {
+            let found = FileSet {
                 rows: record_count(&self.table.parameters),
+                columns: None,
                 places: vec![(root.clone(), files.collect())],
-            });
+            };
+            return Ok((found, false));
         }
         let keys = &self.table.partition_keys;
         let predicate = filters
@@ -269,10 +272,30 @@ impl LakeTable {
                 }
             }
         }
-        Ok(FileSet {
+        let found = FileSet {
             places: found,
             rows,
-        })
+            columns: None,
+        };
+        Ok((found, predicate.is_some()))
+    }
+
+    /// The plan that reads these files.
+    pub(crate) fn plan(
+        &self,
+        session: &dyn Session,
+        found: FileSet,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        scan_all(
+            session,
+            &self.file_schema,
+            &self.partition_fields,
+            found,
+            projection,
+            limit,
+        )
     }
 
     async fn listed(&self, place: &Location) -> Result<Vec<object_store::ObjectMeta>> {
@@ -350,9 +373,20 @@ struct About {
 }
 
 /// The files of a scan, by store, and how many rows they have, about.
+#[derive(Clone)]
 pub(crate) struct FileSet {
     pub(crate) places: Vec<(Location, Vec<ScanFile>)>,
     pub(crate) rows: Option<usize>,
+    /// What is known of the columns, partition keys last.
+    pub(crate) columns: Option<Vec<ColumnStatistics>>,
+}
+
+impl FileSet {
+    /// How many bytes the files have.
+    pub(crate) fn bytes(&self) -> u64 {
+        let files = self.places.iter().flat_map(|(_, files)| files);
+        files.fold(0, |all, f| all.saturating_add(f.meta.size))
+    }
 }
 
 /// Glue's `recordCount`, which crawls and runs write.
@@ -381,7 +415,7 @@ pub(crate) fn scan_all(
     projection: Option<&Vec<usize>>,
     limit: Option<usize>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-    let stores = found.places.len().max(1);
+    let all_bytes = found.bytes();
     let scan = |store_url: ObjectStoreUrl, files| Scan {
         store_url,
         file_schema: file_schema.clone(),
@@ -389,10 +423,11 @@ pub(crate) fn scan_all(
         files,
         projection: projection.cloned(),
         limit,
-        // Of several stores, each is as likely as the others to hold most of it.
-        rows: found.rows.map(|rows| rows / stores),
+        rows: found.rows,
+        columns: found.columns.clone(),
+        all_bytes,
     };
-    let mut plans = Vec::with_capacity(stores);
+    let mut plans = Vec::with_capacity(found.places.len());
     for (place, files) in found.places {
         session
             .runtime_env()
@@ -433,19 +468,14 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let found = self
+        let (mut found, pruned) = self
             .files(filters)
             .await
             .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let catalog = self.catalog.as_ref();
+        inform(catalog, &self.table, &self.schema, pruned, &mut found).await;
         // A limit counts rows after the filters.
         let limit = limit.filter(|_| filters.is_empty());
-        scan_all(
-            session,
-            &self.file_schema,
-            &self.partition_fields,
-            found,
-            projection,
-            limit,
-        )
+        self.plan(session, found, projection, limit)
     }
 }
