@@ -157,6 +157,9 @@ pub(crate) struct How {
     /// Look at what these events of S3 name, or at one URL a line; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "changed")]
     pub(crate) events: Option<PathBuf>,
+    /// Then compute the column statistics of each table that changed or has none, which the planner uses
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) statistics: bool,
     /// How many MiB of each file are looked at, decompressed
     #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) sample: u64,

@@ -11,7 +11,7 @@ mod zip;
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
-pub(crate) use self::bomb::Metered;
+pub(crate) use self::bomb::{Counted, Metered};
 pub(crate) use self::zip::zip_entry;
 
 /// How a whole file is compressed.

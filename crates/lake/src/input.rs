@@ -6,6 +6,7 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -13,7 +14,7 @@ use futures::stream::BoxStream;
 use object_store::{GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
 
-use crate::compress::{Compression, MAGIC_LENGTH, Metered};
+use crate::compress::{Compression, Counted, MAGIC_LENGTH, Metered};
 use crate::error::{LakeError, Result};
 
 /// A file of a store.
@@ -33,6 +34,8 @@ pub struct Contents {
     pub compression: Compression,
     /// What was compressed.
     pub reader: Box<dyn Read + Send>,
+    /// How many bytes of the file were read so far.
+    pub(crate) taken: Arc<AtomicU64>,
 }
 
 impl Input {
@@ -96,6 +99,8 @@ impl Input {
             .read_to_end(&mut head)
             .map_err(bad)?;
         let compression = self.compression(&head);
+        // Of an archive, all of it.
+        let mut taken = Arc::new(AtomicU64::new(self.meta.size));
         let reader: Box<dyn Read + Send> = match compression {
             // Read by ranges: an archive's directory is at its end.
             Compression::Zip => Box::new(
@@ -103,6 +108,8 @@ impl Input {
                     .map_err(|e| self.unreadable(&e))?,
             ),
             other => {
+                let (raw, counted) = Counted::new(raw);
+                taken = counted;
                 let whole = Box::new(io::Cursor::new(head).chain(raw));
                 other.reader(whole).map_err(|e| self.unreadable(&e))?
             }
@@ -110,6 +117,7 @@ impl Input {
         Ok(Contents {
             compression,
             reader,
+            taken,
         })
     }
 
@@ -139,7 +147,7 @@ impl Input {
     pub fn to_bytes(&self) -> Result<Bytes> {
         const MOST: u64 = 1 << 30;
         let contents = self.contents()?;
-        let (reader, _) = Metered::new(contents.reader, self.meta.size);
+        let (reader, _) = Metered::new(contents.reader, contents.taken);
         let mut bytes = Vec::new();
         reader
             .take(MOST + 1)

@@ -10,6 +10,7 @@ use mastic_crawler::{
     UpdateBehavior, changed_urls, crawl_until, custom_classifiers,
 };
 use mastic_lake::format::Limits;
+use mastic_query::{Session, analyze};
 
 use crate::args::{Crawl, Global, How, OnDelete, OnUpdate, Output, Policy};
 use crate::command::classifier;
@@ -33,7 +34,37 @@ pub(crate) async fn run(arguments: Crawl, global: &Global, setting: &Setting) ->
         options.recrawl = Recrawl::Changed(changed);
     }
     let report = watched(catalog.store.as_ref(), &options, setting).await?;
-    tell(&report, &how, global, setting)
+    tell(&report, &how, global, setting)?;
+    statistics(&report, &how, catalog.store, setting).await
+}
+
+/// Computes column statistics, where they were asked for.
+pub(crate) async fn statistics(
+    report: &CrawlReport,
+    how: &How,
+    catalog: Arc<dyn CatalogStore>,
+    setting: &Setting,
+) -> Result<()> {
+    if !how.statistics {
+        return Ok(());
+    }
+    let session = Session::open(catalog.clone(), setting.stores.clone(), None).await?;
+    let mut computed = 0;
+    for table in &report.tables {
+        let name = (report.database.as_str(), table.name.as_str());
+        let wanted = match table.outcome {
+            Outcome::Created | Outcome::Updated => true,
+            Outcome::Deprecated | Outcome::Deleted => false,
+            _ => catalog.get_column_statistics(name.0, name.1).await?.is_none(),
+        };
+        if wanted {
+            let _line = Line::new(&format!("statistics of {} …", table.name));
+            analyze(&session, name, None).await?;
+            computed += 1;
+        }
+    }
+    anstream::eprintln!("column statistics: {} computed", counted(computed, "table"));
+    Ok(())
 }
 
 /// What a definition's policy says, as options of a crawl.

@@ -169,7 +169,8 @@ async fn start(name: &str, how: &How, global: &Global, setting: &Setting) -> Res
     let mut options = options_of(&crawler, &classifiers, crawl::changed(how)?)?;
     crawl::apply(how, &mut options)?;
     let report = crawl::watched(catalog.as_ref(), &options, setting).await?;
-    crawl::tell(&report, how, global, setting)
+    crawl::tell(&report, how, global, setting)?;
+    crawl::statistics(&report, how, catalog, setting).await
 }
 
 async fn list(global: &Global, setting: &Setting) -> Result<()> {

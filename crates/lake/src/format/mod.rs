@@ -150,7 +150,7 @@ pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Re
     let compression = contents.compression;
     let mut meter = None;
     if compression != Compression::None {
-        let (metered, own) = Metered::new(contents.reader, input.meta.size);
+        let (metered, own) = Metered::new(contents.reader, contents.taken.clone());
         contents.reader = Box::new(metered);
         meter = Some(own);
     }
