@@ -9,7 +9,9 @@ use datafusion::error::Result as EngineResult;
 use datafusion::functions::expr_fn::octet_length;
 use datafusion::functions_aggregate::expr_fn::{approx_distinct, avg, count, max, min};
 use datafusion::logical_expr::expr_fn::SimpleScalarUDF;
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, Signature, Volatility, lit, when};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarUDF, Signature, Volatility, cast, lit, when,
+};
 use mastic_catalog::{
     BinaryColumnStatisticsData, BooleanColumnStatisticsData, ColumnStatisticsData,
     DateColumnStatisticsData, DecimalColumnStatisticsData, DecimalNumber,
@@ -52,9 +54,15 @@ impl Kind {
         let mut all = vec![count(c())];
         match self {
             Kind::Boolean => all.push(count(when(c(), lit(1)).end()?)),
-            Kind::Date | Kind::Decimal | Kind::Double | Kind::Long | Kind::Timestamp => {
+            Kind::Date | Kind::Decimal | Kind::Long | Kind::Timestamp => {
                 all.extend([approx_distinct(c()), min(c()), max(c())]);
             }
+            // DataFusion counts no different floats; two are the same text where they are the same.
+            Kind::Double => all.extend([
+                approx_distinct(cast(c(), DataType::Utf8View)),
+                min(c()),
+                max(c()),
+            ]),
             // Lengths in bytes and averages over what is no NULL, as Trino keeps them: so they tell the size of the data.
             Kind::String => all.extend([
                 approx_distinct(c()),
@@ -240,5 +248,50 @@ mod tests {
         assert_eq!(midnight(&ScalarValue::Date32(Some(i32::MAX))), None);
         let day = midnight(&ScalarValue::Date32(Some(-1))).unwrap();
         assert_eq!(day.to_rfc3339(), "1969-12-31T00:00:00+00:00");
+    }
+
+    /// Hand counts of what no text format has: bytes that are no text, and floats that are no numbers.
+    #[tokio::test]
+    async fn bytes_and_floats() {
+        use arrow::array::{ArrayRef, BinaryArray, Float64Array, RecordBatch};
+        use datafusion::prelude::{SessionContext, col};
+
+        let bytes = BinaryArray::from_opt_vec(vec![Some(&[0xff, 0xfe, 0][..]), None, Some(&[])]);
+        let floats = Float64Array::from(vec![f64::NAN, -1.5, 2.0]);
+        let batch = RecordBatch::try_from_iter([
+            ("bytes", Arc::new(bytes) as ArrayRef),
+            ("floats", Arc::new(floats)),
+        ])
+        .unwrap();
+        let frame = SessionContext::new().read_batch(batch).unwrap();
+        let counted = async |kind: Kind, name: &str| {
+            let all = kind.aggregates(&col(name)).unwrap().into_iter();
+            let all = all.enumerate().map(|(at, a)| a.alias(at.to_string()));
+            let frame = frame.clone().aggregate(vec![], all.collect()).unwrap();
+            let found = frame.collect().await.unwrap();
+            let columns = found[0].columns().iter();
+            let values: Vec<_> = columns
+                .map(|c| ScalarValue::try_from_array(c, 0).unwrap())
+                .collect();
+            kind.data(3, &values)
+        };
+        assert_eq!(
+            counted(Kind::Binary, "bytes").await,
+            ColumnStatisticsData::Binary(BinaryColumnStatisticsData {
+                maximum_length: 3,
+                average_length: 1.5,
+                number_of_nulls: 1,
+            })
+        );
+        assert_eq!(
+            counted(Kind::Double, "floats").await,
+            ColumnStatisticsData::Double(DoubleColumnStatisticsData {
+                minimum_value: Some(-1.5),
+                // NaN is greater than every number, and no bound.
+                maximum_value: None,
+                number_of_nulls: 0,
+                number_of_distinct_values: 3,
+            })
+        );
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn kept(
             "data_size",
             doubles(&rows, |row| {
                 let data = data(row)?;
-                Some(lengths(&data)?.1 * present(&data))
+                Some((lengths(&data)?.1 * present(&data)).round())
             }),
         ),
         (
@@ -134,7 +134,10 @@ fn rows<'a>(
         });
         Row {
             name: field.name(),
-            hive: mastic_schema::hive::format_type(field.data_type()),
+            hive: own.map_or_else(
+                || mastic_schema::hive::format_type(field.data_type()),
+                |c| c.column_type.clone(),
+            ),
             nested: Kind::of(field.data_type()).is_none(),
             statistics: own,
             low: low.and_then(text),

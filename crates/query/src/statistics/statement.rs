@@ -151,12 +151,15 @@ fn parse(text: &str) -> Result<Option<Request>> {
     } else {
         return Ok(None);
     };
-    request(parser, show)
-        .map_err(|e| QueryError::from(DataFusionError::SQL(Box::new(e), None)))
-        .and_then(|request| match request {
-            Ok(request) => Ok(Some(request)),
-            Err(what) => Err(QueryError::Unsupported(what.to_owned())),
-        })
+    request(parser, show).map(Some)
+}
+
+fn no_sql(error: ParserError) -> QueryError {
+    DataFusionError::SQL(Box::new(error), None).into()
+}
+
+fn not_built(what: &str) -> QueryError {
+    QueryError::Unsupported(format!("{what} is not built"))
 }
 
 /// Takes a word that is no keyword of the parser's.
@@ -169,54 +172,106 @@ fn word(parser: &mut Parser<'_>, wanted: &str) -> bool {
     found
 }
 
-/// The rest of a statement, or what of it is not built.
-fn request(
-    parser: &mut Parser<'_>,
-    show: bool,
-) -> Result<Result<Request, &'static str>, ParserError> {
+/// The rest of a statement.
+fn request(parser: &mut Parser<'_>, show: bool) -> Result<Request> {
     if show {
-        parser.expect_keyword(Keyword::FOR)?;
+        parser.expect_keyword(Keyword::FOR).map_err(no_sql)?;
         if parser.peek_token_ref().token == Token::LParen {
-            return Ok(Err("SHOW STATS FOR a query is not built: name a table"));
+            return Err(not_built("SHOW STATS FOR a query, other than a table,"));
         }
     } else {
         let _ = parser.parse_keyword(Keyword::TABLE);
     }
     let place = parser.peek_token_ref().span.start;
-    let name = parser.parse_object_name(false)?;
-    let table = object_name_to_table_reference(name, true)
-        .map_err(|e| ParserError::ParserError(e.strip_backtrace()))?;
+    let name = parser.parse_object_name(false).map_err(no_sql)?;
+    let table = object_name_to_table_reference(name, true)?;
     let what = if show {
         What::Show
     } else {
-        if parser.parse_keyword(Keyword::PARTITION) {
-            return Ok(Err(
-                "ANALYZE of single partitions is not built: statistics are of whole tables",
-            ));
-        }
-        if parser.parse_keyword(Keyword::COMPUTE) {
-            parser.expect_keyword(Keyword::STATISTICS)?;
-        }
-        if parser.parse_keyword(Keyword::NOSCAN) {
-            return Ok(Err(
-                "ANALYZE … NOSCAN is not built: what is known without reading, `mastic crawl` has written already",
-            ));
-        }
-        let mut columns = None;
-        if parser.parse_keyword(Keyword::FOR) {
-            let all = parser.parse_keyword(Keyword::ALL);
-            parser.expect_keyword(Keyword::COLUMNS)?;
-            let ends = matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon);
-            if !all && !ends {
-                columns = Some(parser.parse_comma_separated(Parser::parse_identifier)?);
-            }
-        }
-        What::Count(columns)
+        What::Count(columns(parser)?)
     };
     while parser.consume_token(&Token::SemiColon) {}
     if parser.peek_token_ref().token != Token::EOF {
         let found = parser.peek_token_ref().clone();
-        return parser.expected("end of statement", found);
+        return parser.expected("end of statement", found).map_err(no_sql);
     }
-    Ok(Ok(Request { table, place, what }))
+    Ok(Request { table, place, what })
+}
+
+/// What of a table `ANALYZE` is to count: these columns, or all.
+fn columns(parser: &mut Parser<'_>) -> Result<Option<Vec<Ident>>> {
+    if parser.parse_keyword(Keyword::PARTITION) {
+        return Err(not_built(
+            "ANALYZE of some partitions, other than of a whole table,",
+        ));
+    }
+    if parser.parse_keyword(Keyword::COMPUTE) {
+        parser.expect_keyword(Keyword::STATISTICS).map_err(no_sql)?;
+    }
+    if parser.parse_keyword(Keyword::NOSCAN) {
+        return Err(not_built("ANALYZE without reading (NOSCAN)"));
+    }
+    if !parser.parse_keyword(Keyword::FOR) {
+        return Ok(None);
+    }
+    let all = parser.parse_keyword(Keyword::ALL);
+    parser.expect_keyword(Keyword::COLUMNS).map_err(no_sql)?;
+    if all || matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon) {
+        return Ok(None);
+    }
+    let names = parser.parse_comma_separated(Parser::parse_identifier);
+    names.map(Some).map_err(no_sql)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (String, Option<Vec<String>>) {
+        let request = parse(text).unwrap().unwrap();
+        let What::Count(columns) = request.what else {
+            panic!("{text} counts nothing");
+        };
+        let columns = columns.map(|c| c.into_iter().map(|c| c.value).collect());
+        (request.table.to_quoted_string(), columns)
+    }
+
+    #[test]
+    fn the_statements_of_hive_spark_and_trino() {
+        let all = ("d.t".to_owned(), None);
+        for text in [
+            "ANALYZE TABLE d.t COMPUTE STATISTICS",
+            "ANALYZE TABLE d.t COMPUTE STATISTICS FOR COLUMNS;",
+            "analyze table D.T compute statistics for all columns ;",
+            "-- all\nANALYZE d.t",
+        ] {
+            assert_eq!(parsed(text), all, "{text}");
+        }
+        assert_eq!(
+            parsed("ANALYZE TABLE \"d\".`T x` COMPUTE STATISTICS FOR COLUMNS a, \"B c\""),
+            (
+                "d.\"T x\"".to_owned(),
+                Some(vec!["a".to_owned(), "B c".to_owned()])
+            )
+        );
+        let show = parse("SHOW STATS FOR t").unwrap().unwrap();
+        assert_eq!(
+            (show.table, show.what),
+            (TableReference::bare("t"), What::Show)
+        );
+    }
+
+    #[test]
+    fn other_statements_are_not_its_own() {
+        for text in [
+            "EXPLAIN ANALYZE SELECT 1",
+            "SHOW TABLES",
+            "SHOW \"STATS\"",
+            "SELECT 1",
+            "",
+            "'",
+        ] {
+            assert_eq!(parse(text).unwrap(), None, "{text}");
+        }
+    }
 }
