@@ -14,7 +14,7 @@ use mastic_lake::list::Exclusions;
 use mastic_lake::store::{Location, Stores};
 
 use crate::facts::Shapes;
-use crate::found::{Found, alike, same_kind};
+use crate::found::{Found, akin, same_kind};
 use crate::group::Rules;
 use crate::levels::Level;
 use crate::memory::Memory;
@@ -149,7 +149,8 @@ impl Changed<'_> {
                 .filter(|f| !keys.iter().any(|k| &k.name == f.name()))
                 .cloned()
                 .collect();
-            if own.next().is_some() || !alike(&fields, &columns) {
+            // A folder of the table's own levels is a partition, as in a crawl of everything.
+            if own.next().is_some() || !akin(&fields, &columns) {
                 return Ok(Err(unlike()));
             }
             found.fields = fields;

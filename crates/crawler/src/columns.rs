@@ -1,6 +1,7 @@
 //! What becomes of a table's columns when its files have others.
 
 use arrow_schema::{DataType, Field, Fields};
+use mastic_catalog::parameters as names;
 use mastic_catalog::{Column, Table};
 use mastic_schema::hive::format_type;
 use mastic_schema::merge::{position, widen_fields};
@@ -151,6 +152,16 @@ fn with_comments(old: &Table, before: &Fields, fields: &[Field]) -> Vec<Column> 
         .collect()
 }
 
+/// Parameters that crawls write, and that are gone where a crawl no longer writes them.
+const OURS: [&str; 6] = [
+    names::DEPRECATED,
+    names::EXCLUSIONS,
+    names::DELIMITER,
+    names::COLUMNS_ORDERED,
+    names::SKIP_HEADER,
+    names::SKIP_FOOTER,
+];
+
 fn keep_what_people_wrote(old: &Table, new: &mut Table) {
     for (key, was) in new.partition_keys.iter_mut().zip(&old.partition_keys) {
         if key.name == was.name {
@@ -158,7 +169,7 @@ fn keep_what_people_wrote(old: &Table, new: &mut Table) {
         }
     }
     for (name, value) in &old.parameters {
-        let ours = name == mastic_catalog::parameters::DEPRECATED || name.starts_with("mastic.");
+        let ours = OURS.contains(&name.as_str()) || name.starts_with("mastic.");
         if !ours && !new.parameters.contains_key(name) {
             new.parameters.insert(name.clone(), value.clone());
         }

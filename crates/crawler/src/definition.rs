@@ -6,6 +6,7 @@ use mastic_catalog::model::{
     UpdateBehavior as GlueUpdate,
 };
 use mastic_lake::LakeError;
+use mastic_lake::list::Exclusions;
 use mastic_lake::format::{Classifier, HeaderPresence, character};
 use serde::Deserialize;
 
@@ -97,6 +98,7 @@ pub fn options_of(
                 target.path
             )));
         }
+        Exclusions::new(&target.exclusions).map_err(LakeError::from)?;
         options.targets.push(Target {
             url: target.path.clone(),
             exclusions: target.exclusions.clone(),

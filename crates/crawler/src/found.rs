@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Fields};
+use arrow_schema::{DataType, FieldRef, Fields};
 use mastic_lake::format::FileFormat;
-use mastic_schema::merge::{Disagreement, position, widen_fields};
+use mastic_schema::merge::{Disagreement, position, widen, widen_fields};
 use mastic_schema::similarity::similarity;
 
 use crate::facts::{Evidence, ShapeId, Shapes};
@@ -119,6 +119,37 @@ pub(crate) fn akin(a: &Fields, b: &Fields) -> bool {
     shared * 2 >= a.len().min(b.len()).max(1)
 }
 
+/// Files without a header are read by position: where the others have one, and as many columns of fitting
+/// types, theirs are the names.
+fn bind_by_position(a: &mut Found, b: &mut Found) {
+    let (FileFormat::Csv(x), FileFormat::Csv(y)) = (&a.format, &b.format) else {
+        return;
+    };
+    let (headed, bare) = match (x.header, y.header) {
+        (true, false) => (a, b),
+        (false, true) => (b, a),
+        _ => return,
+    };
+    let fits = |(x, y): (&FieldRef, &FieldRef)| {
+        let (x, y) = (x.data_type(), y.data_type());
+        x == y || *x == DataType::Null || *y == DataType::Null || widen(x, y) != DataType::Utf8
+    };
+    if headed.fields.len() == bare.fields.len()
+        && headed.fields.iter().zip(&bare.fields).all(fits)
+    {
+        bare.fields = bare
+            .fields
+            .iter()
+            .zip(&headed.fields)
+            .map(|(field, named)| Arc::new(field.as_ref().clone().with_name(named.name())))
+            .collect();
+        headed
+            .why
+            .push("files without a header are bound by position to the columns of those with one".into());
+        bare.format = headed.format.clone();
+    }
+}
+
 fn merge_format(into: &mut FileFormat, other: &FileFormat) {
     if let (FileFormat::Csv(a), FileFormat::Csv(b)) = (into, other) {
         a.merge(b);
@@ -170,6 +201,7 @@ impl Found {
 
     /// Takes the files of another table as its own.
     pub(crate) fn absorb(&mut self, mut other: Found) {
+        bind_by_position(self, &mut other);
         merge_format(&mut self.format, &other.format);
         if self.fields != other.fields {
             let told = &mut self.disagreements;
@@ -236,36 +268,44 @@ impl Found {
         self.parts = joined;
     }
 
-    /// The tables that this one would be, were each of the folders directly below `above` a table of its
-    /// own.
-    pub(crate) fn split(self, above: &str) -> Vec<Found> {
-        let start = if above.is_empty() { 0 } else { above.len() + 1 };
-        let mut by_child: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    /// The tables that were folded into this one, each in a folder of its own.
+    pub(crate) fn split(self) -> Vec<Found> {
+        let depth = depth(&self.folder);
+        let mut by_folder: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         let mut rest = self;
         for part in std::mem::take(&mut rest.parts) {
-            let below = part.folder.get(start..).unwrap_or_default();
-            let child = below.split('/').next().unwrap_or_default().to_owned();
-            by_child.entry(child).or_default().push(part);
+            let end = part
+                .folder
+                .match_indices('/')
+                .nth(depth.saturating_sub(1))
+                .map_or(part.folder.len(), |(at, _)| at);
+            let folder = part.folder[..end].to_owned();
+            by_folder.entry(folder).or_default().push(part);
         }
-        by_child
+        by_folder
             .into_iter()
-            .map(|(child, parts)| {
-                let folder = if above.is_empty() {
-                    child.clone()
-                } else {
-                    format!("{above}/{child}")
-                };
+            .map(|(folder, parts)| {
                 let within = |path: &str| path.contains(&format!("{folder}/"));
                 let mut own = rest.clone();
                 own.evidence.retain(|_, (path, _)| within(path));
                 own.disagreements.retain(|(path, _)| within(path));
                 own.parts = parts;
-                own.folder = folder;
                 if !own.named {
-                    own.name = child;
+                    let name = folder.rsplit('/').next().unwrap_or(&folder);
+                    name.clone_into(&mut own.name);
                 }
+                own.folder = folder;
                 own
             })
             .collect()
+    }
+}
+
+/// How many folders a path has.
+pub(crate) fn depth(folder: &str) -> usize {
+    if folder.is_empty() {
+        0
+    } else {
+        folder.split('/').count()
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn tables(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec
     }
     for (level, children) in levels {
         match (&level, place) {
-            (_, Place::Above) => found.extend(apart(folder, children)),
+            (_, Place::Above) => found.extend(apart(children)),
             (Level::Other, Place::Free) => found.extend(others(folder, children, rules)),
             _ => found.extend(partitions(folder, &level, children, place)),
         }
@@ -193,6 +193,8 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
     let single = children.iter().all(|child| child.tables.len() <= 1);
     let mut merged: Vec<Found> = Vec::new();
     for child in children {
+        // Tables of one folder are tables of their own: the folder's files were told apart before.
+        let mut own: Vec<usize> = Vec::new();
         for mut table in child.tables {
             if !table.named {
                 // `year=2022` is a partition's name; the folder above is the table's.
@@ -200,15 +202,17 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
             }
             let name = table.named.then(|| table.name.clone());
             table.lift(&folder.path, level);
-            let twin = merged.iter_mut().find(|other| {
+            let twin = merged.iter().enumerate().position(|(at, other)| {
                 let named = other.named && table.named;
-                other.levels == table.levels
+                !own.contains(&at)
+                    && other.levels == table.levels
                     && same_kind(&other.format, &table.format)
                     && (single
                         || named && other.name == table.name && akin(&other.fields, &table.fields)
                         || alike(&other.fields, &table.fields))
             });
-            match twin {
+            own.push(twin.unwrap_or(merged.len()));
+            match twin.and_then(|at| merged.get_mut(at)) {
                 Some(other) => {
                     if other.named && name.as_ref() != Some(&other.name) {
                         // Its files have one name in one partition, and another in another.
@@ -244,49 +248,87 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
 fn others(folder: &Folder, children: Vec<Alike>, rules: &Rules) -> Vec<Found> {
     let count: usize = children.iter().map(|c| c.count).sum();
     if count < 2 {
-        return apart(folder, children);
+        return apart(children);
     }
-    let least = match one_table(&children, rules) {
+    if rules.combine {
+        return combined(folder, children);
+    }
+    let least = match one_table(&children) {
         Ok(least) => least,
         Err(why) => {
-            let mut found = apart(folder, children);
+            let mut found = apart(children);
             for table in &mut found {
                 table.why.push(why.clone());
             }
             return found;
         }
     };
-    let mut merged: Option<Found> = None;
-    for child in children {
-        for mut table in child.tables {
-            table.lift(&folder.path, &Level::Other);
-            match &mut merged {
-                Some(merged) => merged.absorb(table),
-                None => merged = Some(table),
-            }
-        }
-    }
-    let Some(mut merged) = merged else {
-        return Vec::new();
-    };
-    folder.name.clone_into(&mut merged.name);
-    merged.named = false;
-    let schemas = merged.schemas.len();
-    merged.why.insert(
-        0,
-        if rules.combine {
-            format!("{count} folders of one format are partitions, as the crawler was told to combine them")
-        } else {
+    let mut merged = merge(folder, children);
+    for table in &mut merged {
+        let schemas = table.schemas.len();
+        table.why.insert(
+            0,
             format!(
                 "{count} folders with similar schemas are partitions: at least {least:.0} % (more than 70 % are wanted), {schemas} distinct (at most {MAX_SCHEMAS})"
-            )
-        },
-    );
-    vec![merged]
+            ),
+        );
+    }
+    merged
+}
+
+/// One table of folders that have a table each.
+fn merge(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
+    let mut merged: Option<Found> = None;
+    for mut table in children.into_iter().flat_map(|child| child.tables) {
+        table.lift(&folder.path, &Level::Other);
+        match &mut merged {
+            Some(merged) => merged.absorb(table),
+            None => merged = Some(table),
+        }
+    }
+    if let Some(merged) = &mut merged {
+        folder.name.clone_into(&mut merged.name);
+        merged.named = false;
+    }
+    merged.into_iter().collect()
+}
+
+/// One table for all folders of one format and dialect, whatever their schemas.
+fn combined(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
+    let (single, several): (Vec<_>, Vec<_>) =
+        children.into_iter().partition(|c| c.tables.len() == 1);
+    let mut clusters: Vec<Vec<Alike>> = Vec::new();
+    for child in single {
+        let table = &child.tables[0];
+        let like = clusters.iter_mut().find(|cluster| {
+            let known = &cluster[0].tables[0];
+            same_dialect(&known.format, &table.format) && known.levels == table.levels
+        });
+        match like {
+            Some(cluster) => cluster.push(child),
+            None => clusters.push(vec![child]),
+        }
+    }
+    let mut found = apart(several);
+    for cluster in clusters {
+        let count: usize = cluster.iter().map(|c| c.count).sum();
+        if count < 2 {
+            found.extend(apart(cluster));
+            continue;
+        }
+        for mut table in merge(folder, cluster) {
+            table.why.insert(
+                0,
+                format!("{count} folders of one format are partitions, as the crawler was told to combine them"),
+            );
+            found.push(table);
+        }
+    }
+    found
 }
 
 /// Whether folders are one table by Glue's rule: how similar they are at least, in percent, or why not.
-fn one_table(children: &[Alike], rules: &Rules) -> Result<f64, String> {
+fn one_table(children: &[Alike]) -> Result<f64, String> {
     let mut least: f64 = 100.0;
     let mut first: Option<(&str, &Found)> = None;
     let mut schemas = 0;
@@ -321,9 +363,6 @@ fn one_table(children: &[Alike], rules: &Rules) -> Result<f64, String> {
                 child.name
             ));
         }
-        if rules.combine {
-            continue;
-        }
         let percent = similarity(&known.fields, &table.fields) * 100.0;
         if percent <= SIMILAR * 100.0 {
             return Err(format!(
@@ -343,14 +382,14 @@ fn one_table(children: &[Alike], rules: &Rules) -> Result<f64, String> {
 }
 
 /// Each folder's tables as they are.
-fn apart(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
+fn apart(children: Vec<Alike>) -> Vec<Found> {
     let mut found = Vec::new();
     for child in children {
         for table in child.tables {
             if child.count == 1 {
                 found.push(table);
             } else {
-                found.extend(table.split(&folder.path));
+                found.extend(table.split());
             }
         }
     }

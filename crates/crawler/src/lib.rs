@@ -54,7 +54,7 @@ mod table;
 mod tree;
 mod why;
 
-use mastic_catalog::CatalogStore;
+use mastic_catalog::{CatalogError, CatalogStore};
 use mastic_lake::LakeError;
 use mastic_lake::store::{Location, Stores};
 use object_store::path::Path;
@@ -219,14 +219,23 @@ async fn one(
         let mut shapes = Shapes::default();
         let mut memory = Memory::open(catalog, &location.url, options, &mut shapes).await?;
         let mut tree = Tree::new(location.path.as_ref(), name, shapes, rules);
-        let pending =
-            survey::survey(root, options, &mut memory, &mut tree, &mut seen, progress).await?;
+        let surveyed =
+            survey::survey(root, options, &mut memory, &mut tree, &mut seen, progress).await;
+        let pending = match surveyed {
+            // An object store has no empty folders: one whose objects are all gone is not there.
+            Err(CrawlError::Lake(LakeError::NotFound { .. }))
+                if !location.is_local() && had_tables(catalog, options, location).await? =>
+            {
+                None
+            }
+            surveyed => surveyed?,
+        };
         if let Some(folder) = pending {
             recover(root, &folder).await?;
             continue;
         }
         memory.finish().await?;
-        if seen.files + seen.problem_count == 0 {
+        if seen.files + seen.problem_count == 0 && !had_tables(catalog, options, location).await? {
             return Err(LakeError::Empty {
                 url: location.url.clone(),
             }
@@ -244,6 +253,21 @@ async fn one(
         proposals,
         shapes,
     })
+}
+
+/// Whether the catalog has tables of files below a place, which then are gone.
+async fn had_tables(
+    catalog: &dyn CatalogStore,
+    options: &CrawlOptions,
+    place: &Location,
+) -> Result<bool> {
+    match catalog.list_tables(&options.database).await {
+        Ok(tables) => Ok(tables
+            .iter()
+            .any(|t| reconcile::is_crawled_below(t, std::slice::from_ref(place)))),
+        Err(CatalogError::DatabaseNotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Completes a sink's commit that was interrupted, so that no half of it is seen.

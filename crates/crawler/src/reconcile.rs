@@ -118,9 +118,14 @@ impl Reconciler<'_> {
             return Ok(());
         };
         columns::reconcile(&old, &mut proposal, self.options.update);
-        let (partitions, mut lines) = self.partitions(&old, &proposal, shapes).await?;
+        let (partitions, mut lines, gone) = self.partitions(&old, &proposal, shapes).await?;
         let all = proposal.by_values().len();
         let mut entry = TableReport::of(&proposal, all);
+        if let Some(gone) = gone {
+            let note = format!("{}: {gone}", entry.name);
+            self.report.notes.push(note);
+            entry.why.push(gone);
+        }
         let mut table = proposal.table;
         let differs = changes::of_table(&diff_tables(&old, &table));
         let log = self.options.update == UpdateBehavior::Log;
@@ -165,13 +170,13 @@ impl Reconciler<'_> {
         self.report.tables.push(entry);
     }
 
-    /// The partitions that are new, different or gone, and lines that say so.
+    /// The partitions that are new, different or gone, lines that say so, and which are gone but stay.
     async fn partitions(
         &self,
         old: &Table,
         proposal: &Proposal,
         shapes: &Shapes,
-    ) -> Result<(PartitionChanges, Vec<String>)> {
+    ) -> Result<(PartitionChanges, Vec<String>, Option<String>)> {
         let mut by_values = proposal.by_values();
         let same_files = old.parameters.get(names::FINGERPRINT)
             == proposal.table.parameters.get(names::FINGERPRINT);
@@ -181,11 +186,12 @@ impl Reconciler<'_> {
             .count_partitions(&old.database_name, &old.name, None, None)
             .await?;
         if same_files && same_keys && count == by_values.len() as u64 {
-            return Ok((PartitionChanges::none(), Vec::new()));
+            return Ok((PartitionChanges::none(), Vec::new(), None));
         }
         let own_columns = !self.options.inherit_from_table;
         let log = self.options.update == UpdateBehavior::Log;
         let (mut put, mut delete) = (Vec::new(), Vec::new());
+        let mut left: Vec<String> = Vec::new();
         let mut different = Vec::new();
         let before = self
             .catalog
@@ -195,7 +201,9 @@ impl Reconciler<'_> {
             let Some(parts) = by_values.remove(&was.values) else {
                 let place = was.location().unwrap_or_default();
                 let gone = !self.report.has_problem_below(place);
-                if gone && self.options.delete != DeleteBehavior::Log {
+                if gone && self.options.delete == DeleteBehavior::Log {
+                    left.push(was.values.join("/"));
+                } else if gone {
                     delete.push(was.values);
                 }
                 continue;
@@ -233,7 +241,16 @@ impl Reconciler<'_> {
             delete,
             replace_all: false,
         };
-        Ok((partitions, lines))
+        let gone = (!left.is_empty()).then(|| {
+            let all = left.len();
+            left.truncate(10);
+            format!(
+                "the files of {all} partitions are gone, which stay as the crawler was told: {}{}",
+                left.join(", "),
+                if all > 10 { ", …" } else { "" }
+            )
+        });
+        Ok((partitions, lines, gone))
     }
 
     /// Tables that a crawler made of files below these places, of which none is left.
@@ -242,7 +259,7 @@ impl Reconciler<'_> {
             .known
             .values()
             // A file that could not be read is not gone.
-            .filter(|t| !self.seen.contains(&t.name) && vanished(t, roots))
+            .filter(|t| !self.seen.contains(&t.name) && is_crawled_below(t, roots))
             .filter(|t| !self.report.has_problem_below(t.location().unwrap_or_default()))
             .cloned()
             .collect();
@@ -371,7 +388,7 @@ fn fresh_name(table: &Table, prefix: &str, taken: &BTreeSet<String>) -> String {
 }
 
 /// Whether a crawler made the table from files below one of these places.
-fn vanished(table: &Table, roots: &[Location]) -> bool {
+pub(crate) fn is_crawled_below(table: &Table, roots: &[Location]) -> bool {
     let Some(location) = table.location() else {
         return false;
     };

@@ -12,7 +12,7 @@ use mastic_schema::hive::{format_type, parse_type};
 use mastic_schema::merge::{position, widen_fields};
 
 use crate::facts::Shapes;
-use crate::found::{Found, Part, same_dialect};
+use crate::found::{Found, Part, depth, same_dialect};
 use crate::levels::{self, KeyType};
 use crate::memory::fnv;
 use crate::why;
@@ -47,11 +47,7 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
     why.push(std::mem::take(&mut found.reason));
     why.extend(why::disagreements(&found, root));
 
-    let depth = if found.folder.is_empty() {
-        0
-    } else {
-        found.folder.split('/').count()
-    };
+    let depth = depth(&found.folder);
     let keys = key_names(&found, depth, &mut why);
     let fields: Fields = found
         .fields
@@ -401,7 +397,9 @@ impl Proposal {
                 Column::new(f.name(), format_type(data_type))
             })
             .collect();
-        if own && columns != self.table.columns() {
+        // Without a header it is the table that names the columns.
+        let named = !matches!(format, FileFormat::Csv(options) if !options.header);
+        if own && named && columns != self.table.columns() {
             storage.columns = columns;
         }
     }

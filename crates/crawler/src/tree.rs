@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::facts::{Evidence, Fact, ShapeId, Shapes};
-use crate::found::{Found, Part};
+use crate::found::{Found, Part, depth};
 use crate::group::{self, Rules};
 use crate::levels::Level;
 use crate::memory::Remembered;
@@ -45,9 +45,9 @@ pub(crate) struct Alike {
     pub(crate) tables: Vec<Found>,
 }
 
-/// What has to be the same for two folders to be folded: for each table the levels, the shapes, and the
-/// name where it has one of its own.
-type Signature = (Level, Vec<(Vec<Level>, Vec<ShapeId>, Option<String>)>);
+/// What has to be the same for two folders to be folded: for each table how deep it lies, the levels, the
+/// shapes, and the name where it has one of its own.
+type Signature = (Level, Vec<(usize, Vec<Level>, Vec<ShapeId>, Option<String>)>);
 
 /// A folder that the listing is in.
 #[derive(Debug, Default)]
@@ -122,7 +122,8 @@ impl Folder {
                 .iter()
                 .map(|t| {
                     let own = t.named.then(|| t.name.clone());
-                    (t.levels.clone(), t.shapes.iter().copied().collect(), own)
+                    let shapes = t.shapes.iter().copied().collect();
+                    (depth(&t.folder), t.levels.clone(), shapes, own)
                 })
                 .collect(),
         );

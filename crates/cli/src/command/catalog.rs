@@ -37,10 +37,23 @@ pub(crate) async fn run(command: Catalog, global: &Global, setting: &Setting) ->
                 outcome(&table.outcome)
             );
         }
+        let imported: Vec<String> = [
+            (applied.databases.len(), "database"),
+            (applied.tables.len(), "table"),
+            (applied.classifiers.len(), "classifier"),
+            (applied.crawlers.len(), "crawler"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| counted(number as u64, what))
+        .collect();
         anstream::eprintln!(
-            "imported {} and {}",
-            counted(applied.databases.len() as u64, "database"),
-            counted(applied.tables.len() as u64, "table")
+            "imported {}",
+            if imported.is_empty() {
+                "nothing".to_owned()
+            } else {
+                imported.join(", ")
+            }
         );
         return Ok(());
     }
