@@ -1,11 +1,16 @@
 //! An S3 server of its own for a test: s3s-fs over HTTP, in this process.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -23,7 +28,39 @@ pub const SECRET_KEY: &str = "lakesecret";
 pub struct S3 {
     folder: TempDir,
     port: u16,
+    denied: Denied,
     _runtime: Runtime,
+}
+
+/// Keys of objects that nobody may read.
+#[derive(Debug, Clone, Default)]
+struct Denied(Arc<Mutex<BTreeSet<String>>>);
+
+impl S3Access for Denied {
+    // What an `async fn` of this trait is.
+    fn check<'life0, 'life1, 'life2, 'async_trait>(
+        &'life0 self,
+        context: &'life1 mut S3AccessContext<'life2>,
+    ) -> Pin<Box<dyn Future<Output = S3Result<()>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        Self: 'async_trait,
+    {
+        let denied = context.credentials().is_none()
+            || context.s3_op().name() == "GetObject"
+                && context
+                    .s3_path()
+                    .as_object()
+                    .is_some_and(|(_, key)| self.0.lock().unwrap().contains(key));
+        Box::pin(async move {
+            if denied {
+                return Err(s3_error!(AccessDenied, "Access Denied"));
+            }
+            Ok(())
+        })
+    }
 }
 
 impl S3 {
@@ -41,9 +78,11 @@ impl S3 {
             .enable_all()
             .build()
             .unwrap();
+        let denied = Denied::default();
         let service = {
             let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
             builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+            builder.set_access(denied.clone());
             builder.build()
         };
         let listener = runtime
@@ -65,6 +104,7 @@ impl S3 {
         S3 {
             folder,
             port,
+            denied,
             _runtime: runtime,
         }
     }
@@ -88,6 +128,16 @@ impl S3 {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         path
+    }
+
+    /// Lets nobody read an object from now on, or everybody again.
+    pub fn deny(&self, key: &str, denied: bool) {
+        let mut keys = self.denied.0.lock().unwrap();
+        if denied {
+            keys.insert(key.to_owned());
+        } else {
+            keys.remove(key);
+        }
     }
 
     /// The folder of a bucket.

@@ -1,7 +1,7 @@
 //! Crawls of S3-compatible storage: what they remember, events, new folders, levels and exclusions.
 
-use mastic_tests::Lake;
 use mastic_tests::s3::S3;
+use mastic_tests::{Lake, Running};
 
 /// A server with the bucket `lake`, and a working folder whose commands find it.
 fn start() -> (S3, Lake) {
@@ -207,4 +207,60 @@ fn objects_that_turned_bad_leave_their_table() {
         report.output
     );
     assert_eq!(lake.sql("SELECT id FROM t.raw"), "id\n1\n");
+}
+
+#[test]
+fn an_object_that_may_not_be_read_stops_no_other() {
+    let (s3, lake) = start();
+    s3.put("lake", "raw/a.csv", "id,v\n1,1\n");
+    s3.put("lake", "raw/b.csv", "id,v\n2,1\n");
+    s3.deny("raw/b.csv", true);
+    let output = lake.fails(
+        ["crawl", "s3://lake/raw", "-d", "t", "--strict"],
+        "s3://lake/raw/b.csv",
+    );
+    assert!(!output.stderr.contains("<?xml"), "{output}");
+    assert_eq!(lake.tables(), Vec::<String>::new());
+    let report = lake.report(["s3://lake/raw"]);
+    assert_eq!(report.problems().len(), 1, "{}", report.output);
+    assert!(
+        report.problems()[0].contains("s3://lake/raw/b.csv"),
+        "{}",
+        report.output
+    );
+    assert_eq!(lake.sql("SELECT id FROM t.raw"), "id\n1\n");
+    // It is the same object still, and may be read now: what was refused is asked for again.
+    s3.deny("raw/b.csv", false);
+    let report = lake.report(["s3://lake/raw"]);
+    assert_eq!(report.files(), (2, 1, 1));
+    assert_eq!(lake.sql("SELECT id FROM t.raw ORDER BY id"), "id\n1\n2\n");
+}
+
+#[test]
+fn ctrl_c_cancels_a_crawl_and_the_history_says_so() {
+    let lake = Lake::with([("d/a.csv", "id,v\n1,1\n")]);
+    lake.report(["d"]);
+    let before = lake.catalog();
+    // A store that takes a request and never answers it.
+    let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("http://{}", server.local_addr().unwrap());
+    let mut command = lake.command(["crawl", "s3://lake/raw", "-d", "t"]);
+    command
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "key")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    let mut running = Running::start(&mut command);
+    // Once it has asked it is in the middle of the crawl.
+    let (socket, _) = server.accept().unwrap();
+    assert_eq!(socket.peek(&mut [0; 1]).unwrap(), 1);
+    assert!(!running.ended());
+    running.signal("INT");
+    let output = running.finish();
+    assert_eq!(output.code, 1, "{output}");
+    assert!(output.stderr.contains("interrupted"), "{output}");
+    assert_eq!(lake.catalog(), before);
+    let history = lake.ok(["crawler", "history", "-o", "csv"]).stdout;
+    let newest = history.lines().nth(1).unwrap();
+    assert!(newest.starts_with("2,,t,CANCELLED,"), "{history}");
 }
