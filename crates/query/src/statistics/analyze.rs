@@ -32,8 +32,10 @@ const NAME: &str = "t";
 /// Counts the statistics of a table (of some of its columns, or of all) over all of its files, and keeps them in the
 /// catalog. What is kept of other columns stays where it is about the same files.
 ///
-/// The table is named by its own names, without regard to case. Nested columns have no statistics in Glue's model: they are left out of all, and an error by name. Numbers of different
-/// values are estimates (HyperLogLog, off by about 1 %); all else is exact.
+/// Tables and columns are named without quotes, in any case; partition keys are columns too. Nested columns have no
+/// statistics in Glue's model: of all columns they are left out, and asked for by name they are an error. Numbers of
+/// different values are estimates (HyperLogLog, off by about 1 %), and times are rounded outwards to seconds; all else
+/// is exact. Lengths are in bytes, and averages over what is not NULL.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -256,5 +258,108 @@ impl TableProvider for Pinned {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         self.table
             .plan(session, self.found.clone(), projection, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mastic_catalog::{Change, ChangeSet, Database, Expected, OpenMode, PartitionChanges};
+    use mastic_lake::store::Stores;
+
+    use super::*;
+
+    /// A table of more columns than one pass counts, with one row of 0, 1, 2… and one of NULL.
+    async fn wide(dir: &std::path::Path) -> Session {
+        let names: Vec<String> = (0..=AT_ONCE).map(|n| format!("C{n}")).collect();
+        let numbers: Vec<String> = (0..=AT_ONCE).map(|n| n.to_string()).collect();
+        let nulls = ",".repeat(AT_ONCE);
+        let text = format!("{}\n{}\n{nulls}\n", names.join(","), numbers.join(","));
+        std::fs::create_dir(dir.join("w")).unwrap();
+        std::fs::write(dir.join("w/a.csv"), text).unwrap();
+        let column =
+            |name: &String| serde_json::json!({"Name": name.to_lowercase(), "Type": "int"});
+        let table: Table = serde_json::from_value(serde_json::json!({
+            "DatabaseName": "d",
+            "Name": "w",
+            "Parameters": {"classification": "csv", "skip.header.line.count": "1"},
+            "StorageDescriptor": {
+                "Columns": names.iter().map(column).collect::<Vec<_>>(),
+                "Location": dir.join("w").to_str().unwrap(),
+            },
+        }))
+        .unwrap();
+        let url = dir.join("c.db").display().to_string();
+        let catalog = mastic_catalog::open(&url, OpenMode::CreateIfMissing)
+            .await
+            .unwrap();
+        let changes = ChangeSet::new("test")
+            .with(Change::CreateDatabase {
+                database: Database::new("d"),
+                if_not_exists: true,
+            })
+            .with(Change::PutTable {
+                table,
+                expected: Expected::Any,
+                partitions: PartitionChanges::none(),
+            });
+        catalog.apply(changes).await.unwrap();
+        let stores = Arc::new(Stores::default());
+        Session::open(catalog, stores, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_wide_table_is_counted_in_passes() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = wide(dir.path()).await;
+        let some = ["C1".to_owned(), "c1".to_owned(), "c7".to_owned()];
+        let counted = analyze(&session, ("D", "W"), Some(&some)).await.unwrap();
+        let names: Vec<&str> = counted
+            .columns
+            .iter()
+            .map(|c| c.column_name.as_str())
+            .collect();
+        assert_eq!(names, ["c1", "c7"]);
+        let counted = analyze(&session, ("d", "w"), None).await.unwrap();
+        assert_eq!(counted.row_count, 2);
+        assert_eq!(counted.columns.len(), AT_ONCE + 1);
+        for (at, column) in counted.columns.iter().enumerate() {
+            let mastic_catalog::ColumnStatisticsData::Long(data) = &column.statistics_data else {
+                panic!("{column:?}");
+            };
+            let at = i64::try_from(at).unwrap();
+            assert_eq!(column.column_name, format!("c{at}"));
+            assert_eq!(
+                (data.minimum_value, data.maximum_value),
+                (Some(at), Some(at))
+            );
+            assert_eq!(
+                (data.number_of_nulls, data.number_of_distinct_values),
+                (1, 1)
+            );
+        }
+        let kept = session
+            .catalog()
+            .get_column_statistics("d", "w")
+            .await
+            .unwrap();
+        assert_eq!(kept, Some(counted));
+    }
+
+    #[tokio::test]
+    async fn a_column_that_is_not_there_is_an_error_and_keeps_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = wide(dir.path()).await;
+        let none = ["c1".to_owned(), "nothing".to_owned()];
+        let error = analyze(&session, ("d", "w"), Some(&none))
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), "d.w has no column 'nothing'");
+        assert!(error.hint().is_some(), "{error:?}");
+        let kept = session
+            .catalog()
+            .get_column_statistics("d", "w")
+            .await
+            .unwrap();
+        assert_eq!(kept, None);
     }
 }

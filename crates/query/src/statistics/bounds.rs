@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
-use mastic_catalog::ColumnStatisticsData;
+use mastic_catalog::{ColumnStatisticsData, DecimalNumber};
 
 /// How many values are NULL.
 pub(super) fn nulls(data: &ColumnStatisticsData) -> u64 {
@@ -68,7 +68,7 @@ pub(super) fn bounds(
             (d.minimum_value.and_then(of), d.maximum_value.and_then(of))
         }
         ColumnStatisticsData::Decimal(d) => {
-            let of = |n: &mastic_catalog::DecimalNumber| match data_type {
+            let of = |n: &DecimalNumber| match data_type {
                 DataType::Decimal128(precision, scale) if i32::from(*scale) == n.scale => Some(
                     ScalarValue::Decimal128(Some(n.unscaled()?), *precision, *scale),
                 ),
@@ -101,6 +101,65 @@ pub(super) fn bounds(
     }
 }
 
+/// The same statistics with bounds that are farther apart by some of their distance, so that nothing there is lies at one.
+///
+/// A filter that leaves one value between two bounds makes the column a constant to DataFusion, even where they are
+/// inexact, and a sort by a constant is left out. Filters that do so compare with the least or the greatest value
+/// (`day >= DATE '2024-12-31'`); with these bounds they leave more than one, and an estimate stays an estimate.
+pub(super) fn apart(data: &ColumnStatisticsData) -> ColumnStatisticsData {
+    /// What part of the distance, and the least for what goes in steps: `n > 5` begins one step behind 5.
+    const PART: i64 = 64;
+    const STEPS: i64 = 2;
+    let mut data = data.clone();
+    match &mut data {
+        ColumnStatisticsData::Long(d) => {
+            let (low, high) = (d.minimum_value, d.maximum_value);
+            let distance = high.unwrap_or(0).saturating_sub(low.unwrap_or(0));
+            let by = (distance / PART).max(STEPS);
+            d.minimum_value = low.map(|n| n.saturating_sub(by));
+            d.maximum_value = high.map(|n| n.saturating_add(by));
+        }
+        ColumnStatisticsData::Date(d) => {
+            let (low, high) = (d.minimum_value, d.maximum_value);
+            let distance = low.zip(high).map_or(0, |(l, h)| (h - l).num_days());
+            let by = chrono::Duration::days((distance / PART).max(STEPS));
+            d.minimum_value = low.and_then(|day| day.checked_sub_signed(by));
+            d.maximum_value = high.and_then(|day| day.checked_add_signed(by));
+        }
+        ColumnStatisticsData::Double(d) => {
+            let (low, high) = (
+                d.minimum_value.unwrap_or(0.0),
+                d.maximum_value.unwrap_or(0.0),
+            );
+            let by = ((high - low) / PART as f64)
+                .max(low.abs().max(high.abs()) / 1_024.0)
+                .max(f64::MIN_POSITIVE);
+            let finite = |n: f64| Some(n).filter(|n| n.is_finite());
+            d.minimum_value = d.minimum_value.and_then(|n| finite(n - by));
+            d.maximum_value = d.maximum_value.and_then(|n| finite(n + by));
+        }
+        ColumnStatisticsData::Decimal(d) => {
+            let unscaled = |n: &Option<DecimalNumber>| n.as_ref().and_then(DecimalNumber::unscaled);
+            let (low, high) = (unscaled(&d.minimum_value), unscaled(&d.maximum_value));
+            let distance = high.unwrap_or(0).saturating_sub(low.unwrap_or(0));
+            let by = (distance / i128::from(PART)).max(i128::from(STEPS));
+            let moved = |from: &Option<DecimalNumber>, to: Option<i128>| {
+                Some(DecimalNumber::new(to?, from.as_ref()?.scale))
+            };
+            let (low, high) = (
+                low.and_then(|n| n.checked_sub(by)),
+                high.and_then(|n| n.checked_add(by)),
+            );
+            d.minimum_value = moved(&d.minimum_value, low);
+            d.maximum_value = moved(&d.maximum_value, high);
+        }
+        ColumnStatisticsData::Boolean(_)
+        | ColumnStatisticsData::String(_)
+        | ColumnStatisticsData::Binary(_) => (),
+    }
+    data
+}
+
 fn timestamp(
     seconds: i64,
     unit: TimeUnit,
@@ -117,7 +176,10 @@ fn timestamp(
 
 #[cfg(test)]
 mod tests {
-    use mastic_catalog::{DecimalColumnStatisticsData, DecimalNumber, LongColumnStatisticsData};
+    use mastic_catalog::{
+        DateColumnStatisticsData, DecimalColumnStatisticsData, DoubleColumnStatisticsData,
+        LongColumnStatisticsData,
+    };
 
     use super::*;
 
@@ -170,5 +232,52 @@ mod tests {
             Some(ScalarValue::Decimal128(Some(-150), 5, 2))
         );
         assert_eq!(bounds(&data, &DataType::Decimal128(5, 3)).0, None);
+    }
+
+    #[test]
+    fn bounds_apart_hold_all_that_the_bounds_hold() {
+        let date = |days: i64| chrono::DateTime::from_timestamp(days * 24 * 60 * 60, 0);
+        let number = |n: i128| Some(DecimalNumber::new(n, 2));
+        let of_dates = |a: i64, b: i64| {
+            ColumnStatisticsData::Date(DateColumnStatisticsData {
+                minimum_value: date(a),
+                maximum_value: date(b),
+                ..DateColumnStatisticsData::default()
+            })
+        };
+        let of_doubles = |a: f64, b: f64| {
+            ColumnStatisticsData::Double(DoubleColumnStatisticsData {
+                minimum_value: Some(a),
+                maximum_value: Some(b),
+                ..DoubleColumnStatisticsData::default()
+            })
+        };
+        let of_decimals = |a: i128, b: i128| {
+            ColumnStatisticsData::Decimal(DecimalColumnStatisticsData {
+                minimum_value: number(a),
+                maximum_value: number(b),
+                ..DecimalColumnStatisticsData::default()
+            })
+        };
+        // By a 64th of the distance, and two steps at least.
+        assert_eq!(apart(&long(0, 640)), long(-10, 650));
+        assert_eq!(apart(&long(5, 5)), long(3, 7));
+        assert_eq!(apart(&long(i64::MIN, i64::MAX)), long(i64::MIN, i64::MAX));
+        assert_eq!(apart(&of_dates(0, 0)), of_dates(-2, 2));
+        assert_eq!(apart(&of_dates(0, 6_400)), of_dates(-100, 6_500));
+        assert_eq!(apart(&of_decimals(-64, 64)), of_decimals(-66, 66));
+        assert_eq!(apart(&of_doubles(0.0, 64.0)), of_doubles(-1.0, 65.0));
+        let (low, high) = bounds(&apart(&of_doubles(0.0, 0.0)), &DataType::Float64);
+        assert!(low < Some(ScalarValue::Float64(Some(0.0))));
+        assert!(high > Some(ScalarValue::Float64(Some(0.0))));
+        // Beyond the greatest number there is no bound.
+        let (low, high) = bounds(&apart(&of_doubles(f64::MIN, f64::MAX)), &DataType::Float64);
+        assert_eq!((low, high), (None, None));
+        let (low, high) = bounds(
+            &apart(&of_decimals(i128::MIN, 0)),
+            &DataType::Decimal128(38, 2),
+        );
+        assert_eq!(low, None);
+        assert!(high.is_some());
     }
 }

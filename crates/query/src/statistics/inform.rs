@@ -5,14 +5,16 @@
 //! number of different values; joins estimate how many rows come out from the number of different keys. It answers
 //! `count`, `min` and `max` themselves from what is exact; so nothing is ever given as exact. Bounds deserve the most
 //! care: a filter that leaves one value between them makes the column a constant, by which a sort may be left out, so
-//! they are given only for the very files they were counted over.
+//! they are given only for the very files they were counted over, and somewhat apart ([`apart`]).
+
+use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue};
 use mastic_catalog::{CatalogStore, ColumnStatisticsData, Table, TableStatistics};
 
-use super::bounds::{bounds, distinct, lengths, nulls};
+use super::bounds::{apart, bounds, distinct, lengths, nulls};
 use super::fingerprint::fingerprint;
 use crate::table::FileSet;
 
@@ -63,9 +65,11 @@ fn describe(
     rows: usize,
     same: bool,
 ) -> Vec<ColumnStatistics> {
+    let columns = kept.columns.iter();
+    let columns = columns.map(|c| (c.column_name.as_str(), &c.statistics_data));
+    let columns: HashMap<&str, &ColumnStatisticsData> = columns.collect();
     let of = |field: &Field| {
-        let column = kept.columns.iter().find(|c| &c.column_name == field.name());
-        let data = column.map(|c| &c.statistics_data);
+        let data = columns.get(field.name().as_str()).copied();
         let mut out = ColumnStatistics::new_unknown();
         out.byte_size = size(data, field.data_type(), rows);
         // Of other data, only how wide a value is still says something.
@@ -74,7 +78,7 @@ fn describe(
             if let Some(distinct) = distinct(data) {
                 out.distinct_count = Precision::Inexact(to_usize(distinct));
             }
-            let (low, high) = bounds(data, field.data_type());
+            let (low, high) = bounds(&apart(data), field.data_type());
             let inexact =
                 |value: Option<ScalarValue>| value.map_or(Precision::Absent, Precision::Inexact);
             (out.min_value, out.max_value) = (inexact(low), inexact(high));

@@ -127,8 +127,8 @@ fn rows<'a>(
     schema: &'a SchemaRef,
 ) -> impl Iterator<Item = Row<'a>> {
     schema.fields().iter().map(|field| {
-        let own = statistics.columns.iter();
-        let own = own.filter(|c| &c.column_name == field.name()).last();
+        let columns = &statistics.columns;
+        let own = columns.iter().find(|c| &c.column_name == field.name());
         let (low, high) = own.map_or((None, None), |c| {
             bounds(&c.statistics_data, field.data_type())
         });

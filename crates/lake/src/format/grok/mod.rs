@@ -212,7 +212,7 @@ impl Mismatches {
         };
         (self.count > 0).then(|| {
             format!(
-                "; {} {lines} not match, the first is line {}, and a query that comes upon it fails",
+                "; {} {lines} not match, the first is line {}: each is a row of nulls",
                 self.count, self.first
             )
         })
@@ -284,7 +284,7 @@ pub(super) fn infer(
     }
     let inference = Inference {
         fields: fields.into(),
-        rows,
+        rows: rows + mismatches.count,
         bytes: lines.read(),
         complete,
         node: Some(root),
@@ -388,15 +388,10 @@ impl<R: Read> Decoder<R> {
                     })
                 })
             })?;
-            if !matched {
-                return Err(bad(format!(
-                    "the line does not match the grok pattern of {}: '{}'",
-                    self.options.classification,
-                    line.chars().take(60).collect::<String>()
-                )));
-            }
+            // A line that does not match is a row of nulls, as with Glue's and Hive's SerDes: so no line of
+            // a log is lost, and none keeps the others from being read. The crawl says how many there are.
             for (column, bound) in self.columns.iter_mut().zip(&bound) {
-                if !bound {
+                if !bound || !matched {
                     column.append_null();
                 }
             }
