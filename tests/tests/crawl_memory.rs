@@ -79,6 +79,8 @@ fn a_touched_file_is_looked_at_once_more() {
         lake.columns("t.parts"),
         ["k string", "w bigint", "[p bigint]"]
     );
+    // It is what it was, and so is its table.
+    assert_eq!(lake.versions("t.parts"), 1);
 }
 
 #[test]

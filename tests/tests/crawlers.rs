@@ -171,9 +171,13 @@ fn the_policies_of_a_definition_are_followed() {
         "log",
     ]);
     let all = ["replaces", "merges", "logs"];
-    all.map(|name| run(&lake, [name]));
+    for name in all {
+        run(&lake, [name]);
+    }
     lake.file("d/a.csv", "id,v,new\n1,1,x\n");
-    all.map(|name| run(&lake, [name]));
+    for name in all {
+        run(&lake, [name]);
+    }
     let names = |table: &str| {
         lake.columns(table)
             .join(",")
