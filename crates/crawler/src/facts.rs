@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::Fields;
-use mastic_lake::format::{Considered, Examined, FileFormat, Serde};
+use mastic_lake::format::{Classifier, Considered, Examined, FileFormat, Serde};
 use mastic_lake::infer::{Kind, Node, Sighting};
 use mastic_lake::list::hive_folder;
 use serde::{Deserialize, Serialize};
@@ -190,12 +190,19 @@ const EVIDENCE: usize = 8;
 
 /// What was found in a file, as its shape and its fact. `folders` are the names between the target and
 /// the file, `size` is that of the file as stored.
-pub(crate) fn of(found: Examined, folders: &[&str], size: u64, shapes: &mut Shapes) -> Fact {
+pub(crate) fn of(
+    found: Examined,
+    custom: &[Classifier],
+    folders: &[&str],
+    size: u64,
+    shapes: &mut Shapes,
+) -> Fact {
     let reason = reason(
         &found.classifier,
         found.certainty,
         &found.reason,
         &found.considered,
+        custom,
     );
     let inference = found.inference;
     let columns = || inference.node.iter().flat_map(Node::fields);
@@ -238,7 +245,13 @@ pub(crate) fn of(found: Examined, folders: &[&str], size: u64, shapes: &mut Shap
 }
 
 /// Which classifier won, by what margin, and why.
-fn reason(winner: &str, certainty: f32, reason: &str, considered: &[Considered]) -> String {
+fn reason(
+    winner: &str,
+    certainty: f32,
+    reason: &str,
+    considered: &[Considered],
+    custom: &[Classifier],
+) -> String {
     let next = considered
         .iter()
         .filter(|c| c.classifier != winner && c.certainty > 0.0)
@@ -250,7 +263,16 @@ fn reason(winner: &str, certainty: f32, reason: &str, considered: &[Considered])
             next.classifier, next.certainty, next.reason
         ),
     };
-    format!("{winner}, certainty {certainty:.2}{margin}: {reason}")
+    // Who asked for a classifier wants to know why it was not taken.
+    let asked = |c: &&Considered| {
+        c.certainty <= 0.0 && custom.iter().any(|own| own.name() == c.classifier)
+    };
+    let declined: String = considered
+        .iter()
+        .filter(asked)
+        .map(|c| format!("; the classifier '{}' declines: {}", c.classifier, c.reason))
+        .collect();
+    format!("{winner}, certainty {certainty:.2}{margin}: {reason}{declined}")
 }
 
 /// All records of a file, by its size where not all of it was looked at.

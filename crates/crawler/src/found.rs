@@ -36,6 +36,8 @@ pub(crate) struct Part {
     pub(crate) others: Vec<ShapeId>,
     /// Globs for the names of its files, where the folder holds other tables' files, too.
     pub(crate) include: Option<Arc<BTreeSet<String>>>,
+    /// The path within the store of its file, where it is one among other tables'.
+    pub(crate) only: Option<Box<str>>,
 }
 
 /// A table in the making.
@@ -258,6 +260,7 @@ impl Found {
                             last.others.push(shape);
                         }
                     }
+                    last.only = None;
                     if let (Some(a), Some(b)) = (&last.include, &part.include) {
                         last.include = Some(Arc::new(a.union(b).cloned().collect()));
                     }

@@ -253,6 +253,9 @@ fn others(folder: &Folder, children: Vec<Alike>, rules: &Rules) -> Vec<Found> {
     if rules.combine {
         return combined(folder, children);
     }
+    if let Some(count) = same_tables(&children) {
+        return merge_each(folder, children, count);
+    }
     let least = match one_table(&children) {
         Ok(least) => least,
         Err(why) => {
@@ -271,6 +274,50 @@ fn others(folder: &Folder, children: Vec<Alike>, rules: &Rules) -> Vec<Found> {
             format!(
                 "{count} folders with similar schemas are partitions: at least {least:.0} % (more than 70 % are wanted), {schemas} distinct (at most {MAX_SCHEMAS})"
             ),
+        );
+    }
+    merged
+}
+
+/// How many tables each of these folders has, where they are several, of the same names, and similar by
+/// Glue's rule.
+fn same_tables(children: &[Alike]) -> Option<usize> {
+    let (first, rest) = children.split_first()?;
+    let count = first.tables.len();
+    let alike = |a: &Found, b: &Found| {
+        a.named
+            && b.named
+            && a.name == b.name
+            && a.levels == b.levels
+            && same_dialect(&a.format, &b.format)
+            && similarity(&a.fields, &b.fields) > SIMILAR
+    };
+    let same = count > 1
+        && first.tables.iter().all(|t| t.named)
+        && rest.iter().all(|child| {
+            let mut pairs = first.tables.iter().zip(&child.tables);
+            child.tables.len() == count && pairs.all(|(a, b)| alike(a, b))
+        });
+    same.then_some(count)
+}
+
+/// For each table that all of these folders have, one table with the folders as partitions.
+fn merge_each(folder: &Folder, children: Vec<Alike>, count: usize) -> Vec<Found> {
+    let folders: usize = children.iter().map(|c| c.count).sum();
+    let mut merged: Vec<Found> = Vec::with_capacity(count);
+    for child in children {
+        for (at, mut table) in child.tables.into_iter().enumerate() {
+            table.lift(&folder.path, &Level::Other);
+            match merged.get_mut(at) {
+                Some(known) => known.absorb(table),
+                None => merged.push(table),
+            }
+        }
+    }
+    for table in &mut merged {
+        table.why.insert(
+            0,
+            format!("{folders} folders hold tables of the same names and similar schemas, and are their partitions"),
         );
     }
     merged

@@ -279,7 +279,13 @@ impl Surveyor<'_, '_> {
             Ok(found) => {
                 let folders = self.tree.folders_of(meta.location.as_ref());
                 let folders = &folders[..folders.len().saturating_sub(1)];
-                let fact = facts::of(found, folders, meta.size, self.tree.shapes());
+                let fact = facts::of(
+                    found,
+                    &self.options.classifiers,
+                    folders,
+                    meta.size,
+                    self.tree.shapes(),
+                );
                 self.memory.add_shapes(self.tree.shapes());
                 Outcome::Data(fact)
             }

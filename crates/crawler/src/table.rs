@@ -112,9 +112,9 @@ fn literal(text: &str) -> String {
 /// The table's folder; of a table of one file among others, the file, as in Glue.
 fn location(found: &Found, root: &Location) -> String {
     match found.parts.as_slice() {
-        [only] if only.files == 1 && only.include.is_some() && found.levels.is_empty() => {
-            root.url_of(&found.first.as_str().into())
-        }
+        [Part {
+            only: Some(path), ..
+        }] if found.levels.is_empty() => root.url_of(&path.as_ref().into()),
         _ => root.child(&found.folder).url,
     }
 }

@@ -263,6 +263,7 @@ pub(crate) fn table_of(folder: &Folder, cell: Cell, shapes: &Shapes) -> Option<(
         shape: cell.shape,
         others: Vec::new(),
         include: None,
+        only: None,
     };
     let mut found = Found::of(&folder.path, &folder.name, &cell.first, part, shapes)?;
     found.evidence = cell.evidence;
@@ -275,5 +276,8 @@ pub(crate) fn include(found: &mut Found, globs: std::collections::BTreeSet<Strin
     let globs = Arc::new(globs);
     for part in &mut found.parts {
         part.include = Some(globs.clone());
+        if part.files == 1 {
+            part.only = Some(found.first.as_str().into());
+        }
     }
 }

@@ -206,6 +206,8 @@ async fn describe(store: &dyn CatalogStore, table: &Table, version: Option<i64>)
         .map(|s| {
             s.parameters
                 .iter()
+                // What crawls keep for themselves is in the export.
+                .filter(|(k, _)| !k.starts_with("mastic."))
                 .map(|(k, v)| format!("{k}={v}"))
                 .collect::<Vec<_>>()
         })
