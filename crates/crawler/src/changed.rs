@@ -12,11 +12,12 @@ use mastic_catalog::{
 use mastic_lake::format::FileFormat;
 use mastic_lake::list::Exclusions;
 use mastic_lake::store::{Location, Stores};
+use object_store::ObjectStoreExt;
 
 use crate::facts::Shapes;
 use crate::found::{Found, akin, same_kind};
 use crate::group::Rules;
-use crate::levels::Level;
+use crate::levels::{Level, is_date_part};
 use crate::memory::Memory;
 use crate::reconcile::{author, expected, version};
 use crate::report::{CrawlReport, Outcome, TableReport};
@@ -60,13 +61,25 @@ impl Changed<'_> {
         for url in urls {
             let place = self.stores.locate(url)?;
             if !self.roots.iter().any(|root| within(&place.url, &root.location.url).is_some()) {
-                return Ok(Some(format!("{url} lies in none of the crawled places")));
+                report
+                    .notes
+                    .push(format!("{url} lies in none of the crawled places, and was not looked at"));
+                continue;
+            }
+            if self.is_hidden(&place) {
+                continue;
             }
             let Some((table, folder)) = partition_of(&tables, &place, self.stores)? else {
                 return Ok(Some(format!(
                     "{url} lies in no partition of a table that a crawl made"
                 )));
             };
+            // A file beside the folders is no partition.
+            if folder.place.url == place.url.trim_end_matches('/')
+                && place.store.head(&place.path).await.is_ok()
+            {
+                return Ok(Some(format!("{url} lies beside the partitions of its table")));
+            }
             by_table
                 .entry(&table.name)
                 .or_insert_with(|| (table, BTreeMap::new()))
@@ -90,6 +103,14 @@ impl Changed<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether Hive and Athena would not see it: the scratch folders of writers send events, too.
+    fn is_hidden(&self, place: &Location) -> bool {
+        self.roots.iter().any(|root| {
+            within(&place.url, &root.location.url)
+                .is_some_and(|below| below.split('/').any(mastic_lake::list::is_hidden))
+        })
     }
 
     async fn table(
@@ -131,7 +152,10 @@ impl Changed<'_> {
             };
             let mut own = found.into_iter();
             let Some(mut found) = own.next() else {
-                by_values.insert(values, None);
+                // What cannot be looked at is not gone.
+                if !report.may_hide_below(&folder.place.url) {
+                    by_values.insert(values, None);
+                }
                 continue;
             };
             if !found.levels.is_empty() || !same_kind(&found.format, &format) {
@@ -371,13 +395,40 @@ fn partition_of<'t>(
             continue;
         };
         let names: Vec<String> = below.split('/').take(levels).map(str::to_owned).collect();
-        if below.is_empty() || names.len() < levels {
+        if below.is_empty() || names.len() < levels || !are_keys(table, &names) {
             continue;
         }
         let place = stores.locate(location)?.child(&names.join("/"));
         return Ok(Some((table, Folder { place, names })));
     }
     Ok(None)
+}
+
+/// Whether folders of these names are on the levels of a table's keys, and their values of the keys' types.
+fn are_keys(table: &Table, names: &[String]) -> bool {
+    let mut above = table.location().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    table.partition_keys.iter().zip(names).all(|(key, name)| {
+        let level = Level::of(name, above);
+        above = name;
+        let number = || level.value_of(name).parse::<i64>().is_ok();
+        let typed = match key.hive_type() {
+            "int" | "bigint" => number() || level.value_of(name) == mastic_catalog::HIVE_DEFAULT_PARTITION,
+            _ => true,
+        };
+        let own = key.name.strip_prefix("partition_").unwrap_or(&key.name);
+        typed
+            && match &level {
+                Level::Hive(found) => *found == key.name || found == own,
+                Level::Year | Level::Number => is_date_part(&key.name) || is_numbered(&key.name),
+                Level::Other => is_numbered(&key.name),
+            }
+    })
+}
+
+/// Whether a key is one of those that folders without a name of their own get: `partition_0`.
+fn is_numbered(key: &str) -> bool {
+    key.strip_prefix("partition_")
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn values_of(names: &[String]) -> Vec<String> {

@@ -3,8 +3,8 @@
 use arrow_schema::{DataType, Field, Fields};
 use mastic_catalog::parameters as names;
 use mastic_catalog::{Column, Table};
-use mastic_schema::hive::format_type;
-use mastic_schema::merge::{position, widen_fields};
+use mastic_schema::hive::{format_type, parse_type};
+use mastic_schema::merge::{position, widen, widen_fields};
 
 use crate::UpdateBehavior;
 use crate::table::{INFERRED, Proposal, inferred, inferred_text};
@@ -13,9 +13,11 @@ use crate::table::{INFERRED, Proposal, inferred, inferred_text};
 /// wrote to the table: descriptions, comments, parameters of their own. Columns that somebody edited since
 /// the last crawl stay as they are, and those that somebody dropped stay away.
 pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBehavior) {
-    let Ok(before) = old.arrow_columns() else {
-        return;
-    };
+    let before: Fields = old
+        .columns()
+        .iter()
+        .filter_map(|c| Some(Field::new(&c.name, parse_type(c.hive_type()).ok()?, true)))
+        .collect();
     let keys: Vec<String> = proposal
         .table
         .partition_keys
@@ -80,7 +82,14 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
         }
     }
     set_inferred(proposal, last.as_ref(), update);
-    let columns = with_comments(old, &before, &fields);
+    let mut columns = with_comments(old, &before, &fields);
+    // Of a type that is none of ours nothing can be said, and so it is left as it is.
+    for column in old.columns() {
+        if parse_type(column.hive_type()).is_err() {
+            columns.retain(|c| !c.name.eq_ignore_ascii_case(&column.name));
+            columns.push(column.clone());
+        }
+    }
     if let Some(storage) = &mut proposal.table.storage_descriptor {
         storage.columns = columns;
     }
@@ -166,6 +175,13 @@ fn keep_what_people_wrote(old: &Table, new: &mut Table) {
     for (key, was) in new.partition_keys.iter_mut().zip(&old.partition_keys) {
         if key.name == was.name {
             key.comment.clone_from(&was.comment);
+            // A key is never narrowed: partitions that are there have values of the wider type.
+            let (now, before) = (parse_type(key.hive_type()), parse_type(was.hive_type()));
+            if let (Ok(now), Ok(before)) = (now, before)
+                && widen(&before, &now) == before
+            {
+                key.type_.clone_from(&was.type_);
+            }
         }
     }
     for (name, value) in &old.parameters {

@@ -1,6 +1,7 @@
 //! What examining a file told, in a form that is small and can be kept between crawls.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arrow_schema::Fields;
@@ -10,6 +11,7 @@ use mastic_lake::list::hive_folder;
 use serde::{Deserialize, Serialize};
 
 use crate::levels::is_date_part;
+use crate::memory::fnv;
 
 /// What files that look the same have in common. Most files of a lake share few shapes.
 #[derive(Debug, Clone)]
@@ -26,15 +28,6 @@ pub(crate) struct Shape {
     pub(crate) reason: String,
 }
 
-impl Shape {
-    fn same(&self, other: &Shape) -> bool {
-        self.format == other.format
-            && self.fields == other.fields
-            && self.compression == other.compression
-            && self.lone_markers == other.lone_markers
-    }
-}
-
 /// A shape as it is kept.
 #[derive(Serialize, Deserialize)]
 struct KeptShape {
@@ -47,103 +40,83 @@ struct KeptShape {
     reason: String,
 }
 
-/// The number of a shape within one target's memory.
-pub(crate) type ShapeId = u32;
+/// A shape's name: a hash of what it is, so that crawls that know nothing of each other name it alike.
+pub(crate) type ShapeId = u64;
 
 /// All shapes of a target, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
-    all: Vec<Arc<Shape>>,
-    /// By a hash of what is compared, so that many shapes are no long search.
-    index: HashMap<u64, Vec<ShapeId>>,
-    /// How many of them are kept already.
-    kept: usize,
+    all: HashMap<ShapeId, Arc<Shape>>,
+    /// Those that are not kept yet, as they will be.
+    new: Vec<(ShapeId, Vec<u8>)>,
 }
 
 impl Shapes {
     pub(crate) fn get(&self, id: ShapeId) -> Option<&Arc<Shape>> {
-        self.all.get(id as usize)
+        self.all.get(&id)
     }
 
     pub(crate) fn intern(&mut self, shape: Shape) -> ShapeId {
-        let hash = hash_of(&shape);
-        let known = self.index.entry(hash).or_default();
-        if let Some(id) = known
-            .iter()
-            .find(|id| self.all[**id as usize].same(&shape))
-        {
-            return *id;
+        let (id, bytes) = kept(&shape);
+        if let Entry::Vacant(free) = self.all.entry(id) {
+            free.insert(Arc::new(shape));
+            self.new.push((id, bytes));
         }
-        let id = ShapeId::try_from(self.all.len()).unwrap_or(ShapeId::MAX);
-        known.push(id);
-        self.all.push(Arc::new(shape));
         id
     }
 
-    /// Takes a shape from memory, in the order of their numbers. Says whether it could be read.
-    pub(crate) fn restore(&mut self, bytes: &[u8]) -> bool {
-        let Ok(kept) = serde_json::from_slice::<KeptShape>(bytes) else {
-            return false;
+    /// Takes a shape from memory. One that cannot be read is one that its files have no more.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) {
+        let Ok(kept_shape) = serde_json::from_slice::<KeptShape>(bytes) else {
+            return;
         };
         let format = FileFormat::from_serde(
-            Some(&kept.classification),
-            Some(&kept.library),
-            &kept.parameters,
+            Some(&kept_shape.classification),
+            Some(&kept_shape.library),
+            &kept_shape.parameters,
         );
         let Ok(format) = format else {
-            return false;
+            return;
         };
         let shape = Shape {
             format,
-            fields: kept.fields,
-            compression: kept.compression,
-            lone_markers: kept.lone_markers,
-            reason: kept.reason,
+            fields: kept_shape.fields,
+            compression: kept_shape.compression,
+            lone_markers: kept_shape.lone_markers,
+            reason: kept_shape.reason,
         };
-        let id = ShapeId::try_from(self.all.len()).unwrap_or(ShapeId::MAX);
-        self.index.entry(hash_of(&shape)).or_default().push(id);
-        self.all.push(Arc::new(shape));
-        self.kept = self.all.len();
-        true
+        let (id, _) = kept(&shape);
+        self.all.insert(id, Arc::new(shape));
     }
 
-    /// Shapes that are not kept yet, with their numbers.
+    /// Shapes that are not kept yet, as they are to be.
     pub(crate) fn unkept(&mut self) -> Vec<(ShapeId, Vec<u8>)> {
-        let from = self.kept;
-        self.kept = self.all.len();
-        (from..self.all.len())
-            .filter_map(|at| {
-                let shape = &self.all[at];
-                let Serde {
-                    classification,
-                    library,
-                    parameters,
-                    ..
-                } = shape.format.serde();
-                let kept = KeptShape {
-                    classification: classification.to_string(),
-                    library: library.to_string(),
-                    parameters,
-                    fields: shape.fields.clone(),
-                    compression: shape.compression.clone(),
-                    lone_markers: shape.lone_markers.clone(),
-                    reason: shape.reason.clone(),
-                };
-                // A schema is always valid JSON; were it not, its files would be examined again.
-                let bytes = serde_json::to_vec(&kept).ok()?;
-                Some((ShapeId::try_from(at).ok()?, bytes))
-            })
-            .collect()
+        std::mem::take(&mut self.new)
     }
 }
 
-fn hash_of(shape: &Shape) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    shape.fields.hash(&mut hasher);
-    shape.compression.hash(&mut hasher);
-    shape.format.classification().hash(&mut hasher);
-    hasher.finish()
+/// A shape's name, and the shape as it is kept.
+fn kept(shape: &Shape) -> (ShapeId, Vec<u8>) {
+    let Serde {
+        classification,
+        library,
+        parameters,
+        ..
+    } = shape.format.serde();
+    let mut kept = KeptShape {
+        classification: classification.to_string(),
+        library: library.to_string(),
+        parameters,
+        fields: shape.fields.clone(),
+        compression: shape.compression.clone(),
+        lone_markers: shape.lone_markers.clone(),
+        reason: String::new(),
+    };
+    // A schema is always valid JSON.
+    let named = serde_json::to_vec(&kept).unwrap_or_default();
+    kept.reason.clone_from(&shape.reason);
+    let bytes = serde_json::to_vec(&kept).unwrap_or_default();
+    (fnv(named.into_iter()), bytes)
 }
 
 /// What examining a file told.

@@ -261,9 +261,10 @@ impl Found {
                         }
                     }
                     last.only = None;
-                    if let (Some(a), Some(b)) = (&last.include, &part.include) {
-                        last.include = Some(Arc::new(a.union(b).cloned().collect()));
-                    }
+                    last.include = match (&last.include, &part.include) {
+                        (Some(a), Some(b)) => Some(Arc::new(a.union(b).cloned().collect())),
+                        _ => None,
+                    };
                 }
                 _ => joined.push(part),
             }

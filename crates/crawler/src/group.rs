@@ -7,6 +7,7 @@
 //! format is enough. Files of several kinds in one folder are told apart by the same similarity, and
 //! by the families that their names form.
 
+use arrow_schema::Fields;
 use mastic_schema::similarity::similarity;
 
 use crate::facts::Shapes;
@@ -14,6 +15,9 @@ use crate::found::{Found, MAX_SCHEMAS, SIMILAR, akin, alike, same_dialect, same_
 use crate::levels::Level;
 use crate::names::Names;
 use crate::tree::{Alike, Folder, include, table_of};
+
+/// How many families of names one folder may have.
+const FAMILIES: usize = 20;
 
 /// What a crawler was told about grouping.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,8 +90,8 @@ pub(crate) fn finish(table: &mut Found) {
 struct Group {
     table: Found,
     names: Names,
-    /// The families that its names belong to, each with how many files it has.
-    families: Vec<(Option<String>, u64)>,
+    /// The families that its names belong to.
+    families: Vec<Option<String>>,
 }
 
 /// The files of one folder, told apart by format, schema and name.
@@ -104,9 +108,11 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
             *sizes.entry(family).or_default() += cell.files;
         }
     }
+    // Many of them are no families, but names that happen to have numbers in them.
+    let few = sizes.len() <= FAMILIES;
     let several: std::collections::BTreeSet<String> = sizes
         .into_iter()
-        .filter(|(_, files)| *files > 1)
+        .filter(|(_, files)| few && *files > 1)
         .map(|(family, _)| family.to_owned())
         .collect();
     let apart = |a: &Option<String>, b: &Option<String>| {
@@ -114,13 +120,12 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
     };
     for cell in cells {
         let family = cell.family.clone();
-        let count = cell.files;
         let Some((table, names)) = table_of(folder, cell, shapes) else {
             continue;
         };
         let twin = groups.iter_mut().find(|group| {
-            let same_family = family.is_some() && group.families.iter().any(|(f, _)| *f == family);
-            let kept_apart = group.families.iter().any(|(f, _)| apart(f, &family));
+            let same_family = family.is_some() && group.families.contains(&family);
+            let kept_apart = group.families.iter().any(|f| apart(f, &family));
             let fields = (&group.table.fields, &table.fields);
             same_dialect(&group.table.format, &table.format)
                 && (rules.combine
@@ -131,12 +136,14 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
             Some(group) => {
                 group.table.absorb(table);
                 group.names.absorb(names);
-                group.families.push((family, count));
+                if !group.families.contains(&family) {
+                    group.families.push(family);
+                }
             }
             None => groups.push(Group {
                 table,
                 names,
-                families: vec![(family, count)],
+                families: vec![family],
             }),
         }
     }
@@ -378,7 +385,7 @@ fn combined(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
 fn one_table(children: &[Alike]) -> Result<f64, String> {
     let mut least: f64 = 100.0;
     let mut first: Option<(&str, &Found)> = None;
-    let mut schemas = 0;
+    let mut schemas: Vec<&Fields> = Vec::new();
     for child in children {
         let [table] = child.tables.as_slice() else {
             return Err(format!(
@@ -389,7 +396,7 @@ fn one_table(children: &[Alike]) -> Result<f64, String> {
         };
         let Some((name, known)) = first else {
             first = Some((&child.name, table));
-            schemas = table.schemas.len();
+            schemas.extend(&table.schemas);
             continue;
         };
         if !same_dialect(&known.format, &table.format) {
@@ -410,7 +417,7 @@ fn one_table(children: &[Alike]) -> Result<f64, String> {
                 child.name
             ));
         }
-        let percent = similarity(&known.fields, &table.fields) * 100.0;
+        let percent = similarity(&known.fields, &table.fields).abs() * 100.0;
         if percent <= SIMILAR * 100.0 {
             return Err(format!(
                 "folders are tables of their own, because '{name}' and '{}' are {percent:.0} % similar, and more than 70 % would be one table",
@@ -418,8 +425,12 @@ fn one_table(children: &[Alike]) -> Result<f64, String> {
             ));
         }
         least = least.min(percent);
-        schemas += table.schemas.iter().filter(|s| !known.schemas.contains(s)).count();
-        if schemas > MAX_SCHEMAS {
+        for schema in &table.schemas {
+            if schemas.len() <= MAX_SCHEMAS && !schemas.contains(&schema) {
+                schemas.push(schema);
+            }
+        }
+        if schemas.len() > MAX_SCHEMAS {
             return Err(format!(
                 "folders are tables of their own, because they have more than {MAX_SCHEMAS} distinct schemas"
             ));

@@ -54,6 +54,14 @@ pub(crate) async fn finish(
 fn summary(report: &CrawlReport) -> Value {
     // A report is always valid JSON; were it not, the history would have no more than the state.
     let mut summary = serde_json::to_value(report).unwrap_or(Value::Null);
+    if let Some(summary) = summary.as_object_mut() {
+        summary.insert("table_count".into(), report.tables.len().into());
+    }
+    // A crawl that changed nothing has as little to say as there is to undo.
+    if let Some(Value::Array(tables)) = summary.get_mut("tables") {
+        let same = json!(Outcome::Unchanged);
+        tables.retain(|table| table.get("outcome") != Some(&same));
+    }
     for name in ["problems", "empty"] {
         if let Some(Value::Array(files)) = summary.get_mut(name) {
             files.truncate(NAMED);

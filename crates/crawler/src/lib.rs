@@ -63,7 +63,7 @@ use crate::changed::Changed;
 use crate::facts::Shapes;
 use crate::group::Rules;
 use crate::memory::Memory;
-use crate::reconcile::Target as Surveyed;
+use crate::reconcile::Surveyed;
 use crate::survey::Root;
 use crate::tree::Tree;
 
@@ -182,7 +182,7 @@ async fn run(
             problems: report.problems.clone(),
         });
     }
-    reconcile::reconcile(catalog, targets, options, report).await
+    reconcile::reconcile(catalog, roots, targets, options, report).await
 }
 
 fn refuse_bad_files(options: &CrawlOptions, report: &CrawlReport) -> Result<()> {
@@ -224,7 +224,7 @@ async fn one(
         let pending = match surveyed {
             // An object store has no empty folders: one whose objects are all gone is not there.
             Err(CrawlError::Lake(LakeError::NotFound { .. }))
-                if !location.is_local() && had_tables(catalog, options, location).await? =>
+                if !location.is_local() && had_tables(catalog, options, root).await? =>
             {
                 None
             }
@@ -235,7 +235,7 @@ async fn one(
             continue;
         }
         memory.finish().await?;
-        if seen.files + seen.problem_count == 0 && !had_tables(catalog, options, location).await? {
+        if seen.files + seen.problem_count == 0 && !had_tables(catalog, options, root).await? {
             return Err(LakeError::Empty {
                 url: location.url.clone(),
             }
@@ -248,23 +248,19 @@ async fn one(
         .into_iter()
         .map(|found| table::propose(found, location, root.exclusions.patterns()))
         .collect();
-    Ok(Surveyed {
-        root: location.clone(),
-        proposals,
-        shapes,
-    })
+    Ok(Surveyed { proposals, shapes })
 }
 
-/// Whether the catalog has tables of files below a place, which then are gone.
+/// Whether the catalog has tables of files below a target, which then are gone.
 async fn had_tables(
     catalog: &dyn CatalogStore,
     options: &CrawlOptions,
-    place: &Location,
+    root: &Root,
 ) -> Result<bool> {
     match catalog.list_tables(&options.database).await {
         Ok(tables) => Ok(tables
             .iter()
-            .any(|t| reconcile::is_crawled_below(t, std::slice::from_ref(place)))),
+            .any(|t| reconcile::is_crawled_below(t, std::slice::from_ref(root)))),
         Err(CatalogError::DatabaseNotFound { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -89,7 +89,7 @@ impl Remembered {
     }
 }
 
-/// FNV-1a: what is kept in a catalog must not change with the compiler, as std's hasher may.
+/// FNV-1a: a fingerprint that tables are told by must not change with the compiler, as std's hasher may.
 pub(crate) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -121,17 +121,19 @@ pub(crate) struct Memory<'a> {
     ahead: BTreeMap<String, (u64, Remembered)>,
     out: Vec<Remembered>,
     full: Vec<(String, Vec<u8>)>,
+    /// Shapes that are to be written, before the files that have them.
+    shapes: Vec<(String, Vec<u8>)>,
     forgotten: Vec<String>,
     /// Items written by this crawl.
     written: HashSet<String>,
     /// Whether only some folders are looked at.
     some: bool,
+    /// Of the folders that the last file lies in, those that had files which are gone.
+    gone: Vec<String>,
 }
 
 /// Blocks of files are items that begin with this.
 const FILES: &str = "f";
-/// Shapes are items that begin with this: they are read first.
-const SHAPES: &str = "a";
 
 impl<'a> Memory<'a> {
     /// Opens the memory of `target`, and reads its shapes. Memories of the same target under other
@@ -142,7 +144,7 @@ impl<'a> Memory<'a> {
         options: &CrawlOptions,
         shapes: &mut Shapes,
     ) -> Result<Self> {
-        let mut memory = Memory {
+        let memory = Memory {
             catalog,
             scope: scope(target, options),
             writes: !options.dry_run,
@@ -153,39 +155,33 @@ impl<'a> Memory<'a> {
             ahead: BTreeMap::new(),
             out: Vec::new(),
             full: Vec::new(),
+            shapes: Vec::new(),
             forgotten: Vec::new(),
             written: HashSet::new(),
             some: false,
+            gone: Vec::new(),
         };
         memory.drop_others(target).await?;
-        let mut after = SHAPES.to_owned();
-        let mut sound = true;
+        let mut after: Option<String> = None;
         loop {
-            let page = catalog.recall(&memory.scope, Some(&after), 1000).await?;
-            let Some((last, _)) = page.last() else { break };
-            after.clone_from(last);
-            let all = page.len();
-            let mut read = 0;
-            for (item, bytes) in page {
-                if !item.starts_with(SHAPES) {
-                    break;
-                }
-                read += 1;
-                sound = sound && shapes.restore(&bytes);
+            let page = catalog
+                .recall(&memory.shapes_scope(), after.as_deref(), 1000)
+                .await?;
+            let full = page.len() == 1000;
+            after = page.last().map(|(item, _)| item.clone());
+            for (_, bytes) in page {
+                shapes.restore(&bytes);
             }
-            if read < all || all < 1000 {
+            if !full {
                 break;
             }
         }
-        if !sound {
-            // Written by another version: nothing of it can be used.
-            *shapes = Shapes::default();
-            memory.after = None;
-            if memory.writes {
-                catalog.forget_all(&memory.scope).await?;
-            }
-        }
         Ok(memory)
+    }
+
+    /// Shapes are kept beside the files, so that they are read first and alone.
+    fn shapes_scope(&self) -> String {
+        format!("{}s", self.scope)
     }
 
     /// Drops what is remembered of the same place under other options, or by another version.
@@ -197,7 +193,7 @@ impl<'a> Memory<'a> {
             let same = scope
                 .strip_prefix(target)
                 .is_some_and(|rest| rest.starts_with('#') && !rest[1..].contains('#'));
-            if same && scope != self.scope {
+            if same && scope != self.scope && scope != self.shapes_scope() {
                 self.catalog.forget_all(&scope).await?;
             }
         }
@@ -212,9 +208,14 @@ impl<'a> Memory<'a> {
             if entry.key().as_str() >= path || self.some {
                 break;
             }
-            let (block, _) = entry.remove();
+            let (block, gone) = entry.remove();
+            let folder = gone.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if path.starts_with(folder) && self.gone.last().is_none_or(|last| last != folder) {
+                self.gone.push(folder.to_owned());
+            }
             self.count_down(block, None);
         }
+        self.gone.retain(|folder| path.starts_with(folder.as_str()));
         if !self.some {
             self.flush(false).await?;
         }
@@ -223,6 +224,9 @@ impl<'a> Memory<'a> {
 
     /// Whether a file directly in `folder`, from the last one asked for on, is remembered.
     pub(crate) async fn has_folder(&mut self, folder: &str) -> Result<bool> {
+        if self.gone.iter().any(|gone| gone == folder) {
+            return Ok(true);
+        }
         let start = if folder.is_empty() {
             String::new()
         } else {
@@ -322,9 +326,9 @@ impl<'a> Memory<'a> {
 
     /// New shapes, which files that are learned refer to.
     pub(crate) fn add_shapes(&mut self, shapes: &mut Shapes) {
-        for (id, bytes) in shapes.unkept() {
-            self.full.push((format!("{SHAPES}{id:010}"), bytes));
-        }
+        let new = shapes.unkept().into_iter();
+        self.shapes
+            .extend(new.map(|(id, bytes)| (format!("{id:016x}"), bytes)));
     }
 
     async fn flush(&mut self, all: bool) -> Result<()> {
@@ -342,9 +346,14 @@ impl<'a> Memory<'a> {
             return Ok(());
         }
         if !self.writes {
+            self.shapes.clear();
             self.full.clear();
             self.forgotten.clear();
             return Ok(());
+        }
+        if !self.shapes.is_empty() {
+            let shapes = std::mem::take(&mut self.shapes);
+            self.catalog.remember(&self.shapes_scope(), shapes).await?;
         }
         if !self.forgotten.is_empty() {
             let mut forgotten = std::mem::take(&mut self.forgotten);
@@ -432,5 +441,10 @@ fn scope(target: &str, options: &CrawlOptions) -> String {
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     options.limits.bytes.hash(&mut hasher);
     format!("{:?}", options.classifiers).hash(&mut hasher);
-    format!("{target}#{:016x}", hasher.finish())
+    // The catalog bounds the length of a scope.
+    let place = match target.get(..900) {
+        None => target.to_owned(),
+        Some(begin) => format!("{begin}…{:016x}", fnv(target.bytes())),
+    };
+    format!("{place}#{:016x}", hasher.finish())
 }

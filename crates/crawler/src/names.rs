@@ -83,9 +83,12 @@ impl Names {
             && plain(&stem)
             && plain(ending)
         {
-            let glob = [format!("{stem}*{ending}")].into();
-            if !clashes(&glob) {
-                return glob;
+            for glob in [format!("{stem}*{ending}"), format!("*{stem}{ending}")] {
+                let glob = [glob].into();
+                let all = self.exact.iter().all(|name| mastic_lake::list::fits(name, &glob));
+                if all && !clashes(&glob) {
+                    return glob;
+                }
             }
         }
         self.exact.clone()
@@ -116,7 +119,9 @@ pub(crate) fn family(name: &str) -> Option<String> {
     let before = base[..before].trim_end_matches(not_alphabetic);
     let after = base[after + 1..].trim_start_matches(not_alphabetic);
     let stem = if before.is_empty() { after } else { before };
-    (!stem.is_empty()).then(|| stem.to_lowercase())
+    // Letters of a UUID or a hash are no word.
+    let word = stem.chars().count() > 2 && stem.chars().any(|c| c.is_alphabetic() && !c.is_ascii_hexdigit());
+    word.then(|| stem.to_lowercase())
 }
 
 #[cfg(test)]
@@ -146,6 +151,10 @@ mod tests {
         assert_eq!(names(&["2019.csv", "2020.csv"]).stem(), None);
         let later = names(&["2019_orders.csv", "2020_orders.csv"]);
         assert_eq!(later.stem(), Some("orders".into()));
+        assert_eq!(
+            later.patterns([&stores].into_iter()),
+            BTreeSet::from(["*orders.csv".to_owned()])
+        );
     }
 
     #[test]
@@ -155,6 +164,7 @@ mod tests {
         assert_eq!(family("part-00000-a1b2.parquet"), Some("part".into()));
         assert_eq!(family("2021 orders.csv"), Some("orders".into()));
         assert_eq!(family("stores.csv"), None);
+        assert_eq!(family("3f2a9dac-77e1-4c3b-9a7e-0123456789ab.csv"), None);
         assert_eq!(family("2019.csv"), None);
     }
 }

@@ -1,23 +1,24 @@
 //! Holds what was found against what the catalog has, and writes the difference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mastic_catalog::parameters as names;
 use mastic_catalog::{
     CatalogError, CatalogStore, Change, ChangeSet, Column, Database, Expected, Partition,
     PartitionChanges, Table, TableOutcome, diff_tables,
 };
-use mastic_lake::store::Location;
 use mastic_schema::names::table_name;
 
 use crate::facts::Shapes;
 use crate::report::{CrawlReport, Outcome, TableReport};
-use crate::table::{Proposal, print};
-use crate::{CrawlError, CrawlOptions, DeleteBehavior, Result, UpdateBehavior, changes, columns};
+use crate::table::Proposal;
+use crate::survey::Root;
+use crate::{
+    CrawlError, CrawlOptions, DeleteBehavior, Recrawl, Result, UpdateBehavior, changes, columns,
+};
 
 /// The tables that were found below one target.
-pub(crate) struct Target {
-    pub(crate) root: Location,
+pub(crate) struct Surveyed {
     pub(crate) proposals: Vec<Proposal>,
     pub(crate) shapes: Shapes,
 }
@@ -32,7 +33,8 @@ pub(crate) fn author(options: &CrawlOptions) -> String {
 
 pub(crate) async fn reconcile(
     catalog: &dyn CatalogStore,
-    targets: Vec<Target>,
+    roots: &[Root],
+    targets: Vec<Surveyed>,
     options: &CrawlOptions,
     report: &mut CrawlReport,
 ) -> Result<()> {
@@ -43,9 +45,16 @@ pub(crate) async fn reconcile(
         Err(error) => return Err(error.into()),
     };
     let changes = ChangeSet::new(author(options)).keeping(options.keep_versions);
+    let delete = match options.recrawl {
+        // Files that are gone were not asked about; Glue, too, only logs in this mode.
+        Recrawl::NewFolders => DeleteBehavior::Log,
+        _ => options.delete,
+    };
     let mut reconciler = Reconciler {
+        delete,
         catalog,
         options,
+        places: Places::of(&known),
         taken: known.keys().cloned().collect(),
         seen: BTreeSet::new(),
         known,
@@ -66,19 +75,23 @@ pub(crate) async fn reconcile(
             some: names.take(10).map(|p| p.table.name.clone()).collect(),
         });
     }
-    let roots: Vec<Location> = targets.iter().map(|t| t.root.clone()).collect();
     for target in targets {
         for proposal in target.proposals {
             reconciler.take(proposal, &target.shapes).await?;
         }
     }
-    reconciler.vanished(&roots);
+    reconciler.vanished(roots);
     let changes = reconciler.changes;
     if !options.dry_run {
         let applied = catalog.apply(changes).await?;
+        let done: HashMap<&str, &TableOutcome> = applied
+            .tables
+            .iter()
+            .map(|t| (t.name.as_str(), &t.outcome))
+            .collect();
         for entry in &mut report.tables {
-            if let Some(done) = applied.tables.iter().find(|t| t.name == entry.name) {
-                entry.finish(&done.outcome);
+            if let Some(outcome) = done.get(entry.name.as_str()) {
+                entry.finish(outcome);
             }
         }
     }
@@ -89,7 +102,9 @@ pub(crate) async fn reconcile(
 struct Reconciler<'a> {
     catalog: &'a dyn CatalogStore,
     options: &'a CrawlOptions,
+    delete: DeleteBehavior,
     known: BTreeMap<String, Table>,
+    places: Places,
     taken: BTreeSet<String>,
     seen: BTreeSet<String>,
     changes: ChangeSet,
@@ -99,10 +114,14 @@ struct Reconciler<'a> {
 impl Reconciler<'_> {
     async fn take(&mut self, mut proposal: Proposal, shapes: &Shapes) -> Result<()> {
         proposal.table.database_name.clone_from(&self.report.database);
-        proposal.table.name = match twin(&self.known, &self.seen, &proposal.table) {
+        proposal.table.name = match self.places.twin(&self.known, &self.seen, &proposal.table) {
             Some(table) => table.name.clone(),
             None => fresh_name(&proposal.table, &self.options.prefix, &self.taken),
         };
+        if self.options.inherit_from_table {
+            let parameters = &mut proposal.table.parameters;
+            parameters.insert(names::INHERIT.into(), "true".into());
+        }
         self.taken.insert(proposal.table.name.clone());
         self.seen.insert(proposal.table.name.clone());
         let own_columns = !self.options.inherit_from_table;
@@ -178,14 +197,21 @@ impl Reconciler<'_> {
         shapes: &Shapes,
     ) -> Result<(PartitionChanges, Vec<String>, Option<String>)> {
         let mut by_values = proposal.by_values();
-        let same_files = old.parameters.get(names::FINGERPRINT)
-            == proposal.table.parameters.get(names::FINGERPRINT);
-        let same_keys = old.partition_keys == proposal.table.partition_keys;
+        // What a partition is depends on its files, and on what its table is.
+        let serde = |t: &Table| t.storage_descriptor.clone().and_then(|d| d.serde_info);
+        let of = |t: &Table, name: &str| t.parameters.get(name).cloned();
+        let (was, now) = (old, &proposal.table);
+        let same = of(was, names::FINGERPRINT) == of(now, names::FINGERPRINT)
+            && of(was, names::INCLUDE) == of(now, names::INCLUDE)
+            && of(was, names::INHERIT) == of(now, names::INHERIT)
+            && was.partition_keys == now.partition_keys
+            && was.columns() == now.columns()
+            && serde(was) == serde(now);
         let count = self
             .catalog
             .count_partitions(&old.database_name, &old.name, None, None)
             .await?;
-        if same_files && same_keys && count == by_values.len() as u64 {
+        if same && count == by_values.len() as u64 {
             return Ok((PartitionChanges::none(), Vec::new(), None));
         }
         let own_columns = !self.options.inherit_from_table;
@@ -200,15 +226,15 @@ impl Reconciler<'_> {
         for was in before {
             let Some(parts) = by_values.remove(&was.values) else {
                 let place = was.location().unwrap_or_default();
-                let gone = !self.report.has_problem_below(place);
-                if gone && self.options.delete == DeleteBehavior::Log {
+                let gone = !self.report.may_hide_below(place);
+                if gone && self.delete == DeleteBehavior::Log {
                     left.push(was.values.join("/"));
                 } else if gone {
                     delete.push(was.values);
                 }
                 continue;
             };
-            if was.parameters.get(names::FINGERPRINT) == Some(&print(&parts)) && same_keys || log {
+            if log {
                 continue;
             }
             let mut now = proposal.partition(was.values.clone(), &parts, shapes, own_columns);
@@ -254,17 +280,17 @@ impl Reconciler<'_> {
     }
 
     /// Tables that a crawler made of files below these places, of which none is left.
-    fn vanished(&mut self, roots: &[Location]) {
+    fn vanished(&mut self, roots: &[Root]) {
         let gone: Vec<Table> = self
             .known
             .values()
             // A file that could not be read is not gone.
             .filter(|t| !self.seen.contains(&t.name) && is_crawled_below(t, roots))
-            .filter(|t| !self.report.has_problem_below(t.location().unwrap_or_default()))
+            .filter(|t| !self.report.may_hide_below(t.location().unwrap_or_default()))
             .cloned()
             .collect();
         for table in gone {
-            let outcome = match self.options.delete {
+            let outcome = match self.delete {
                 DeleteBehavior::Deprecate => Outcome::Deprecated,
                 DeleteBehavior::Delete => Outcome::Deleted,
                 DeleteBehavior::Log => Outcome::Logged,
@@ -276,7 +302,7 @@ impl Reconciler<'_> {
                 .push("no file of it is left below the crawled place".into());
             let expected = expected(Some(&table));
             let changes = std::mem::take(&mut self.changes);
-            self.changes = match self.options.delete {
+            self.changes = match self.delete {
                 DeleteBehavior::Log => changes,
                 DeleteBehavior::Delete => changes.with(Change::DeleteTable {
                     database: table.database_name.clone(),
@@ -311,46 +337,81 @@ pub(crate) fn version(table: &Table) -> Option<u64> {
     table.version_id.and_then(|v| u64::try_from(v.0).ok())
 }
 
-/// The table that the catalog already has for a location.
-fn twin<'a>(
-    known: &'a BTreeMap<String, Table>,
-    seen: &BTreeSet<String>,
-    table: &Table,
-) -> Option<&'a Table> {
-    let include = |t: &Table| t.parameters.get(names::INCLUDE).cloned();
-    let place = |t: &Table| t.location().map(|l| l.trim_end_matches('/').to_owned());
-    // A table of one file has the file as its location, and its folder once there are two.
-    let near = |a: &Table, b: &Table| {
-        let (Some(a), Some(b)) = (place(a), place(b)) else {
-            return false;
-        };
-        let (folder, file) = if a.len() < b.len() { (&a, &b) } else { (&b, &a) };
-        let direct = file
-            .strip_prefix(folder.as_str())
-            .and_then(|rest| rest.strip_prefix('/'));
-        a == b || direct.is_some_and(|name| !name.contains('/'))
+/// The tables that the catalog has, by where they are.
+struct Places {
+    /// By location, and those of one file or of some files of a folder also by the folder.
+    by_place: HashMap<String, Vec<String>>,
+}
+
+impl Places {
+    fn of(known: &BTreeMap<String, Table>) -> Self {
+        let mut by_place: HashMap<String, Vec<String>> = HashMap::new();
+        for (name, table) in known {
+            let place = place(table);
+            let folder = place.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+            if let Some(folder) = folder.filter(|_| table.parameters.contains_key(names::INCLUDE)) {
+                by_place.entry(folder).or_default().push(name.clone());
+            }
+            by_place.entry(place).or_default().push(name.clone());
+        }
+        Places { by_place }
+    }
+
+    /// The table that the catalog already has for what was found.
+    fn twin<'a>(
+        &self,
+        known: &'a BTreeMap<String, Table>,
+        seen: &BTreeSet<String>,
+        table: &Table,
+    ) -> Option<&'a Table> {
+        let here = place(table);
+        let folder = here.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let some = table.parameters.contains_key(names::INCLUDE);
+        let at = |place: &str| self.by_place.get(place).into_iter().flatten();
+        // A table of one file has the file as its location, and its folder once there are two.
+        let near = at(folder).filter(|_| some);
+        at(&here)
+            .chain(near)
+            .filter(|name| !seen.contains(*name))
+            .filter_map(|name| known.get(name))
+            .filter(|old| place(old) == here || shares_files(old, table))
+            // Of several tables at one place, the one of the same format and files is meant.
+            .max_by_key(|old| {
+                (
+                    old.classification() == table.classification(),
+                    globs(old) == globs(table),
+                    shares_files(old, table),
+                    old.name.ends_with(&table_name(&table.name)),
+                )
+            })
+            .filter(|old| {
+                // Another format's table beside this one's is another table, unless it is alone there.
+                (old.classification() == table.classification() || !some)
+                    && (globs(old) == globs(table) || shares_files(old, table) || !some || globs(old).is_empty())
+            })
+    }
+}
+
+fn place(table: &Table) -> String {
+    let location = table.location().unwrap_or_default();
+    location.trim_end_matches('/').to_owned()
+}
+
+/// The globs of a table that lies among other tables' files.
+fn globs(table: &Table) -> BTreeSet<String> {
+    let globs = table.parameters.get(names::INCLUDE);
+    globs
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// Whether any file of the one, as far as its globs name files, is one of the other.
+fn shares_files(a: &Table, b: &Table) -> bool {
+    let (own, other) = (globs(a), globs(b));
+    let fits = |names: &BTreeSet<String>, globs: &BTreeSet<String>| {
+        !globs.is_empty() && names.iter().any(|name| mastic_lake::list::fits(name, globs))
     };
-    let same_name = |old: &Table| old.name == table_name(&table.name);
-    // Of several tables at one place, the one of the same format and files is meant.
-    known
-        .values()
-        .filter(|old| !seen.contains(&old.name))
-        .filter(|old| {
-            place(old) == place(table)
-                || include(table).is_some() && same_name(old) && near(old, table)
-                || include(old).is_some() && same_name(old) && near(old, table)
-        })
-        .max_by_key(|old| {
-            (
-                old.classification() == table.classification(),
-                include(old) == include(table),
-                same_name(old),
-            )
-        })
-        .filter(|old| {
-            // Another format's table beside this one's is another table, unless it is alone there.
-            old.classification() == table.classification() || include(table).is_none()
-        })
+    fits(&own, &other) || fits(&other, &own)
 }
 
 /// A name that no table of the database has. Where names collide the folders above tell tables
@@ -388,15 +449,24 @@ fn fresh_name(table: &Table, prefix: &str, taken: &BTreeSet<String>) -> String {
 }
 
 /// Whether a crawler made the table from files below one of these places.
-pub(crate) fn is_crawled_below(table: &Table, roots: &[Location]) -> bool {
+pub(crate) fn is_crawled_below(table: &Table, roots: &[Root]) -> bool {
     let Some(location) = table.location() else {
         return false;
     };
     table.parameters.contains_key(names::UPDATED_BY_CRAWLER)
         && !table.parameters.contains_key(names::DEPRECATED)
-        && roots
-            .iter()
-            .any(|root| location == root.url || location.starts_with(&format!("{}/", root.url)))
+        && roots.iter().any(|root| {
+            let below = location.strip_prefix(root.location.url.as_str());
+            below.is_some_and(|below| {
+                let relative = below.trim_start_matches('/');
+                let within = below.is_empty() || below.starts_with('/');
+                // What is left out was not looked for.
+                let out = root.exclusions.excludes(relative)
+                    || root.exclusions.excludes_all_of(relative)
+                    || root.exclusions.excludes(&format!("{relative}/"));
+                within && (relative.is_empty() || !out)
+            })
+        })
 }
 
 impl TableReport {

@@ -37,6 +37,9 @@ pub struct CrawlReport {
     pub problems: Vec<FileProblem>,
     /// How many files and folders cannot be read, or are in no known format.
     pub problem_count: u64,
+    /// Whether there are files that could not be looked at beside those that are named.
+    #[serde(skip)]
+    pub(crate) unseen: bool,
     /// What else is to be said of the crawl as a whole.
     pub notes: Vec<String>,
     /// How long it took.
@@ -54,6 +57,7 @@ impl CrawlReport {
 
     pub(crate) fn note_problem(&mut self, problem: FileProblem) {
         self.problem_count += 1;
+        self.unseen |= problem.hides && self.problems.len() >= NAMED;
         if self.problems.len() < NAMED {
             self.problems.push(problem);
         }
@@ -68,6 +72,7 @@ impl CrawlReport {
         self.skipped += seen.skipped;
         self.empty_count += seen.empty_count;
         self.problem_count += seen.problem_count;
+        self.unseen |= seen.unseen || self.problems.len() + seen.problems.len() > NAMED;
         let room = |all: usize| NAMED.saturating_sub(all);
         let (empty, problems) = (room(self.empty.len()), room(self.problems.len()));
         self.empty.extend(seen.empty.into_iter().take(empty));
@@ -75,11 +80,11 @@ impl CrawlReport {
             .extend(seen.problems.into_iter().take(problems));
     }
 
-    /// Whether a file that could not be read lies at `url` or below it. What is not named may lie anywhere.
-    pub(crate) fn has_problem_below(&self, url: &str) -> bool {
-        let unnamed = self.problem_count > self.problems.len() as u64;
-        unnamed
-            || self.problems.iter().any(|p| {
+    /// Whether anything that could not be looked at lies at `url` or below it: what it holds is not gone. What
+    /// is not named may lie anywhere.
+    pub(crate) fn may_hide_below(&self, url: &str) -> bool {
+        self.unseen
+            || self.problems.iter().filter(|p| p.hides).any(|p| {
                 let within = |inner: &str, outer: &str| {
                     inner
                         .strip_prefix(outer)
@@ -102,6 +107,29 @@ pub struct FileProblem {
     pub url: String,
     /// What is wrong with it, and where.
     pub reason: String,
+    /// Whether the file may hold data nonetheless: it could not be looked at.
+    #[serde(skip)]
+    pub(crate) hides: bool,
+}
+
+impl FileProblem {
+    /// What is in the file is no data.
+    pub(crate) fn of_contents(url: String, reason: impl ToString) -> Self {
+        FileProblem {
+            url,
+            reason: reason.to_string(),
+            hides: false,
+        }
+    }
+
+    /// What is in the file or folder cannot be seen.
+    pub(crate) fn of_access(url: String, reason: impl ToString) -> Self {
+        FileProblem {
+            url,
+            reason: reason.to_string(),
+            hides: true,
+        }
+    }
 }
 
 /// What became of a table.

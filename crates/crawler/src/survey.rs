@@ -133,9 +133,13 @@ impl Surveyor<'_, '_> {
                     let url = self.root.url_of(&meta.location);
                     self.report.note_empty(url);
                 }
-                Entry::Problem { url, reason } => {
+                Entry::Problem { url, reason, hides } => {
                     let reason = format!("{url}: {reason}");
-                    self.report.note_problem(FileProblem { url, reason });
+                    self.report.note_problem(if hides {
+                        FileProblem::of_access(url, reason)
+                    } else {
+                        FileProblem::of_contents(url, reason)
+                    });
                 }
                 Entry::Pending(folder) => return Ok(Some(folder)),
             }
@@ -162,6 +166,12 @@ impl Surveyor<'_, '_> {
         self.report.bytes += meta.size;
         self.progress.listed(self.report.files);
         let known = self.memory.recall(meta.location.as_ref()).await?;
+        // A shape that another crawl is about to keep, or dropped, is none.
+        let whole = |file: &Remembered| match &file.outcome {
+            Outcome::Data(fact) => self.tree.knows(fact.shape),
+            _ => true,
+        };
+        let known = known.filter(|(_, file)| whole(file)).or_else(|| None);
         let before = match known {
             Some((block, file)) if file.is_of(&meta) || self.only_new_folders() => {
                 self.note_folder(&meta, true);
@@ -277,7 +287,7 @@ impl Surveyor<'_, '_> {
         self.progress.examined(&url, meta.size);
         let outcome = match result {
             Ok(found) => {
-                let folders = self.tree.folders_of(meta.location.as_ref());
+                let folders = self.folders_of(meta.location.as_ref());
                 let folders = &folders[..folders.len().saturating_sub(1)];
                 let fact = facts::of(
                     found,
@@ -302,8 +312,7 @@ impl Surveyor<'_, '_> {
             // What may be otherwise the next time is not remembered.
             Err(error) => {
                 self.tree.add_bad(meta.location.as_ref());
-                let reason = error.to_string();
-                self.report.note_problem(FileProblem { url, reason });
+                self.report.note_problem(FileProblem::of_access(url, error));
                 self.memory.learn(before, None);
                 return Ok(());
             }
@@ -312,6 +321,16 @@ impl Surveyor<'_, '_> {
         self.settle(&file);
         self.memory.learn(before, Some(file));
         Ok(())
+    }
+
+    /// The names between the target and a file, whichever of its folders is looked at.
+    fn folders_of<'p>(&self, path: &'p str) -> Vec<&'p str> {
+        let target = match self.above {
+            Some((_, length)) => *length,
+            None => self.root.path.as_ref().len(),
+        };
+        let below = path.get(target..).unwrap_or_default();
+        below.trim_start_matches('/').split('/').collect()
     }
 
     /// Tells the tree, or the report, what a file is.
@@ -323,8 +342,7 @@ impl Surveyor<'_, '_> {
                 match outcome {
                     Outcome::Bad(reason) => {
                         self.tree.add_bad(&file.path);
-                        let reason = reason.clone();
-                        self.report.note_problem(FileProblem { url, reason });
+                        self.report.note_problem(FileProblem::of_contents(url, reason));
                     }
                     _ => self.report.note_empty(url),
                 }

@@ -343,14 +343,20 @@ impl Proposal {
             partition.parameters.insert(names::MORE_LOCATIONS.into(), more);
         }
         if !self.table.parameters.contains_key(names::INCLUDE) {
-            let globs: BTreeSet<String> = parts
-                .iter()
-                .filter_map(|p| p.include.as_deref())
-                .flatten()
-                .cloned()
-                .collect();
-            if !globs.is_empty() {
-                partition.parameters.insert(names::INCLUDE.into(), json(&globs));
+            if let [only] = parts {
+                if let Some(globs) = &only.include {
+                    partition.parameters.insert(names::INCLUDE.into(), json(globs));
+                }
+            } else {
+                // Each folder has its own, or none.
+                let globs: serde_json::Map<String, serde_json::Value> = parts
+                    .iter()
+                    .filter_map(|p| Some((place(p), p.include.as_ref()?.iter().cloned().collect())))
+                    .collect();
+                if !globs.is_empty() {
+                    let globs = serde_json::Value::Object(globs).to_string();
+                    partition.parameters.insert(names::INCLUDE_BY_LOCATION.into(), globs);
+                }
             }
         }
         self.differ(&mut partition, parts, shapes, own_columns);

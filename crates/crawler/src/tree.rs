@@ -172,8 +172,12 @@ impl Tree {
         &mut self.shapes
     }
 
+    pub(crate) fn knows(&self, shape: ShapeId) -> bool {
+        self.shapes.get(shape).is_some()
+    }
+
     /// The names between the target and a file, the file's last. A target that is a file has only its own.
-    pub(crate) fn folders_of<'p>(&self, path: &'p str) -> Vec<&'p str> {
+    fn folders_of<'p>(&self, path: &'p str) -> Vec<&'p str> {
         match path.get(self.prefix..) {
             Some(below) if !below.is_empty() => below.split('/').collect(),
             _ => vec![path.rsplit('/').next().unwrap_or(path)],

@@ -30,9 +30,10 @@ pub struct Listing {
     pub empty: Vec<ObjectMeta>,
     /// Folders of sinks whose commit was interrupted, as keys: see [`crate::sink::recover`].
     pub pending: Vec<String>,
-    /// What could not be listed, by URL, and why: folders that may not be read, links to nothing, links
-    /// that lead back.
+    /// What was left out, by URL, and why: links to nothing, links that lead back.
     pub problems: Vec<(String, String)>,
+    /// What could not be listed, by URL, and why: it may hold files nonetheless.
+    pub hidden: Vec<(String, String)>,
 }
 
 /// One thing that a listing comes upon.
@@ -50,6 +51,8 @@ pub enum Entry {
         url: String,
         /// Why not.
         reason: String,
+        /// Whether there may be files that cannot be seen.
+        hides: bool,
     },
 }
 
@@ -100,7 +103,12 @@ async fn list_once(root: &Location) -> Result<Listing> {
             Entry::File(meta) => listing.files.push(meta),
             Entry::Empty(meta) => listing.empty.push(meta),
             Entry::Pending(folder) => listing.pending.push(folder),
-            Entry::Problem { url, reason } => listing.problems.push((url, reason)),
+            Entry::Problem {
+                url,
+                reason,
+                hides: true,
+            } => listing.hidden.push((url, reason)),
+            Entry::Problem { url, reason, .. } => listing.problems.push((url, reason)),
         }
     }
     // Stores that do not keep the order are none that a whole listing need suffer from.

@@ -157,6 +157,23 @@ impl LakeTable {
         }
     }
 
+    /// The globs of each location of a partition that has several.
+    fn include_by_location(
+        &self,
+        partition: &Partition,
+    ) -> Result<Option<HashMap<String, BTreeSet<String>>>> {
+        let Some(text) = partition.parameters.get(names::INCLUDE_BY_LOCATION) else {
+            return Ok(None);
+        };
+        serde_json::from_str(text).map(Some).map_err(|e| {
+            QueryError::Unsupported(format!(
+                "the parameter {} of a partition of {} cannot be read: {e}",
+                names::INCLUDE_BY_LOCATION,
+                self.name()
+            ))
+        })
+    }
+
     /// What the crawler was told to leave out. Athena reads it nonetheless.
     fn exclusions(&self) -> Result<Exclusions> {
         let globs = self.texts(&self.table.parameters, names::EXCLUSIONS)?;
@@ -223,10 +240,16 @@ impl LakeTable {
         let mut places = Vec::with_capacity(partitions.len());
         for partition in &partitions {
             let about = self.describe(partition, &include)?;
-            let location = partition.location().unwrap_or_default();
-            places.push((self.stores.locate(location)?, about.clone()));
-            for location in self.texts(&partition.parameters, names::MORE_LOCATIONS)? {
-                places.push((self.stores.locate(&location)?, about.clone()));
+            let by_location = self.include_by_location(partition)?;
+            let first = partition.location().unwrap_or_default().to_owned();
+            let more = self.texts(&partition.parameters, names::MORE_LOCATIONS)?;
+            for location in std::iter::once(first).chain(more) {
+                let mut about = about.clone();
+                if let Some(by_location) = &by_location {
+                    let own = by_location.get(&location).cloned();
+                    about.include = own.unwrap_or_default();
+                }
+                places.push((self.stores.locate(&location)?, about));
             }
         }
         let mut found: Vec<(Location, Vec<ScanFile>)> = Vec::new();
@@ -300,7 +323,15 @@ impl LakeTable {
 
     async fn listed(&self, place: &Location) -> Result<Vec<object_store::ObjectMeta>> {
         match list(place).await {
-            Ok(listing) => Ok(listing.files),
+            Ok(listing) => match listing.hidden.first() {
+                None => Ok(listing.files),
+                // Rows that may lie there must not be missing silently.
+                Some((url, reason)) => Err(QueryError::Statement {
+                    message: format!("the files of {} cannot all be read: {url}: {reason}", self.name()),
+                    place: None,
+                    hint: None,
+                }),
+            },
             // A run that wrote no rows made no file, and an object store has no empty folders.
             Err(LakeError::NotFound { .. })
                 if self

@@ -60,6 +60,13 @@ pub const DEPRECATED: &str = "DEPRECATED_BY_CRAWLER";
 /// Without it, all files below the location are the table's.
 pub const INCLUDE: &str = "mastic.include";
 
+/// Of a partition with several locations: the globs of each, as a JSON object by location. A location that is not
+/// there has none.
+pub const INCLUDE_BY_LOCATION: &str = "mastic.include_by_location";
+
+/// Of a table: `true` where its crawler gives partitions no columns of their own.
+pub const INHERIT: &str = "mastic.inherit_from_table";
+
 /// A partition's folders beside its location, as a JSON array: several may stand for the same values (`k=a b` and
 /// `k=a%20b`).
 pub const MORE_LOCATIONS: &str = "mastic.more_locations";

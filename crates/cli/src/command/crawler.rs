@@ -239,7 +239,7 @@ fn row(crawl: &Crawl) -> Vec<String> {
     let changed = tables.map(|all| {
         let same = |t: &&Value| {
             let outcome = t.get("outcome").and_then(Value::as_str);
-            matches!(outcome, Some("unchanged" | "logged"))
+            outcome == Some("logged")
         };
         all.len() - all.iter().filter(same).count()
     });
@@ -257,7 +257,7 @@ fn row(crawl: &Crawl) -> Vec<String> {
         number("files"),
         number("opened"),
         number("problem_count"),
-        tables.map(|t| t.len().to_string()).unwrap_or_default(),
+        number("table_count"),
         changed.map(|n| n.to_string()).unwrap_or_default(),
         error.lines().next().unwrap_or_default().to_owned(),
     ]

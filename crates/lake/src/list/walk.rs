@@ -19,11 +19,19 @@ use crate::sink::HIDDEN;
 /// Every entry below `root`, which is a folder. Blocks.
 pub(super) fn walk(root: PathBuf, exclusions: Exclusions) -> impl Iterator<Item = Entry> + Send {
     let base = root.clone();
+    let real = std::fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+    let (tell, looped) = std::sync::mpsc::channel();
     let wanted = {
         let base = base.clone();
         move |entry: &DirEntry| {
             if entry.depth() == 0 {
                 return true;
+            }
+            // A link to a folder that the listed one lies in would list all of it once more.
+            if let Some(entry) = leads_above(&real, entry) {
+                // Whoever listens is the walk itself, which is still there.
+                let _ = tell.send(entry);
+                return false;
             }
             let Some(relative) = relative(&base, entry.path()) else {
                 return true;
@@ -41,10 +49,35 @@ pub(super) fn walk(root: PathBuf, exclusions: Exclusions) -> impl Iterator<Item 
         .sort_by(by_key)
         .into_iter()
         .filter_entry(wanted)
-        .filter_map(move |found| match found {
-            Ok(entry) => file(&base, &entry),
-            Err(error) => problem(&error),
+        .map(Some)
+        // What was told of after the last entry.
+        .chain(std::iter::once(None))
+        .flat_map(move |found| {
+            let told: Vec<Entry> = looped.try_iter().collect();
+            let found = match found {
+                Some(Ok(entry)) => file(&base, &entry),
+                Some(Err(error)) => problem(&error),
+                None => None,
+            };
+            told.into_iter().chain(found)
         })
+}
+
+/// What there is to say of a link to a folder that the listed one, `real`, lies in.
+fn leads_above(real: &FsPath, entry: &DirEntry) -> Option<Entry> {
+    if !entry.path_is_symlink() || !entry.file_type().is_dir() {
+        return None;
+    }
+    let target = std::fs::canonicalize(entry.path()).ok()?;
+    real.starts_with(&target).then(|| {
+        told(
+            entry.path(),
+            format!(
+                "the link leads back to {}, in which it lies, and is not followed",
+                target.display()
+            ),
+        )
+    })
 }
 
 fn relative<'a>(base: &FsPath, path: &'a FsPath) -> Option<&'a str> {
@@ -89,6 +122,15 @@ fn told(path: &FsPath, reason: impl Into<String>) -> Entry {
     Entry::Problem {
         url: path.display().to_string(),
         reason: reason.into(),
+        hides: false,
+    }
+}
+
+fn unseen(path: &FsPath, reason: impl Into<String>) -> Entry {
+    Entry::Problem {
+        url: path.display().to_string(),
+        reason: reason.into(),
+        hides: true,
     }
 }
 
@@ -171,7 +213,7 @@ fn problem(error: &walkdir::Error) -> Option<Entry> {
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             _ => reason.to_string(),
         };
-        return Some(told(path, reason));
+        return Some(unseen(path, reason));
     }
     // A link to nothing is told; a file that was removed meanwhile is simply not there.
     let link = std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
