@@ -11,6 +11,8 @@ use crate::hive::{list_of, map_of};
 
 /// The largest number of decimal digits a decimal column can hold.
 const MAX_PRECISION: u8 = 38;
+/// The significant digits that every double keeps (IEEE 754, `DBL_DIG`).
+const DOUBLE_DIGITS: u8 = 15;
 
 /// A place where two schemas disagree, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +238,11 @@ fn digits(data_type: &DataType) -> Option<(u8, i8)> {
 
 fn wider_decimal(a: &DataType, b: &DataType) -> DataType {
     if a.is_floating() || b.is_floating() {
-        return DataType::Float64;
+        // Values of up to 15 digits come back from a double as they were; others may not.
+        return match digits(a).or(digits(b)) {
+            Some((precision, _)) if precision <= DOUBLE_DIGITS => DataType::Float64,
+            _ => DataType::Utf8,
+        };
     }
     let (Some((ap, ascale)), Some((bp, bscale))) = (digits(a), digits(b)) else {
         return DataType::Utf8;
@@ -275,6 +281,8 @@ mod tests {
             ("decimal(5,2)", "decimal(8,4)", "decimal(8,4)"),
             ("decimal(10,2)", "bigint", "decimal(21,2)"),
             ("decimal(38,0)", "decimal(38,10)", "string"),
+            ("decimal(15,2)", "double", "double"),
+            ("double", "decimal(22,2)", "string"),
             ("timestamp", "timestamp with local time zone", "string"),
             ("array<int>", "array<string>", "array<string>"),
             (
