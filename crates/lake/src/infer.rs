@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use mastic_schema::hive::{UTC, list_of, map_of};
 use mastic_schema::merge::widen;
 
-use crate::value::{self, Calendar, DateOrder, Number};
+use crate::value::{self, Calendar, DateOrder, Digits, Looks, Number, Orders};
 
 /// The kinds of values that are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +35,7 @@ pub enum Kind {
     Timestamp,
     /// A timestamp with an offset: an instant.
     Instant,
-    /// A date such as `03/04/2024`: its file decides whether the day or the month comes first.
+    /// A date such as `03/04/2024`: its file decides what comes first.
     OrderedDate,
     /// The same with a time.
     OrderedTimestamp,
@@ -63,9 +63,9 @@ impl fmt::Display for Kind {
             Kind::Date => "date",
             Kind::Timestamp => "timestamp",
             Kind::Instant => "timestamp with an offset",
-            Kind::OrderedDate => "date by day and month in either order",
-            Kind::OrderedTimestamp => "timestamp by day and month in either order",
-            Kind::OrderedInstant => "instant by day and month in either order",
+            Kind::OrderedDate => "date in one order or another",
+            Kind::OrderedTimestamp => "timestamp in one order or another",
+            Kind::OrderedInstant => "instant in one order or another",
             Kind::Marker => "null marker",
             Kind::Text => "text",
             Kind::Object => "object",
@@ -99,80 +99,20 @@ pub struct Node {
     kinds: BTreeMap<Kind, Sighting>,
     nulls: u64,
     markers: BTreeMap<String, u64>,
+    /// What the words look like that are no null markers.
+    looks: Looks,
     fields: Vec<(String, Node)>,
     index: HashMap<String, usize>,
     element: Option<Box<Node>>,
     /// Which of the words were seen that are booleans in pairs.
     flags: u8,
-    /// How many dates can only be read with the day first, and how many with the month first.
-    orders: [u64; 2],
-    reals: Reals,
-}
-
-/// The digits of the real numbers of a column.
-#[derive(Debug, Clone, Copy)]
-struct Reals {
-    /// Digits before the point, at most.
-    whole: usize,
-    /// Digits behind it, at least and at most.
-    scale: (usize, usize),
-    /// Whether one has more digits than a double keeps.
-    long: bool,
-    /// Whether one has an exponent.
-    exponent: bool,
-}
-
-impl Default for Reals {
-    fn default() -> Self {
-        Reals {
-            whole: 0,
-            scale: (usize::MAX, 0),
-            long: false,
-            exponent: false,
-        }
-    }
-}
-
-/// The significant digits that every double keeps (IEEE 754, `DBL_DIG`).
-const DOUBLE_DIGITS: usize = 15;
-/// The digits of a decimal.
-const DECIMAL_DIGITS: usize = 38;
-
-impl Reals {
-    fn see(&mut self, text: &str) {
-        let body = text.trim_start_matches('-');
-        let (whole, scale) = match memchr::memchr(b'.', body.as_bytes()) {
-            Some(point) => (point, body.len() - point - 1),
-            None => (body.len(), 0),
-        };
-        self.whole = self.whole.max(whole);
-        self.scale = (self.scale.0.min(scale), self.scale.1.max(scale));
-        if body.len() > DOUBLE_DIGITS {
-            let exponent = memchr::memchr2(b'e', b'E', body.as_bytes());
-            self.exponent |= exponent.is_some();
-            let significant = body
-                .bytes()
-                .filter(u8::is_ascii_digit)
-                .skip_while(|b| *b == b'0')
-                .count();
-            self.long |= exponent.is_none() && significant > DOUBLE_DIGITS;
-        } else if !self.exponent {
-            self.exponent = memchr::memchr2(b'e', b'E', body.as_bytes()).is_some();
-        }
-    }
-
-    /// The decimal that these are, where doubles would lose digits: amounts are written with one
-    /// scale, and measurements with as many digits as they happen to have.
-    fn decimal(&self, count: u64, whole: usize) -> Option<DataType> {
-        let scale = self.scale.1;
-        let whole = self.whole.max(whole);
-        let fits = whole + scale <= DECIMAL_DIGITS;
-        (self.long && !self.exponent && count > 1 && self.scale.0 == scale && fits).then(|| {
-            let digits = (whole + scale).max(DOUBLE_DIGITS + 1);
-            let scale = i8::try_from(scale).unwrap_or_default();
-            DataType::Decimal128(u8::try_from(digits).unwrap_or(38), scale)
-        })
-    }
+    /// In which orders its dates can be read.
+    orders: Orders,
+    digits: Digits,
+    /// Whether numbers are a format's own, and not told by their looks.
+    typed: bool,
+    /// How many times have digits beyond the microsecond.
+    finer: u64,
 }
 
 /// How a node's type is chosen.
@@ -180,7 +120,7 @@ impl Reals {
 pub struct Choices {
     /// XML cannot tell an array of one element from a single value: take both as the array.
     pub single_is_array: bool,
-    /// Whether the day or the month comes first in dates that do not tell.
+    /// What comes first in dates that do not tell.
     pub date_order: Option<DateOrder>,
 }
 
@@ -221,13 +161,9 @@ impl Node {
 
     /// A JSON number as written.
     pub fn see_number(&mut self, line: u64, text: &str) {
-        let kind = match value::number(text) {
-            Some(Number::Integer) => Kind::Integer,
-            Some(Number::Long(digits)) if digits <= 38 => Kind::LongInteger,
-            Some(Number::Real) => Kind::Real,
-            _ => Kind::Text,
-        };
-        self.saw(kind, line, text);
+        self.typed = true;
+        let kind = self.number(text);
+        self.saw(kind.unwrap_or(Kind::Text), line, text);
     }
 
     /// A string of a format that has strings: a date, a timestamp or text, never a number.
@@ -244,20 +180,17 @@ impl Node {
         // Most cells are numbers or begin like none: look at the first byte before anything else.
         let first = text.as_bytes()[0];
         let kind = if first.is_ascii_digit() || matches!(first, b'-' | b'.') {
-            match value::number(text) {
-                Some(Number::Integer) => Some(Kind::Integer),
-                Some(Number::Long(digits)) if digits <= 38 => Some(Kind::LongInteger),
-                Some(Number::Real) => {
-                    self.reals.see(text);
-                    Some(Kind::Real)
-                }
-                _ => self.moment(text),
-            }
+            self.number(text).or_else(|| self.moment(text))
         } else {
             self.word(first, text)
         };
         match kind {
-            Some(kind) => self.saw(kind, line, text),
+            Some(kind) => {
+                if matches!(kind, Kind::Boolean | Kind::Flag) {
+                    self.looks.see(text);
+                }
+                self.saw(kind, line, text);
+            }
             None if value::is_null_marker(text) => {
                 match self.markers.get_mut(text) {
                     Some(count) => *count += 1,
@@ -268,7 +201,29 @@ impl Node {
                 self.saw(Kind::Marker, line, text);
             }
             None if value::infinite(text) => self.saw(Kind::Infinite, line, text),
-            None => self.saw(Kind::Text, line, text),
+            None => {
+                self.looks.see(text);
+                self.saw(Kind::Text, line, text);
+            }
+        }
+    }
+
+    /// A number that a column can hold.
+    fn number(&mut self, text: &str) -> Option<Kind> {
+        match value::number(text)? {
+            Number::Integer => {
+                self.digits.see_integer(text, false);
+                Some(Kind::Integer)
+            }
+            Number::Long(digits) if digits <= 38 => {
+                self.digits.see_integer(text, true);
+                Some(Kind::LongInteger)
+            }
+            Number::Long(_) => None,
+            Number::Real => {
+                self.digits.see_real(text);
+                Some(Kind::Real)
+            }
         }
     }
 
@@ -289,14 +244,11 @@ impl Node {
     /// A date or a time that begins with a digit.
     fn moment(&mut self, text: &str) -> Option<Kind> {
         if let Some(kind) = moment(text) {
+            self.finer += u64::from(value::is_finer(text));
             return Some(kind);
         }
         let ordered = value::ordered(text)?;
-        match ordered.decides() {
-            Some(DateOrder::DayFirst) => self.orders[0] += 1,
-            Some(DateOrder::MonthFirst) => self.orders[1] += 1,
-            None => {}
-        }
+        self.orders.see(&ordered);
         Some(match ordered.time() {
             None => Kind::OrderedDate,
             Some(false) => Kind::OrderedTimestamp,
@@ -304,8 +256,8 @@ impl Node {
         })
     }
 
-    /// How many dates can only be read with the day first, and how many only with the month first.
-    pub fn date_orders(&self) -> [u64; 2] {
+    /// In which orders the dates can be read that do not tell theirs.
+    pub fn date_orders(&self) -> Orders {
         self.orders
     }
 
@@ -386,6 +338,23 @@ impl Node {
             .map(String::as_str)
     }
 
+    /// Whether a null marker is a value like the others, should this be a column of text: where they
+    /// look like it (`NA` among `EU` and `AS`). Where there are only markers, others like it.
+    pub fn looks_like(&self, marker: &str) -> bool {
+        let values = self.kinds.iter().filter(|(k, _)| **k != Kind::Marker);
+        let count: u64 = values.map(|(_, s)| s.count).sum();
+        if count > 0 {
+            return self.looks.are_like(marker, count);
+        }
+        let mut others = Looks::default();
+        let mut count = 0;
+        for other in self.markers.keys().filter(|m| *m != marker) {
+            others.see(other);
+            count += 1;
+        }
+        others.are_like(marker, count)
+    }
+
     /// Every null marker seen.
     pub fn markers(&self) -> impl Iterator<Item = &str> {
         self.markers.keys().map(String::as_str)
@@ -412,10 +381,7 @@ impl Node {
         let mut merged = DataType::Null;
         let is_number = self.is_number();
         // The order that every one of the column's dates can be read with.
-        let order = choices.date_order.filter(|order| match order {
-            DateOrder::DayFirst => self.orders[1] == 0,
-            DateOrder::MonthFirst => self.orders[0] == 0,
-        });
+        let order = choices.date_order.filter(|order| self.orders.allow(*order));
         for kind in self.kinds.keys() {
             let next = match kind {
                 Kind::OrderedDate | Kind::OrderedTimestamp | Kind::OrderedInstant
@@ -425,14 +391,13 @@ impl Node {
                 }
                 Kind::Flag if value::flags_are_boolean(self.flags) => DataType::Boolean,
                 Kind::Flag => DataType::Utf8,
-                Kind::Infinite if is_number && self.kinds.len() > 1 => DataType::Float64,
-                Kind::Infinite => DataType::Utf8,
+                Kind::Infinite if !is_number || self.kinds.len() < 2 => DataType::Utf8,
+                Kind::Integer | Kind::LongInteger | Kind::Real | Kind::Infinite => {
+                    self.number_type()
+                }
                 Kind::Marker if !marked => continue,
                 Kind::Marker | Kind::Text => DataType::Utf8,
                 Kind::Boolean => DataType::Boolean,
-                Kind::Integer => DataType::Int64,
-                Kind::LongInteger => DataType::Decimal128(38, 0),
-                Kind::Real => self.real_type(),
                 Kind::Date | Kind::OrderedDate => DataType::Date32,
                 Kind::Timestamp | Kind::OrderedTimestamp => {
                     DataType::Timestamp(TimeUnit::Microsecond, None)
@@ -453,30 +418,26 @@ impl Node {
                 (single, DataType::List(item)) if choices.single_is_array => {
                     list_of(widen(&single, item.data_type()))
                 }
-                // 39-digit sums of decimals and doubles would silently lose digits.
-                (DataType::Decimal128(..), DataType::Float64) => DataType::Float64,
                 (before, next) => widen(&before, &next),
             };
         }
         merged
     }
 
-    /// The type of the numbers with a fraction, with the integers among them.
-    fn real_type(&self) -> DataType {
-        let count = self.kinds.get(&Kind::Real).map_or(0, |s| s.count);
-        let others = [Kind::Infinite, Kind::LongInteger];
-        // An integer of 64 bits has at most 19 digits.
-        let whole = if self.kinds.contains_key(&Kind::Integer) {
-            19
-        } else {
-            0
-        };
-        if others.iter().any(|k| self.kinds.contains_key(k)) {
-            return DataType::Float64;
-        }
-        self.reals
-            .decimal(count, whole)
-            .unwrap_or(DataType::Float64)
+    fn number_type(&self) -> DataType {
+        let infinite = self.kinds.contains_key(&Kind::Infinite);
+        self.digits.data_type(infinite, !self.typed)
+    }
+
+    /// Whether all values are numbers that no type of numbers holds exactly.
+    pub fn is_inexact(&self) -> bool {
+        let numbers = |k: &Kind| matches!(k, Kind::Integer | Kind::LongInteger | Kind::Real);
+        self.is_number() && self.kinds.keys().any(numbers) && self.number_type() == DataType::Utf8
+    }
+
+    /// How many times have digits beyond the microsecond, which are cut off.
+    pub fn finer_times(&self) -> u64 {
+        self.finer
     }
 
     fn object_type(&self, is_null: &dyn Fn(&str) -> bool, choices: Choices) -> DataType {
@@ -565,6 +526,19 @@ mod tests {
             (&["12 June 1998", "June 13, 1998"], "date"),
             (&["12345678901234567.25", "1.50", "-3.00"], "decimal(19,2)"),
             (&["0.12345678901234567", "1.5"], "double"),
+            (&["9007199254740993", "1.5"], "decimal(20,1)"),
+            (&["9007199254740992", "1.5"], "double"),
+            (&["9223372036854775807", "0.25", "NA"], "decimal(21,2)"),
+            (&["12345678901234567890", "1.5"], "decimal(38,1)"),
+            (&["0.1234567890123456789", "2"], "decimal(38,19)"),
+            (&["0.1234567890123456789", "1.5"], "decimal(20,19)"),
+            (&["9007199254740993", "1e5"], "string"),
+            (&["9007199254740993", "inf"], "string"),
+            (&["1.2345678901234567890e5", "2"], "double"),
+            (
+                &["12345678901234567890", "0.12345678901234567890"],
+                "string",
+            ),
             (&["13/04/2024", "25/12/2024"], "string"),
             (&["", ""], "string"),
         ] {
@@ -599,7 +573,10 @@ mod tests {
         assert_eq!(given(&["13/04/2024", "1/2/2024"], month), "string");
         assert_eq!(given(&["1/2/2024 4:30 PM", "3/4/2024"], month), "timestamp");
         assert_eq!(given(&["13/04/2024", "04/13/2024"], day), "string");
-        assert_eq!(column(&["13/04/2024", "1/2/2024"]).date_orders(), [1, 0]);
+        assert_eq!(given(&["24-01-31", "24-02-29"], day), "string");
+        assert_eq!(given(&["24-01-31", "99-01-01"], day), "string");
+        let year = Some(DateOrder::YearFirst);
+        assert_eq!(given(&["24-01-31", "99-01-01"], year), "date");
     }
 
     #[test]

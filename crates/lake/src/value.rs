@@ -3,11 +3,17 @@
 //! Inference and decoding share these functions, so that a column that was inferred as a type can
 //! always be read as that type.
 
+mod look;
 mod moment;
+mod numbers;
 
 use arrow::datatypes::TimeUnit;
 
-pub use self::moment::{Calendar, DateOrder, Moment, Ordered, date, instant, ordered, timestamp};
+pub use self::look::Looks;
+pub use self::moment::{
+    Calendar, DateOrder, Moment, Ordered, Orders, date, instant, is_finer, ordered, timestamp,
+};
+pub use self::numbers::Digits;
 
 /// Text that stands for "no value" in files that people and programs write. In a column of text
 /// most of them may be values (`NA` is Namibia): see [`TEXT_NULLS`].

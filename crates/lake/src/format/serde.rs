@@ -42,8 +42,10 @@ const JSON_KEY: &str = "mastic.key_column";
 
 const OPEN_CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 
-/// Null markers of columns that are no text, as a JSON array.
+/// Null markers, as a JSON array.
 const NULL_MARKERS: &str = "mastic.null_markers";
+/// Columns of text in which null markers are values, as a JSON array.
+const LITERAL_COLUMNS: &str = "mastic.literal_columns";
 /// Texts that are null in every column, as a JSON array, where there are several.
 const TEXT_NULLS: &str = "mastic.text_nulls";
 /// The text that is null in every column: Hive's own property, which holds only one.
@@ -65,7 +67,7 @@ const COMMENT: &str = "mastic.comment";
 const COLLAPSE: &str = "mastic.collapse";
 /// `false` where quotes are characters like any other.
 const QUOTED: &str = "mastic.quoted";
-/// `dmy` or `mdy`.
+/// `dmy`, `mdy` or `ymd`.
 const DATE_ORDER: &str = "mastic.date_order";
 
 fn character(byte: u8) -> String {
@@ -385,6 +387,9 @@ fn csv_parameters(options: &CsvOptions) -> BTreeMap<String, String> {
     if !options.null_markers.is_empty() {
         put(NULL_MARKERS, json(&options.null_markers));
     }
+    if !options.literal_columns.is_empty() {
+        put(LITERAL_COLUMNS, json(&options.literal_columns));
+    }
     match options.text_nulls.as_slice() {
         [] => {}
         [one] => {
@@ -455,7 +460,7 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
         None => None,
         Some(name) => Some(DateOrder::of_name(name).ok_or_else(|| {
             LakeError::Option(format!(
-                "the parameter {DATE_ORDER} is '{name}', and neither dmy nor mdy"
+                "the parameter {DATE_ORDER} is '{name}', and none of dmy, mdy and ymd"
             ))
         })?),
     };
@@ -479,6 +484,7 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
             .cloned(),
         date_order,
         null_markers: texts(parameters, NULL_MARKERS)?,
+        literal_columns: texts(parameters, LITERAL_COLUMNS)?,
         text_nulls,
     })
 }
@@ -497,6 +503,7 @@ mod tests {
                 escape: Some(b'\\'),
                 header: false,
                 null_markers: vec!["NA".into(), "-".into()],
+                literal_columns: vec!["code".into(), "größe".into()],
                 text_nulls: vec!["NULL".into(), "\\N".into()],
                 ..CsvOptions::default()
             }),
@@ -513,6 +520,7 @@ mod tests {
                 encoding: Some("windows-1252".into()),
                 date_order: Some(DateOrder::MonthFirst),
                 null_markers: Vec::new(),
+                literal_columns: Vec::new(),
                 text_nulls: vec!["NULL".into()],
             }),
             FileFormat::Csv(CsvOptions {

@@ -2,43 +2,19 @@
 //!
 //! ISO 8601 first, since most files have it. Then the forms that say themselves what they are: a
 //! year that comes first, a month by its name, days before dots (`24.12.1998`, as German, Russian
-//! and Swiss writers do). The forms of which nobody can say whether the day or the month comes
-//! first (`03/04/2024`) are read by [`Ordered`], and need a [`DateOrder`] that the file's other
+//! and Swiss writers do). The forms of which nobody can say what comes first
+//! (`03/04/2024`) are read by [`Ordered`], and need a [`DateOrder`] that the file's other
 //! values decide.
 
 mod cursor;
+mod ordered;
 
 use chrono::{Datelike, NaiveDate};
 
 use self::cursor::{Cursor, clock, month, weekday};
+pub use self::ordered::{DateOrder, Ordered, Orders, ordered};
 
 const DAY: i64 = 86_400;
-
-/// Whether the day or the month comes first in dates such as `03/04/2024`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DateOrder {
-    /// `D/M/Y`, as in most of the world.
-    DayFirst,
-    /// `M/D/Y`, as in the United States.
-    MonthFirst,
-}
-
-impl DateOrder {
-    /// As the order is written down in a catalog: `dmy` or `mdy`.
-    pub fn name(self) -> &'static str {
-        match self {
-            DateOrder::DayFirst => "dmy",
-            DateOrder::MonthFirst => "mdy",
-        }
-    }
-
-    /// The order of that name.
-    pub fn of_name(name: &str) -> Option<DateOrder> {
-        [DateOrder::DayFirst, DateOrder::MonthFirst]
-            .into_iter()
-            .find(|o| o.name().eq_ignore_ascii_case(name))
-    }
-}
 
 /// A moment in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +40,6 @@ struct Time {
     micros: i64,
     /// Seconds east of UTC, where the text says so.
     offset: Option<i64>,
-}
-
-/// A date whose day and month stand in an order of which its text does not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ordered {
-    first: u32,
-    second: u32,
-    year: i32,
-    time: Option<Time>,
 }
 
 fn digits(bytes: &[u8]) -> Option<u32> {
@@ -133,6 +100,20 @@ pub fn timestamp(text: &str) -> Option<Moment> {
         Calendar::Moment(moment) => Some(moment),
         Calendar::Date(_) => None,
     }
+}
+
+/// Whether a timestamp has digits, other than zeros, beyond the microsecond, where they are cut off.
+pub fn is_finer(text: &str) -> bool {
+    // `20000102T030405.0000001` is the shortest that may.
+    if text.len() < 23 {
+        return false;
+    }
+    // Dates may have points, too: the fraction is behind the last of them.
+    let Some(point) = memchr::memrchr2(b'.', b',', text.as_bytes()) else {
+        return false;
+    };
+    let fraction = text.bytes().skip(point + 1).take_while(u8::is_ascii_digit);
+    fraction.skip(6).any(|digit| digit != b'0')
 }
 
 /// A date or a timestamp, in any form that says itself what it is.
@@ -270,68 +251,6 @@ fn name_first(bytes: &[u8]) -> Option<Calendar> {
     ))
 }
 
-/// A date such as `03/04/2024` or `3-4-24`, perhaps with a time behind it.
-pub fn ordered(text: &str) -> Option<Ordered> {
-    let bytes = text.as_bytes();
-    // The shortest is `1/1/70`.
-    if bytes.len() < 6 || bytes.len() > 40 || !bytes[0].is_ascii_digit() {
-        return None;
-    }
-    let between = if bytes[1].is_ascii_digit() {
-        bytes[2]
-    } else {
-        bytes[1]
-    };
-    if !matches!(between, b'/' | b'-') || !text.is_ascii() {
-        return None;
-    }
-    let mut cursor = Cursor { bytes, at: 0 };
-    let first = cursor.number(2)?;
-    cursor.byte(between)?;
-    let second = cursor.number(2)?;
-    cursor.byte(between)?;
-    let year = cursor.year().or_else(|| cursor.short_year())?;
-    let time = cursor.time()?;
-    let found = Ordered {
-        first,
-        second,
-        year,
-        time,
-    };
-    let possible = [DateOrder::DayFirst, DateOrder::MonthFirst]
-        .into_iter()
-        .any(|order| found.read(order).is_some());
-    possible.then_some(found)
-}
-
-impl Ordered {
-    /// What the text is under an order; `None` where there is no such day.
-    pub fn read(&self, order: DateOrder) -> Option<Calendar> {
-        let (day, month) = match order {
-            DateOrder::DayFirst => (self.first, self.second),
-            DateOrder::MonthFirst => (self.second, self.first),
-        };
-        Some(calendar(days(self.year, month, day)?, self.time))
-    }
-
-    /// The only order under which there is such a day; `None` where both have one.
-    pub fn decides(&self) -> Option<DateOrder> {
-        match (
-            self.read(DateOrder::DayFirst),
-            self.read(DateOrder::MonthFirst),
-        ) {
-            (Some(_), None) => Some(DateOrder::DayFirst),
-            (None, Some(_)) => Some(DateOrder::MonthFirst),
-            _ => None,
-        }
-    }
-
-    /// Whether there is a time, and whether it is zoned.
-    pub fn time(&self) -> Option<bool> {
-        self.time.map(|t| t.offset.is_some())
-    }
-}
-
 /// A time of day that is the whole text, perhaps with an offset.
 fn time(bytes: &[u8]) -> Option<Time> {
     let mut cursor = Cursor { bytes, at: 0 };
@@ -405,6 +324,14 @@ mod tests {
     }
 
     #[test]
+    fn digits_beyond_the_microsecond_are_told() {
+        assert!(is_finer("1970-01-01T00:00:00.123456789"));
+        assert!(is_finer("19700101T000000.1234567Z"));
+        assert!(!is_finer("1970-01-01T00:00:00.123456000"));
+        assert!(!is_finer("1970-01-01T00:00:00.123456+01:00"));
+    }
+
+    #[test]
     fn what_only_looks_like_a_date_is_none() {
         for text in [
             "12 Main Street",
@@ -424,24 +351,6 @@ mod tests {
         ] {
             assert_eq!(instant(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn orders_are_decided_by_days_beyond_twelve() {
-        let decides = |text| ordered(text).and_then(|o| o.decides());
-        assert_eq!(decides("25/12/2020"), Some(DateOrder::DayFirst));
-        assert_eq!(decides("12/25/20 4:30 PM"), Some(DateOrder::MonthFirst));
-        assert_eq!(decides("1-2-1999"), None);
-        assert!(ordered("1-2-1999").is_some());
-        for text in ["25/25/2020", "555-0100", "1/2", "12-34-56", "1/2/199"] {
-            assert_eq!(ordered(text), None, "{text}");
-        }
-        let read = |text, order| ordered(text).and_then(|o| o.read(order));
-        assert_eq!(read("2/1/70", DateOrder::DayFirst), Some(Calendar::Date(1)));
-        assert_eq!(
-            read("2/1/70", DateOrder::MonthFirst),
-            Some(Calendar::Date(31))
-        );
     }
 
     proptest! {

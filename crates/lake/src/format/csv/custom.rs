@@ -65,7 +65,8 @@ fn first_row(head: &Head<'_>, options: &CsvOptions) -> Result<Vec<String>, Strin
         _ => head.bytes,
     };
     let read = |e: crate::LakeError| e.to_string();
-    let mut rows = Rows::open(head.name, Cursor::new(whole.to_vec()), options, false).map_err(read)?;
+    let mut rows =
+        Rows::open(head.name, Cursor::new(whole.to_vec()), options, false).map_err(read)?;
     if let Some(header) = rows.header().map_err(read)? {
         return Ok(header);
     }

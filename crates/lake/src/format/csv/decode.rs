@@ -44,6 +44,12 @@ impl Nulls {
             Some(byte) => self.first[usize::from(*byte)] && self.markers.iter().any(|m| m == text),
         }
     }
+
+    /// Whether the text is a marker between blanks.
+    fn has_within(&self, text: &str) -> bool {
+        let bare = text.trim();
+        bare.len() < text.len() && !bare.is_empty() && self.has(bare)
+    }
 }
 
 /// Decodes a file.
@@ -54,8 +60,10 @@ pub(in crate::format) struct Decoder<R> {
     decode: Decode,
     schema: SchemaRef,
     columns: Vec<Column>,
-    /// What is null in columns of text, and in all others.
+    /// What is null in columns of text where markers are values, and in all others.
     nulls: [Nulls; 2],
+    /// Whether each wanted column is one where markers are values.
+    literal: Vec<bool>,
     /// The file's header as it is written.
     header: Vec<String>,
     /// For each wanted column, where the file has it.
@@ -76,6 +84,11 @@ impl<R: Read> Decoder<R> {
             .collect::<Result<Vec<_>, Misfit>>()
             .map_err(|m| LakeError::data(&decode.file, m.to_string()))?;
         let all = [options.null_markers.as_slice(), &options.text_nulls].concat();
+        let literal = schema
+            .fields()
+            .iter()
+            .map(|f| options.is_literal(f.name()))
+            .collect();
         Ok(Decoder {
             file: decode.file.clone(),
             rows: Rows::open(&decode.file, reader, options, false)?,
@@ -84,6 +97,7 @@ impl<R: Read> Decoder<R> {
             schema,
             columns,
             nulls: [Nulls::of(options.text_nulls.clone()), Nulls::of(all)],
+            literal,
             header: Vec::new(),
             binding: Vec::new(),
             width: 0,
@@ -147,14 +161,15 @@ impl<R: Read> Decoder<R> {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (i, column) in self.columns.iter_mut().enumerate() {
             let text = column.is_text();
-            let nulls = &self.nulls[usize::from(!text)];
+            let nulls = &self.nulls[usize::from(!(text && self.literal[i]))];
             for row in (0..self.rows.len()).filter(|row| !repeated[*row]) {
                 let cell = self.binding[i]
                     .and_then(|at| self.rows.cell(row, at))
                     .unwrap_or_default();
                 // Blanks are text in a column of text, and nothing in any other.
                 let shown = if text { cell } else { cell.trim() };
-                if nulls.has(shown) {
+                // A marker stands between blanks, too; a text of blanks alone is one.
+                if nulls.has(shown) || text && shown.len() > 1 && nulls.has_within(shown) {
                     column.append_null();
                     continue;
                 }

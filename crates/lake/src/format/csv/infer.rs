@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use arrow::datatypes::{Field, Fields};
+use arrow::datatypes::{DataType, Field, Fields};
 use mastic_schema::names::column_names;
 
 use super::CsvOptions;
@@ -11,7 +11,7 @@ use super::rows::Rows;
 use crate::error::{LakeError, Result};
 use crate::format::{Inference, Limits};
 use crate::infer::{Choices, Kind, Node};
-use crate::value::{DateOrder, TEXT_NULLS};
+use crate::value::{DateOrder, Orders, TEXT_NULLS};
 
 /// How many rows are held at once while a schema is inferred.
 const INFER_ROWS: usize = 1024;
@@ -141,6 +141,20 @@ fn watch(
         .zip(&nodes)
         .map(|(name, node)| Field::new(name, node.data_type(&nulls, choices), true))
         .collect();
+    literal_columns(options, &fields, &nodes);
+    for (name, node) in names.iter().zip(&nodes) {
+        if node.is_inexact() {
+            reason.push_str(&format!(
+                "; '{name}' stays text, since no type of numbers holds its values as they are written"
+            ));
+        }
+        if node.finer_times() > 0 {
+            let count = node.finer_times();
+            reason.push_str(&format!(
+                "; digits beyond the microsecond are cut off {count} times in '{name}'"
+            ));
+        }
+    }
     let mut root = Node::default();
     for (name, node) in names.iter().zip(nodes) {
         *root.field(name) = node;
@@ -172,7 +186,28 @@ fn settle_nulls(options: &mut CsvOptions, nodes: &[Node]) {
         .collect();
 }
 
-/// The order of day and month that the file's decisive dates are in.
+/// The columns of text where markers are values, since the others look like them: those of the column
+/// itself, and those that are the file's nulls and may come further on.
+fn literal_columns(options: &mut CsvOptions, fields: &Fields, nodes: &[Node]) {
+    let looks_like = |node: &Node| {
+        let own = node.markers();
+        own.chain(options.null_markers.iter().map(String::as_str))
+            .filter(|m| !options.text_nulls.iter().any(|n| n == m))
+            .any(|marker| node.looks_like(marker))
+    };
+    let literal = fields
+        .iter()
+        .zip(nodes)
+        // A column of nothing but markers is text unless other files of the table say more.
+        .filter(|(f, node)| {
+            matches!(f.data_type(), DataType::Utf8 | DataType::Null) && looks_like(node)
+        })
+        .map(|(f, _)| f.name().clone())
+        .collect();
+    options.literal_columns = literal;
+}
+
+/// The order of day, month and year that the file's decisive dates are in.
 fn date_order(nodes: &[Node], reason: &mut String) -> Option<DateOrder> {
     let is_ordered = |node: &&Node| {
         let kinds = node.sightings();
@@ -185,33 +220,37 @@ fn date_order(nodes: &[Node], reason: &mut String) -> Option<DateOrder> {
         .any(|kind| kinds.contains_key(kind))
             && !kinds.contains_key(&Kind::Text)
     };
-    let mut decided = [0u64; 2];
-    let mut columns = 0;
-    for node in nodes.iter().filter(is_ordered) {
-        columns += 1;
-        match node.date_orders() {
-            // A column that contradicts itself says nothing of the others.
-            [day, month] if day > 0 && month > 0 => {}
-            [day, month] => {
-                decided[0] += day;
-                decided[1] += month;
-            }
+    let orders: Vec<Orders> = nodes
+        .iter()
+        .filter(is_ordered)
+        .map(Node::date_orders)
+        .collect();
+    let mut decided: Vec<(DateOrder, u64)> = DateOrder::ALL.map(|o| (o, 0)).to_vec();
+    // A column that contradicts itself says nothing of the others.
+    for (order, count) in orders.iter().filter_map(Orders::decided) {
+        for (_, all) in decided.iter_mut().filter(|(o, _)| *o == order) {
+            *all += count;
         }
     }
-    let (order, count) = match decided {
-        _ if columns == 0 => return None,
-        [0, 0] => {
+    if orders.iter().any(Orders::is_open) {
+        reason.push_str(
+            "; dates that may be year-month-day or day-month-year, with years of two digits, stay strings, since none of them decides",
+        );
+    }
+    // The first of equals.
+    let most = decided.into_iter().rev().max_by_key(|(_, count)| *count);
+    let Some((order, count)) = most.filter(|(_, count)| *count > 0) else {
+        if orders.iter().any(|o| !o.is_open() && o.decided().is_none()) {
             reason.push_str(
                 "; dates that may be day/month or month/day stay strings, since none of them decides",
             );
-            return None;
         }
-        [day, month] if day >= month => (DateOrder::DayFirst, day),
-        [_, month] => (DateOrder::MonthFirst, month),
+        return None;
     };
     let first = match order {
         DateOrder::DayFirst => "the day comes first",
         DateOrder::MonthFirst => "the month comes first",
+        DateOrder::YearFirst => "the year comes first",
     };
     reason.push_str(&format!("; in dates {first}, as {count} of them tell"));
     Some(order)

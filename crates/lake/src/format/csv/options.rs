@@ -27,10 +27,13 @@ pub struct CsvOptions {
     /// The encoding of lines that are not UTF-8, by its name in the WHATWG's list. Byte order marks
     /// and UTF-16 are told by each file itself.
     pub encoding: Option<String>,
-    /// Whether the day or the month comes first in dates that do not tell (`03/04/2024`).
+    /// What comes first in dates that do not tell (`03/04/2024`).
     pub date_order: Option<DateOrder>,
-    /// Cells that stand for null in columns that are no text, beside the empty cell.
+    /// Cells that stand for null, beside the empty cell, but for those in `literal_columns`.
     pub null_markers: Vec<String>,
+    /// Columns in which null markers are text while the column is: codes that look like them (`NA`
+    /// among the codes of countries). By their names in the catalog, in any case.
+    pub literal_columns: Vec<String>,
     /// Cells that stand for null in every column.
     pub text_nulls: Vec<String>,
 }
@@ -50,12 +53,21 @@ impl Default for CsvOptions {
             encoding: None,
             date_order: None,
             null_markers: Vec::new(),
+            literal_columns: Vec::new(),
             text_nulls: Vec::new(),
         }
     }
 }
 
 impl CsvOptions {
+    /// Whether null markers are text in a column, where that is a column of text.
+    pub fn is_literal(&self, column: &str) -> bool {
+        let column = column.to_lowercase();
+        self.literal_columns
+            .iter()
+            .any(|c| c.to_lowercase() == column)
+    }
+
     /// Whether one table's options can read files of both: what they differ in is found in each
     /// file anew, or can be merged.
     pub fn same_dialect(&self, other: &CsvOptions) -> bool {
@@ -81,8 +93,8 @@ impl CsvOptions {
             && self.header == other.header
     }
 
-    /// Takes up what `other`, of the same dialect, knows beyond this: null markers, an encoding, an
-    /// order of dates, longer preambles and footers.
+    /// Takes up what `other`, of the same dialect, knows beyond this: null markers, columns where they
+    /// are text, an encoding, an order of dates, longer preambles and footers.
     pub fn merge(&mut self, other: &CsvOptions) {
         let union = |all: &mut Vec<String>, more: &[String]| {
             for marker in more {
@@ -93,6 +105,7 @@ impl CsvOptions {
             all.sort();
         };
         union(&mut self.null_markers, &other.null_markers);
+        union(&mut self.literal_columns, &other.literal_columns);
         union(&mut self.text_nulls, &other.text_nulls);
         if self.encoding.is_none() {
             self.encoding.clone_from(&other.encoding);
@@ -123,6 +136,7 @@ mod tests {
             footer: 1,
             encoding: Some("windows-1252".into()),
             null_markers: vec!["NA".into()],
+            literal_columns: vec!["code".into()],
             date_order: Some(DateOrder::DayFirst),
             ..found.clone()
         };

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::{CsvOptions, Decoder, infer, sniff};
 use crate::error::Result;
 use crate::format::{Decode, Head, Limits};
+use crate::value::DateOrder;
 use mastic_schema::hive::format_type;
 
 /// What a file was found to be, and its rows as text.
@@ -128,12 +129,61 @@ fn orders_of_dates_are_decided_by_the_file() {
 }
 
 #[test]
-fn markers_are_nulls_in_columns_of_values_only() {
+fn years_of_two_digits_are_not_guessed_at() {
+    let read = file("d,n\n24-01-31,1\n23-02-14,2\n24-03-25,3\n22-12-30,4\n");
+    assert_eq!(read.columns, ["d string", "n bigint"]);
+    assert!(
+        read.reason
+            .contains("may be year-month-day or day-month-year"),
+        "{}",
+        read.reason
+    );
+    let read = file("d,n\n24-01-31,1\n99-02-14,2\n");
+    assert_eq!(read.columns, ["d date", "n bigint"]);
+    assert_eq!(read.rows[1][0], "1999-02-14");
+    assert_eq!(read.options.date_order, Some(DateOrder::YearFirst));
+}
+
+#[test]
+fn numbers_are_what_was_written() {
+    let read = file("a,b,c\n9007199254740993,0.1234567890123456789,9007199254740993\n1.5,1,1e5\n");
+    assert_eq!(
+        read.columns,
+        ["a decimal(20,1)", "b decimal(38,19)", "c string"]
+    );
+    assert_eq!(
+        read.rows[0],
+        [
+            "9007199254740993.0",
+            "0.1234567890123456789",
+            "9007199254740993"
+        ]
+    );
+    assert!(read.reason.contains("'c' stays text"), "{}", read.reason);
+    let read = file("a,b\n2024-01-01 00:00:00.123456789,1\n2024-01-01 00:00:00,2\n");
+    assert!(
+        read.reason.contains("are cut off 1 times in 'a'"),
+        "{}",
+        read.reason
+    );
+}
+
+#[test]
+fn markers_are_nulls_but_among_codes_that_look_like_them() {
     let read = file("code,n,x\nNA,NA,NULL\nDE,1,a\nFR,2,b\n");
     assert_eq!(read.columns, ["code string", "n bigint", "x string"]);
     assert_eq!(read.rows[0], ["NA", "∅", "∅"]);
     assert_eq!(read.options.null_markers, ["NA"]);
     assert_eq!(read.options.text_nulls, ["NULL"]);
+    assert_eq!(read.options.literal_columns, ["code"]);
+    let read = file("tail,n,op\nN14228,1,+\nNA,NA,-\n NA ,3,+\nN619AA,-,+\n");
+    assert_eq!(read.columns, ["tail string", "n bigint", "op string"]);
+    assert_eq!(read.rows[1], ["∅", "∅", "-"]);
+    assert_eq!(read.rows[2][0], "∅");
+    assert_eq!(read.rows[3], ["N619AA", "∅", "+"]);
+    // Where no column of values tells of it, a marker is text.
+    let read = file("tail,n\nN14228,1\nNA,2\n");
+    assert_eq!(read.rows[1], ["NA", "2"]);
 }
 
 #[test]
