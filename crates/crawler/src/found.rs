@@ -10,6 +10,7 @@ use mastic_schema::similarity::similarity;
 
 use crate::facts::{Evidence, ShapeId, Shapes};
 use crate::levels::Level;
+use crate::memory::fnv;
 
 /// Glue's threshold of similarity between folders.
 pub(crate) const SIMILAR: f64 = 0.7;
@@ -40,6 +41,18 @@ pub(crate) struct Part {
     pub(crate) only: Option<Box<str>>,
 }
 
+impl Part {
+    /// A hash of the files, and of what tells them from others in their folder.
+    pub(crate) fn mark(&self) -> u64 {
+        let globs = self.include.iter().flat_map(|globs| globs.iter());
+        let globs = globs.flat_map(|glob| glob.bytes().chain([0]));
+        match &self.include {
+            None => self.print,
+            Some(_) => self.print.wrapping_add(fnv(globs)),
+        }
+    }
+}
+
 /// A table in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
@@ -53,6 +66,8 @@ pub(crate) struct Found {
     pub(crate) first: String,
     /// The levels of folders between the table and its files.
     pub(crate) levels: Vec<Level>,
+    /// Which of the folders below the target each level is.
+    pub(crate) depths: Vec<usize>,
     /// Its folders.
     pub(crate) parts: Vec<Part>,
     /// The format of the first file, with what the others add to it.
@@ -168,6 +183,7 @@ impl Found {
             folder: folder.to_owned(),
             first: first.to_owned(),
             levels: Vec::new(),
+            depths: Vec::new(),
             format: shape.format.clone(),
             fields: shape.fields.clone(),
             shapes: [part.shape].into(),
@@ -199,6 +215,7 @@ impl Found {
     pub(crate) fn lift(&mut self, folder: &str, level: &Level) {
         folder.clone_into(&mut self.folder);
         self.levels.insert(0, level.clone());
+        self.depths.insert(0, depth(folder));
     }
 
     /// Takes the files of another table as its own.

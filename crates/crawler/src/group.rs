@@ -7,6 +7,8 @@
 //! format is enough. Files of several kinds in one folder are told apart by the same similarity, and
 //! by the families that their names form.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use arrow_schema::Fields;
 use mastic_schema::similarity::similarity;
 
@@ -20,12 +22,15 @@ use crate::tree::{Alike, Folder, include, table_of};
 const FAMILIES: usize = 20;
 
 /// What a crawler was told about grouping.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
     /// However much schemas differ, one format makes one table.
     pub(crate) combine: bool,
     /// How many folders below the target tables are, where that was said. It may be above the target.
     pub(crate) table_depth: Option<isize>,
+    /// The folders, relative to the target, whose folders an earlier crawl made partitions: a stray file in one
+    /// of them must not dissolve the table.
+    pub(crate) established: BTreeSet<String>,
 }
 
 /// Where a folder is, seen from the level that tables were said to be on.
@@ -102,7 +107,7 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
     let mut groups: Vec<Group> = Vec::new();
     // Two families of numbered names, each with several files, are two tables even where their
     // columns are the same: orders_2019, orders_2020, returns_2019, returns_2020.
-    let mut sizes: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+    let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
     for cell in &cells {
         if let Some(family) = &cell.family {
             *sizes.entry(family).or_default() += cell.files;
@@ -110,7 +115,7 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
     }
     // Many of them are no families, but names that happen to have numbers in them.
     let few = sizes.len() <= FAMILIES;
-    let several: std::collections::BTreeSet<String> = sizes
+    let several: BTreeSet<String> = sizes
         .into_iter()
         .filter(|(_, files)| few && *files > 1)
         .map(|(family, _)| family.to_owned())
@@ -197,7 +202,9 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
 /// Folders that call themselves partitions, or were said to be: tables of the same format in all of
 /// them are one.
 fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place) -> Vec<Found> {
-    let single = children.iter().all(|child| child.tables.len() <= 1);
+    // Folders that say nothing of themselves must be alike.
+    let single = (*level != Level::Other || place != Place::Free)
+        && children.iter().all(|child| child.tables.len() <= 1);
     let mut merged: Vec<Found> = Vec::new();
     for child in children {
         // Tables of one folder are tables of their own: the folder's files were told apart before.
@@ -212,7 +219,7 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
             let twin = merged.iter().enumerate().position(|(at, other)| {
                 let named = other.named && table.named;
                 !own.contains(&at)
-                    && other.levels == table.levels
+                    && (&other.levels, &other.depths) == (&table.levels, &table.depths)
                     && same_kind(&other.format, &table.format)
                     && (single
                         || named && other.name == table.name && akin(&other.fields, &table.fields)
@@ -242,6 +249,7 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
             (Level::Hive(key), _) => format!("folders named {key}=… are partitions"),
             (Level::Year, _) => "folders named as years are partitions".to_owned(),
             (Level::Number, _) => "folders named as parts of a date are partitions".to_owned(),
+            (Level::Other, Place::Free) => "folders stay partitions, as they were at the last crawl".to_owned(),
             (Level::Other, _) => "the crawler was told on which level tables are".to_owned(),
         };
         if !table.why.contains(&why) {
@@ -265,6 +273,9 @@ fn others(folder: &Folder, children: Vec<Alike>, rules: &Rules) -> Vec<Found> {
     }
     let least = match one_table(&children) {
         Ok(least) => least,
+        Err(_) if rules.established.contains(&folder.path) => {
+            return partitions(folder, &Level::Other, children, Place::Free);
+        }
         Err(why) => {
             let mut found = apart(children);
             for table in &mut found {
@@ -295,7 +306,7 @@ fn same_tables(children: &[Alike]) -> Option<usize> {
         a.named
             && b.named
             && a.name == b.name
-            && a.levels == b.levels
+            && (&a.levels, &a.depths) == (&b.levels, &b.depths)
             && same_dialect(&a.format, &b.format)
             && similarity(&a.fields, &b.fields) > SIMILAR
     };
@@ -336,13 +347,18 @@ fn merge(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
     for mut table in children.into_iter().flat_map(|child| child.tables) {
         table.lift(&folder.path, &Level::Other);
         match &mut merged {
-            Some(merged) => merged.absorb(table),
+            Some(merged) => {
+                // `c1/orders/`, `c2/orders/`: the name of all of them.
+                merged.named &= table.named && merged.name == table.name;
+                merged.absorb(table);
+            }
             None => merged = Some(table),
         }
     }
-    if let Some(merged) = &mut merged {
+    if let Some(merged) = &mut merged
+        && !merged.named
+    {
         folder.name.clone_into(&mut merged.name);
-        merged.named = false;
     }
     merged.into_iter().collect()
 }
@@ -356,7 +372,7 @@ fn combined(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
         let table = &child.tables[0];
         let like = clusters.iter_mut().find(|cluster| {
             let known = &cluster[0].tables[0];
-            same_dialect(&known.format, &table.format) && known.levels == table.levels
+            same_dialect(&known.format, &table.format) && (&known.levels, &known.depths) == (&table.levels, &table.depths)
         });
         match like {
             Some(cluster) => cluster.push(child),
@@ -411,7 +427,7 @@ fn one_table(children: &[Alike]) -> Result<f64, String> {
                 child.name
             ));
         }
-        if known.levels != table.levels {
+        if (&known.levels, &known.depths) != (&table.levels, &table.depths) {
             return Err(format!(
                 "folders are tables of their own, because '{name}' and '{}' have different levels of folders",
                 child.name

@@ -54,7 +54,9 @@ mod table;
 mod tree;
 mod why;
 
-use mastic_catalog::{CatalogError, CatalogStore};
+use std::collections::BTreeSet;
+
+use mastic_catalog::{CatalogError, CatalogStore, Table};
 use mastic_lake::LakeError;
 use mastic_lake::store::{Location, Stores};
 use object_store::path::Path;
@@ -213,12 +215,13 @@ async fn one(
     let rules = Rules {
         combine: options.combine_compatible_schemas,
         table_depth: options.table_level.map(|level| depth_of(root, level)),
+        established: established(catalog, options, root).await?,
     };
     let (found, shapes) = loop {
         let mut seen = CrawlReport::default();
         let mut shapes = Shapes::default();
         let mut memory = Memory::open(catalog, &location.url, options, &mut shapes).await?;
-        let mut tree = Tree::new(location.path.as_ref(), name, shapes, rules);
+        let mut tree = Tree::new(location.path.as_ref(), name, shapes, rules.clone());
         let surveyed =
             survey::survey(root, options, &mut memory, &mut tree, &mut seen, progress).await;
         let pending = match surveyed {
@@ -249,6 +252,34 @@ async fn one(
         .map(|found| table::propose(found, location, root.exclusions.patterns()))
         .collect();
     Ok(Surveyed { proposals, shapes })
+}
+
+/// The folders of a target whose own folders are a table's partitions already, without a name of their own.
+async fn established(
+    catalog: &dyn CatalogStore,
+    options: &CrawlOptions,
+    root: &Root,
+) -> Result<BTreeSet<String>> {
+    let tables = match catalog.list_tables(&options.database).await {
+        Ok(tables) => tables,
+        Err(CatalogError::DatabaseNotFound { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let below = |table: &Table| {
+        let first = table.partition_keys.first()?;
+        let location = table.location()?.trim_end_matches('/');
+        let below = location.strip_prefix(root.location.url.as_str())?;
+        first.name.starts_with("partition_").then_some(())?;
+        match below.strip_prefix('/') {
+            Some(folder) => Some(folder.to_owned()),
+            None => below.is_empty().then(String::new),
+        }
+    };
+    Ok(tables
+        .iter()
+        .filter(|t| reconcile::is_crawled_below(t, std::slice::from_ref(root)))
+        .filter_map(below)
+        .collect())
 }
 
 /// Whether the catalog has tables of files below a target, which then are gone.

@@ -12,7 +12,7 @@ use mastic_schema::hive::{format_type, parse_type};
 use mastic_schema::merge::{position, widen_fields};
 
 use crate::facts::Shapes;
-use crate::found::{Found, Part, depth, same_dialect};
+use crate::found::{Found, Part, same_dialect};
 use crate::levels::{self, KeyType};
 use crate::memory::fnv;
 use crate::why;
@@ -36,9 +36,10 @@ pub(crate) struct Proposal {
     pub(crate) compression: String,
     format: FileFormat,
     levels: Vec<levels::Level>,
-    /// The table's folder and the target's, as URLs.
+    /// Which of the folders below the target each level is.
+    depths: Vec<usize>,
+    /// The target.
     root: Location,
-    depth: usize,
 }
 
 pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Proposal {
@@ -47,8 +48,7 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
     why.push(std::mem::take(&mut found.reason));
     why.extend(why::disagreements(&found, root));
 
-    let depth = depth(&found.folder);
-    let keys = key_names(&found, depth, &mut why);
+    let keys = key_names(&found, &mut why);
     let fields: Fields = found
         .fields
         .iter()
@@ -70,7 +70,7 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
         .into_iter()
         .map(|(name, hive_type)| Column::new(name, hive_type))
         .collect();
-    table.parameters = parameters(&found, &serde, &compression, depth);
+    table.parameters = parameters(&found, &serde, &compression);
     if !globs.is_empty() {
         // As Glue keeps them: each with the crawled place before it.
         let globs: Vec<String> = globs
@@ -96,8 +96,8 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
         compression,
         format: found.format,
         levels: found.levels,
+        depths: found.depths,
         root: root.clone(),
-        depth,
     }
 }
 
@@ -157,7 +157,6 @@ fn parameters(
     found: &Found,
     serde: &Serde,
     compression: &str,
-    depth: usize,
 ) -> BTreeMap<String, String> {
     let (files, bytes, records) = (found.files(), found.bytes(), found.rows());
     let mut parameters: BTreeMap<String, String> = [
@@ -174,7 +173,7 @@ fn parameters(
         (names::UPDATED_BY_CRAWLER, "mastic".to_owned()),
         (names::CRAWLER_SCHEMA_SERIALIZER_VERSION, "1.0".to_owned()),
         (names::CRAWLER_SCHEMA_DESERIALIZER_VERSION, "1.0".to_owned()),
-        (names::FINGERPRINT, hex(fingerprint(found, depth))),
+        (names::FINGERPRINT, hex(fingerprint(found))),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -212,10 +211,10 @@ fn common_include(parts: &[Part]) -> Option<&BTreeSet<String>> {
 
 /// A hash of every file of a table. The sum over its partitions, so that it can be told anew from those
 /// that are different.
-fn fingerprint(found: &Found, depth: usize) -> u64 {
+fn fingerprint(found: &Found) -> u64 {
     found.parts.iter().fold(0, |sum, part| {
-        let values = values(&found.levels, depth, &part.folder);
-        sum.wrapping_add(print_of(&values, part.print))
+        let values = values(&found.levels, &found.depths, &part.folder);
+        sum.wrapping_add(print_of(&values, part.mark()))
     })
 }
 
@@ -229,11 +228,11 @@ pub(crate) fn print_of(values: &[String], print: u64) -> u64 {
 /// The names and types of the partition keys. A column of the files that repeats its key (a
 /// `year` in files below `2024/`) is the key; one that merely has its name keeps it, and the key
 /// gets another.
-fn key_names(found: &Found, depth: usize, why: &mut Vec<String>) -> Vec<(String, &'static str)> {
+fn key_names(found: &Found, why: &mut Vec<String>) -> Vec<(String, &'static str)> {
     let mut names: Vec<String> = Vec::new();
     for (at, mut name) in levels::key_names(&found.levels).into_iter().enumerate() {
         if found.fields.iter().any(|f| f.name() == &name) {
-            let repeats = found.repeats.get(&(name.clone(), depth + at));
+            let repeats = found.repeats.get(&(name.clone(), found.depths[at]));
             // Files that do not tell (Parquet) are taken to repeat it, as Spark and Hive do.
             if *repeats.unwrap_or(&true) {
                 why.push(format!(
@@ -254,7 +253,7 @@ fn key_names(found: &Found, depth: usize, why: &mut Vec<String>) -> Vec<(String,
     }
     let mut types: Vec<KeyType> = names.iter().map(|name| KeyType::new(name)).collect();
     for part in &found.parts {
-        for (key, value) in types.iter_mut().zip(values(&found.levels, depth, &part.folder)) {
+        for (key, value) in types.iter_mut().zip(values(&found.levels, &found.depths, &part.folder)) {
             key.see(&value);
         }
     }
@@ -267,11 +266,12 @@ fn key_names(found: &Found, depth: usize, why: &mut Vec<String>) -> Vec<(String,
 
 /// The values that a folder gives its table's keys. Hive knows no empty key: it is written, and read, as
 /// null.
-fn values(levels: &[levels::Level], depth: usize, folder: &str) -> Vec<String> {
-    let folders = folder.split('/').skip(depth);
+fn values(levels: &[levels::Level], depths: &[usize], folder: &str) -> Vec<String> {
+    let folders: Vec<&str> = folder.split('/').collect();
     levels
         .iter()
-        .zip(folders)
+        .zip(depths)
+        .map(|(level, at)| (level, folders.get(*at).copied().unwrap_or_default()))
         .map(|(level, folder)| match level.value_of(folder) {
             empty if empty.is_empty() => mastic_catalog::HIVE_DEFAULT_PARTITION.to_owned(),
             value => value,
@@ -284,7 +284,6 @@ impl Proposal {
     pub(crate) fn of_changed(old: &Table, found: Found, root: &Location, format: FileFormat) -> Self {
         Proposal {
             table: old.clone(),
-            depth: 0,
             files: found.files(),
             bytes: found.bytes(),
             records: found.rows(),
@@ -293,6 +292,7 @@ impl Proposal {
             fields: found.fields,
             parts: found.parts,
             levels: found.levels,
+            depths: found.depths,
             root: root.clone(),
             format,
         }
@@ -309,7 +309,7 @@ impl Proposal {
         let mut by_values: BTreeMap<Vec<String>, Vec<&Part>> = BTreeMap::new();
         if self.partitioned() {
             for part in &self.parts {
-                let values = values(&self.levels, self.depth, &part.folder);
+                let values = values(&self.levels, &self.depths, &part.folder);
                 by_values.entry(values).or_default().push(part);
             }
         }
@@ -415,7 +415,7 @@ impl Proposal {
 pub(crate) fn print(parts: &[&Part]) -> String {
     hex(parts
         .iter()
-        .fold(0u64, |sum, part| sum.wrapping_add(part.print)))
+        .fold(0u64, |sum, part| sum.wrapping_add(part.mark())))
 }
 
 /// A fingerprint as it is kept.

@@ -47,7 +47,7 @@ pub(crate) struct Alike {
 
 /// What has to be the same for two folders to be folded: for each table how deep it lies, the levels, the
 /// shapes, and the name where it has one of its own.
-type Signature = (Level, Vec<(usize, Vec<Level>, Vec<ShapeId>, Option<String>)>);
+type Signature = (Level, Vec<(usize, Vec<usize>, Vec<Level>, Vec<ShapeId>, Option<String>)>);
 
 /// A folder that the listing is in.
 #[derive(Debug, Default)]
@@ -115,7 +115,11 @@ impl Folder {
     }
 
     /// Takes the tables of a folder below this one.
-    fn close(&mut self, level: Level, name: String, tables: Vec<Found>) {
+    fn close(&mut self, level: Level, name: String, mut tables: Vec<Found>) {
+        for table in &mut tables {
+            // Below `year=2023/`, `orders/` is a name, and not a partition's.
+            table.named |= depth(&table.folder) > self.depth + 1;
+        }
         let signature: Signature = (
             level.clone(),
             tables
@@ -123,7 +127,7 @@ impl Folder {
                 .map(|t| {
                     let own = t.named.then(|| t.name.clone());
                     let shapes = t.shapes.iter().copied().collect();
-                    (depth(&t.folder), t.levels.clone(), shapes, own)
+                    (depth(&t.folder), t.depths.clone(), t.levels.clone(), shapes, own)
                 })
                 .collect(),
         );

@@ -393,7 +393,7 @@ mod tests {
                 Entry::File(meta) | Entry::Empty(meta) => {
                     files.push(meta.location.as_ref()[root.path.as_ref().len()..].to_owned());
                 }
-                Entry::Problem { url, reason } => {
+                Entry::Problem { url, reason, .. } => {
                     let name = url.rsplit('/').next().unwrap_or_default();
                     problems.push(format!("{name}: {reason}"));
                 }
