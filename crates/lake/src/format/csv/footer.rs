@@ -1,9 +1,9 @@
 //! Which of a file's last rows are notes about the table, and not its rows.
 
-use super::shape::shape;
+use super::shape::{Shape, shape};
 
 /// How many rows at the end of a file may be notes.
-pub(super) const MOST: usize = 16;
+pub(super) const MOST: usize = 32;
 
 /// Words that notes begin with.
 const WORDS: &[&str] = &[
@@ -42,6 +42,9 @@ const WORDS: &[&str] = &[
     "end of",
     "e.o.f",
     "eof",
+    "total:",
+    "totals:",
+    "grand total:",
     "disclaimer",
     "contact",
     "prepared",
@@ -86,6 +89,66 @@ fn says_note(cell: &str) -> bool {
     })
 }
 
+/// Which columns have values that are no text, as the rows of a table tell.
+fn typed(rows: &[(Vec<&str>, bool)], width: usize) -> Vec<bool> {
+    let column = |i: usize| {
+        let (mut values, mut all) = (0, 0);
+        for cell in rows.iter().filter_map(|(cells, _)| cells.get(i)) {
+            match shape(cell.as_bytes(), true) {
+                Shape::Empty | Shape::Marker => {}
+                shape => {
+                    all += 1;
+                    values += usize::from(shape.is_value());
+                }
+            }
+        }
+        all > 0 && values * 10 >= all * 8
+    };
+    (0..width).map(column).collect()
+}
+
+/// A row that is none of a table with such columns: too short for them, or with words in them.
+fn is_unlike(cells: &[&str], typed: &[bool]) -> bool {
+    let last = typed.iter().rposition(|t| *t);
+    let words = |(cell, typed): (&&str, &bool)| {
+        *typed
+            && !matches!(shape(cell.as_bytes(), true), Shape::Empty | Shape::Marker)
+            && !shape(cell.as_bytes(), true).is_value()
+    };
+    last.is_some_and(|last| cells.len() <= last) && !is_value(cells)
+        || cells.iter().zip(typed).any(words)
+}
+
+/// Where the notes begin that stand behind a blank line, however many cells their commas make: the
+/// first is short or says what it is, and none fits the types of the columns.
+fn block(rows: &[(Vec<&str>, bool)], width: usize) -> usize {
+    let is_empty = |cells: &[&str]| cells.iter().all(|c| c.trim().is_empty());
+    let mut best = rows.len();
+    for at in (1..rows.len()).rev() {
+        let (cells, blank) = &rows[at];
+        let apart = *blank || is_empty(&rows[at - 1].0);
+        if !apart || is_empty(cells) {
+            continue;
+        }
+        let begins = cells.len() < width && !is_value(cells)
+            || is_lone(cells.iter().copied(), width)
+            || says_note(cells.first().unwrap_or(&""))
+            || is_total(cells);
+        let typed = typed(&rows[..at], width);
+        let unlike = rows[at..best]
+            .iter()
+            .all(|(cells, _)| is_empty(cells) || is_unlike(cells, &typed));
+        if !(begins && unlike) {
+            break;
+        }
+        best = at;
+    }
+    while best < rows.len() && best > 0 && is_empty(&rows[best - 1].0) {
+        best -= 1;
+    }
+    best
+}
+
 /// How many of the last `rows` are notes; each with whether a blank line stands before it.
 /// `lone` tells whether a row with a single cell stands among the rows before them, where such a row
 /// is nothing special.
@@ -98,7 +161,8 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
     let is_empty = |cells: &Vec<&str>| cells.iter().all(|c| c.trim().is_empty());
     let noted = |cells: &Vec<&str>| cells.first().is_some_and(|c| says_note(c));
     // Whatever follows a blank line and has not the width of the table.
-    let mut from = rows.len();
+    let end = block(rows, width);
+    let mut from = end;
     while from > 0 {
         let (cells, _) = &rows[from - 1];
         let like_note = is_lone(cells) && !is_value(cells)
@@ -117,7 +181,7 @@ pub(super) fn find(rows: &[(Vec<&str>, bool)], width: usize, lone: bool) -> usiz
     }
     // From the top: the first row that shows why it is none.
     let mut at = from;
-    while at < rows.len() {
+    while at < end {
         let (cells, apart) = &rows[at];
         let apart = *apart || at > 0 && is_empty(&rows[at - 1].0);
         let narrow =
@@ -175,6 +239,11 @@ mod tests {
             ("1,2,3\n4,5", 0),
             ("1,2,3\n,,", 0),
             ("1,2,3\n\nData, from somewhere", 1),
+            ("1,2,3\n\nSource: x\nNote, of, this", 2),
+            ("1,2,3\n\nSource: x\n4,5,6", 0),
+            ("x,2,3\ny,4,5\n\nAs said\nz,6,7", 0),
+            ("x,2,3\n,,\nData, from x\nof, this, kind", 3),
+            ("x,2,3\nTotal: 2", 1),
         ] {
             assert_eq!(notes(text), expected, "{text}");
         }

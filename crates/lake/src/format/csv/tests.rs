@@ -129,6 +129,47 @@ fn orders_of_dates_are_decided_by_the_file() {
 }
 
 #[test]
+fn single_quotes_are_doubled_within() {
+    let text = "1,'bob','it''s, 1'\n".repeat(20);
+    let read = file(&format!("id,name,txt\n{text}"));
+    assert_eq!(read.options.quote, Some(b'\''));
+    assert_eq!(read.columns, ["id bigint", "name string", "txt string"]);
+    assert_eq!(read.rows.len(), 20);
+    assert!(read.rows.iter().all(|r| r == &["1", "bob", "it's, 1"]));
+}
+
+#[test]
+fn notes_with_delimiters_are_no_rows() {
+    let table = "region,n,since,rate\nNorth,1,2020-01-02,1.5\nSouth,2,2020-01-03,2.5\nWest,3,2020-01-04,3.5\n";
+    let notes = "\n\n\nSource: census\nNote, this is, a note, here\nAll, of it, was made, up\n";
+    for (end, rows) in [
+        (notes.to_owned(), 3),
+        (format!("Total: 3 regions\n{notes}"), 3),
+        ("\nTotal: 3\n".to_owned(), 3),
+        ("Total: 6\n".to_owned(), 3),
+        // Rows of the table's own kind behind a blank line stay.
+        (format!("\n\nEast,4,2020-01-05,4.5{notes}"), 4),
+        (
+            "\nEast,4,2020-01-05,4.5\nNorth,5,2020-01-06,5.5\n".to_owned(),
+            5,
+        ),
+    ] {
+        let read = file(&format!("{table}{end}"));
+        assert_eq!(read.rows.len(), rows, "{end}");
+    }
+    // So does another table.
+    let read = file(&format!(
+        "{table}\nregion,town,mayor,party\nNorth,Oslo,Ann,x\n"
+    ));
+    assert_eq!(read.options.footer, 0);
+    assert_eq!(read.rows.last().map(|r| r[1].as_str()), Some("Oslo"));
+    let long = format!("{table}{}{notes}", "North,1,2020-01-02,1.5\n".repeat(3000));
+    let read = file(&long);
+    assert_eq!((read.rows.len(), read.inferred), (3003, 3003));
+    assert_eq!(read.columns[1..], ["n bigint", "since date", "rate double"]);
+}
+
+#[test]
 fn years_of_two_digits_are_not_guessed_at() {
     let read = file("d,n\n24-01-31,1\n23-02-14,2\n24-03-25,3\n22-12-30,4\n");
     assert_eq!(read.columns, ["d string", "n bigint"]);
