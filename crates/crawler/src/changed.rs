@@ -226,6 +226,41 @@ impl Changed<'_> {
         Ok(tree.finish())
     }
 
+    /// Where a table's columns become others, the partitions that had its columns keep them as their own, and
+    /// those that had the new ones need them no more. Only then are all partitions looked at.
+    async fn own_columns(
+        &self,
+        old: &Table,
+        table: &Table,
+        by_values: &BTreeMap<Vec<String>, Option<usize>>,
+        put: &mut Vec<Partition>,
+    ) -> Result<()> {
+        if self.options.inherit_from_table || old.columns() == table.columns() {
+            return Ok(());
+        }
+        let all = self
+            .catalog
+            .get_partitions(&old.database_name, &old.name, None, None)
+            .await?;
+        for mut partition in all {
+            if by_values.contains_key(&partition.values) {
+                continue;
+            }
+            let Some(storage) = &mut partition.storage_descriptor else {
+                continue;
+            };
+            if storage.columns.is_empty() {
+                storage.columns = old.columns().to_vec();
+            } else if storage.columns == table.columns() {
+                storage.columns.clear();
+            } else {
+                continue;
+            }
+            put.push(partition);
+        }
+        Ok(())
+    }
+
     #[allow(clippy::too_many_arguments)] // what was found of one table
     async fn change(
         &self,
@@ -275,6 +310,7 @@ impl Changed<'_> {
                 !log && print(was) != print(now)
             }
         });
+        self.own_columns(old, &table, &by_values, &mut put).await?;
         let delete: Vec<Vec<String>> = by_values
             .iter()
             .filter(|(values, at)| at.is_none() && before.contains_key(*values))
@@ -286,10 +322,17 @@ impl Changed<'_> {
                 now.creation_time = was.creation_time;
             }
         }
-        count(&mut table, &before, &put, &delete);
+        let looked_at: Vec<Partition> = put
+            .iter()
+            .filter(|p| by_values.contains_key(&p.values))
+            .cloned()
+            .collect();
+        count(&mut table, &before, &looked_at, &delete);
         entry.changes = changes::of_table(&diff_tables(old, &table));
-        let (different, new): (Vec<&Partition>, Vec<&Partition>) =
-            put.iter().partition(|p| before.contains_key(&p.values));
+        let is_new = |p: &&Partition| {
+            by_values.contains_key(&p.values) && !before.contains_key(&p.values)
+        };
+        let (new, different): (Vec<&Partition>, Vec<&Partition>) = put.iter().partition(is_new);
         for (sign, some) in [('+', new), ('~', different)] {
             let values: Vec<&Vec<String>> = some.iter().map(|p| &p.values).collect();
             entry
@@ -300,7 +343,7 @@ impl Changed<'_> {
             .changes
             .extend(changes::of_partitions('-', delete.iter()));
         entry.set_schema(&table);
-        entry.partitions = (put.len() + delete.len()) as u64;
+        entry.partitions = by_values.len() as u64;
         if !entry.changes.is_empty() {
             entry.outcome = Outcome::Updated;
         }

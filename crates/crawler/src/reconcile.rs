@@ -374,22 +374,39 @@ impl Places {
             .chain(near)
             .filter(|name| !seen.contains(*name))
             .filter_map(|name| known.get(name))
-            .filter(|old| place(old) == here || shares_files(old, table))
+            .filter(|old| place(old) == here || shares_files(old, table) || widened(old, table))
             // Of several tables at one place, the one of the same format and files is meant.
             .max_by_key(|old| {
                 (
                     old.classification() == table.classification(),
                     globs(old) == globs(table),
                     shares_files(old, table),
+                    old.columns() == table.columns(),
                     old.name.ends_with(&table_name(&table.name)),
                 )
             })
             .filter(|old| {
                 // Another format's table beside this one's is another table, unless it is alone there.
                 (old.classification() == table.classification() || !some)
-                    && (globs(old) == globs(table) || shares_files(old, table) || !some || globs(old).is_empty())
+                    && (globs(old) == globs(table)
+                        || shares_files(old, table)
+                        || !some
+                        || globs(old).is_empty())
             })
     }
+}
+
+/// Whether the one has all files of a folder, and the other one file or some files of it.
+fn widened(a: &Table, b: &Table) -> bool {
+    let has_some = |t: &Table| t.parameters.contains_key(names::INCLUDE);
+    let (whole, some) = match (has_some(a), has_some(b)) {
+        (false, true) => (a, b),
+        (true, false) => (b, a),
+        _ => return false,
+    };
+    let some = place(some);
+    let folder = some.rsplit_once('/').map_or("", |(folder, _)| folder);
+    a.classification() == b.classification() && whole.partition_keys.is_empty() && place(whole) == folder
 }
 
 fn place(table: &Table) -> String {

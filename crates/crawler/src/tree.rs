@@ -72,7 +72,10 @@ impl Folder {
     }
 
     pub(crate) fn take_cells(&mut self) -> Vec<Cell> {
-        std::mem::take(&mut self.cells).into_values().collect()
+        let mut cells: Vec<Cell> = std::mem::take(&mut self.cells).into_values().collect();
+        // By file, since names of shapes have no meaning.
+        cells.sort_by(|a, b| a.first.cmp(&b.first));
+        cells
     }
 
     fn add(&mut self, file: &Remembered, name: &str, fact: &Fact) {

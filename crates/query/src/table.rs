@@ -137,6 +137,7 @@ impl LakeTable {
             (FileFormat::Csv(mut options), Some(_)) => {
                 if let Ok(FileFormat::Csv(of_table)) = self.format(None) {
                     options.null_markers = of_table.null_markers;
+                    options.literal_columns = of_table.literal_columns;
                 }
                 FileFormat::Csv(options)
             }

@@ -213,7 +213,14 @@ fn problem(error: &walkdir::Error) -> Option<Entry> {
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             _ => reason.to_string(),
         };
-        return Some(unseen(path, reason));
+        // A link that leads nowhere, or round in a circle, hides nothing.
+        let link = std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
+        let denied = reason == "permission denied";
+        return Some(if link && !denied {
+            told(path, reason)
+        } else {
+            unseen(path, reason)
+        });
     }
     // A link to nothing is told; a file that was removed meanwhile is simply not there.
     let link = std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());

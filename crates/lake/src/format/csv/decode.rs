@@ -128,6 +128,19 @@ impl<R: Read> Decoder<R> {
             .iter()
             .map(|name| mastic_schema::merge::position(table, name))
             .collect();
+        if taken.iter().all(Option::is_none) && !table.is_empty() {
+            // Rows of nulls would hide that the file is another table's, or in another dialect.
+            let shown: Vec<&str> = self.header.iter().take(5).map(String::as_str).collect();
+            return Err(LakeError::Data {
+                file: self.file.clone(),
+                line: Some(self.rows.layout().line),
+                column: None,
+                message: format!(
+                    "the header has none of the table's columns ({}): the file is another table's, or has another delimiter",
+                    shown.join(", ")
+                ),
+            });
+        }
         let known = taken
             .iter()
             .rposition(Option::is_some)
