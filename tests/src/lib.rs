@@ -499,10 +499,7 @@ pub fn snapshots(lake: &Lake) -> insta::Settings {
         r"(mastic\.fingerprint,)[0-9a-f]{16},[0-9a-f]{16}",
         "$1[FINGERPRINT],[FINGERPRINT]",
     );
-    settings.add_filter(
-        r#"("(From|To)": )"[0-9a-f]{16}""#,
-        "$1\"[FINGERPRINT]\"",
-    );
+    settings.add_filter(r#"("(From|To)": )"[0-9a-f]{16}""#, "$1\"[FINGERPRINT]\"");
     settings.add_filter(r"([a-z]+=[^/\s]*/)*part-[0-9a-f]{32}-\d{5}-\d{5}", "[PART]");
     settings.add_filter(r"_mastic/[0-9a-f]{32}/", "_mastic/[RUN]/");
     settings.add_filter(r"\.mastic-[A-Za-z0-9]{6}\b", ".mastic-[RANDOM]");

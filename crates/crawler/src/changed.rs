@@ -25,7 +25,8 @@ use crate::survey::{Root, survey};
 use crate::table::{Proposal, hex, inferred, print_of};
 use crate::tree::Tree;
 use crate::{
-    CrawlOptions, DeleteBehavior, Progress, Result, UpdateBehavior, changes, columns, recover, refuse_bad_files,
+    CrawlOptions, DeleteBehavior, Progress, Result, UpdateBehavior, changes, columns, recover,
+    refuse_bad_files,
 };
 
 /// A partition's folder, and what the levels above it are called.
@@ -60,10 +61,14 @@ impl Changed<'_> {
         let mut by_table: BTreeMap<&str, (&Table, BTreeMap<String, Folder>)> = BTreeMap::new();
         for url in urls {
             let place = self.stores.locate(url)?;
-            if !self.roots.iter().any(|root| within(&place.url, &root.location.url).is_some()) {
-                report
-                    .notes
-                    .push(format!("{url} lies in none of the crawled places, and was not looked at"));
+            if !self
+                .roots
+                .iter()
+                .any(|root| within(&place.url, &root.location.url).is_some())
+            {
+                report.notes.push(format!(
+                    "{url} lies in none of the crawled places, and was not looked at"
+                ));
                 continue;
             }
             if self.is_hidden(&place) {
@@ -78,7 +83,9 @@ impl Changed<'_> {
             if folder.place.url == place.url.trim_end_matches('/')
                 && place.store.head(&place.path).await.is_ok()
             {
-                return Ok(Some(format!("{url} lies beside the partitions of its table")));
+                return Ok(Some(format!(
+                    "{url} lies beside the partitions of its table"
+                )));
             }
             by_table
                 .entry(&table.name)
@@ -123,7 +130,10 @@ impl Changed<'_> {
             let within = |r: &&Root| within(&f.place.url, &r.location.url).is_some();
             self.roots.iter().find(within)
         }) else {
-            return Ok(Err(format!("{} lies in none of the crawled places", old.name)));
+            return Ok(Err(format!(
+                "{} lies in none of the crawled places",
+                old.name
+            )));
         };
         let format = match format_of(old) {
             Ok(format) => format,
@@ -131,14 +141,18 @@ impl Changed<'_> {
         };
         let mut shapes = Shapes::default();
         let mut memory =
-            Memory::open_for_some(self.catalog, &root.location.url, self.options, &mut shapes).await?;
+            Memory::open_for_some(self.catalog, &root.location.url, self.options, &mut shapes)
+                .await?;
         let mut merged: Option<Found> = None;
         let mut by_values: BTreeMap<Vec<String>, Option<usize>> = BTreeMap::new();
         let mut folders_of_values: BTreeSet<Vec<String>> = BTreeSet::new();
         for folder in folders.into_values() {
             let values = values_of(&folder.names);
             if !folders_of_values.insert(values.clone()) {
-                return Ok(Err(format!("several folders of {} are one partition", old.name)));
+                return Ok(Err(format!(
+                    "several folders of {} are one partition",
+                    old.name
+                )));
             }
             let found;
             (found, shapes) = self
@@ -186,7 +200,9 @@ impl Changed<'_> {
                 Some(merged) => merged.absorb(found),
                 None => merged = Some(found),
             }
-            let at = merged.as_ref().map_or(0, |m| m.parts.len().saturating_sub(1));
+            let at = merged
+                .as_ref()
+                .map_or(0, |m| m.parts.len().saturating_sub(1));
             by_values.insert(values, Some(at));
         }
         Ok(Ok(self
@@ -211,7 +227,16 @@ impl Changed<'_> {
         let name = place.url.rsplit('/').next().unwrap_or_default();
         let mut tree = Tree::new(place.path.as_ref(), name, shapes, Rules::default());
         memory.begin_folder(place.path.as_ref()).await?;
-        match survey(&here, self.options, memory, &mut tree, report, self.progress).await {
+        match survey(
+            &here,
+            self.options,
+            memory,
+            &mut tree,
+            report,
+            self.progress,
+        )
+        .await
+        {
             Ok(None) => {}
             Ok(Some(pending)) => {
                 recover(root, &pending).await?;
@@ -329,9 +354,8 @@ impl Changed<'_> {
             .collect();
         count(&mut table, &before, &looked_at, &delete);
         entry.changes = changes::of_table(&diff_tables(old, &table));
-        let is_new = |p: &&Partition| {
-            by_values.contains_key(&p.values) && !before.contains_key(&p.values)
-        };
+        let is_new =
+            |p: &&Partition| by_values.contains_key(&p.values) && !before.contains_key(&p.values);
         let (new, different): (Vec<&Partition>, Vec<&Partition>) = put.iter().partition(is_new);
         for (sign, some) in [('+', new), ('~', different)] {
             let values: Vec<&Vec<String>> = some.iter().map(|p| &p.values).collect();
@@ -381,7 +405,11 @@ fn count(
             .filter_map(|values| before.get(values))
     };
     for name in [names::RECORD_COUNT, names::SIZE_KEY, names::OBJECT_COUNT] {
-        let Some(all) = table.parameters.get(name).and_then(|n| n.parse::<u64>().ok()) else {
+        let Some(all) = table
+            .parameters
+            .get(name)
+            .and_then(|n| n.parse::<u64>().ok())
+        else {
             continue;
         };
         let minus: u64 = gone().map(|p| number(p, name)).sum();
@@ -389,7 +417,12 @@ fn count(
         let sum = all.saturating_sub(minus).saturating_add(plus);
         table.parameters.insert(name.into(), sum.to_string());
     }
-    let now = |name: &str| table.parameters.get(name).and_then(|n| n.parse::<u64>().ok());
+    let now = |name: &str| {
+        table
+            .parameters
+            .get(name)
+            .and_then(|n| n.parse::<u64>().ok())
+    };
     if let (Some(bytes), Some(records)) = (now(names::SIZE_KEY), now(names::RECORD_COUNT)) {
         let average = bytes.checked_div(records).unwrap_or(0).to_string();
         table
@@ -449,13 +482,20 @@ fn partition_of<'t>(
 
 /// Whether folders of these names are on the levels of a table's keys, and their values of the keys' types.
 fn are_keys(table: &Table, names: &[String]) -> bool {
-    let mut above = table.location().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let mut above = table
+        .location()
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
     table.partition_keys.iter().zip(names).all(|(key, name)| {
         let level = Level::of(name, above);
         above = name;
         let number = || level.value_of(name).parse::<i64>().is_ok();
         let typed = match key.hive_type() {
-            "int" | "bigint" => number() || level.value_of(name) == mastic_catalog::HIVE_DEFAULT_PARTITION,
+            "int" | "bigint" => {
+                number() || level.value_of(name) == mastic_catalog::HIVE_DEFAULT_PARTITION
+            }
             _ => true,
         };
         let own = key.name.strip_prefix("partition_").unwrap_or(&key.name);

@@ -71,12 +71,19 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
     if update == UpdateBehavior::UpdateInDatabase {
         // What somebody added or edited is no column of the files, and stays nonetheless.
         for was in &before {
-            let by_hand = match last.as_ref().map(|l| position(l, was.name()).map(|at| &l[at])) {
+            let by_hand = match last
+                .as_ref()
+                .map(|l| position(l, was.name()).map(|at| &l[at]))
+            {
                 Some(Some(inferred)) => edited(was, inferred),
                 Some(None) => true,
                 None => false,
             };
-            if by_hand && !fields.iter().any(|f| f.name().eq_ignore_ascii_case(was.name())) {
+            if by_hand
+                && !fields
+                    .iter()
+                    .any(|f| f.name().eq_ignore_ascii_case(was.name()))
+            {
                 fields.push(was.as_ref().clone());
             }
         }

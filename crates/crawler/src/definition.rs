@@ -6,8 +6,8 @@ use mastic_catalog::model::{
     UpdateBehavior as GlueUpdate,
 };
 use mastic_lake::LakeError;
-use mastic_lake::list::Exclusions;
 use mastic_lake::format::{Classifier, HeaderPresence, character};
+use mastic_lake::list::Exclusions;
 use serde::Deserialize;
 
 use crate::{CrawlError, CrawlOptions, DeleteBehavior, Recrawl, Result, Target, UpdateBehavior};
@@ -87,10 +87,7 @@ pub fn options_of(
         Some(text) => serde_json::from_str(text)
             .map_err(|e| bad(format!("its Configuration cannot be read: {e}")))?,
     };
-    let mut options = CrawlOptions::new(
-        [],
-        crawler.database_name.as_deref().unwrap_or("default"),
-    );
+    let mut options = CrawlOptions::new([], crawler.database_name.as_deref().unwrap_or("default"));
     for target in &crawler.targets.s3_targets {
         if target.sample_size.is_some() {
             return Err(bad(format!(
@@ -111,7 +108,11 @@ pub fn options_of(
     options.prefix = crawler.table_prefix.clone().unwrap_or_default();
     options.classifiers = custom_classifiers(classifiers)?;
     let policy = crawler.schema_change_policy.unwrap_or_default();
-    let merge = configuration.crawler_output.tables.add_or_update_behavior.is_some();
+    let merge = configuration
+        .crawler_output
+        .tables
+        .add_or_update_behavior
+        .is_some();
     options.update = match policy.update_behavior {
         Some(GlueUpdate::Log) => UpdateBehavior::Log,
         Some(GlueUpdate::UpdateInDatabase) if !merge => UpdateBehavior::UpdateInDatabase,

@@ -22,7 +22,11 @@ pub fn changed_urls(text: &str) -> Result<Vec<String>, String> {
         }
     } else {
         let lines = text.lines().map(str::trim);
-        urls.extend(lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned));
+        urls.extend(
+            lines
+                .filter(|l| !l.is_empty() && !l.starts_with('#'))
+                .map(str::to_owned),
+        );
     }
     urls.sort();
     urls.dedup();
@@ -83,7 +87,10 @@ mod tests {
         let s3 = r#"{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"lake"},"object":{"key":"a+b/c%3D1.csv"}}}]}"#;
         assert_eq!(changed_urls(s3), Ok(vec!["s3://lake/a b/c=1.csv".into()]));
         let message = serde_json::json!({"Messages": [{"Body": s3}, {"Body": s3}]}).to_string();
-        assert_eq!(changed_urls(&message), Ok(vec!["s3://lake/a b/c=1.csv".into()]));
+        assert_eq!(
+            changed_urls(&message),
+            Ok(vec!["s3://lake/a b/c=1.csv".into()])
+        );
         let bridge = r#"{"detail":{"bucket":{"name":"lake"},"object":{"key":"x=1/y.csv"}}}"#;
         assert_eq!(changed_urls(bridge), Ok(vec!["s3://lake/x=1/y.csv".into()]));
         let lines = "# new\n/data/a.csv\n\n/data/b.csv\n/data/a.csv\n";

@@ -237,9 +237,8 @@ fn reason(
         ),
     };
     // Who asked for a classifier wants to know why it was not taken.
-    let asked = |c: &&Considered| {
-        c.certainty <= 0.0 && custom.iter().any(|own| own.name() == c.classifier)
-    };
+    let asked =
+        |c: &&Considered| c.certainty <= 0.0 && custom.iter().any(|own| own.name() == c.classifier);
     let declined: String = considered
         .iter()
         .filter(asked)
@@ -292,20 +291,25 @@ fn repeats<'a>(
     folders: &'a [&'a str],
 ) -> impl Iterator<Item = (String, usize, bool)> + 'a {
     let date_part = is_date_part(name);
-    folders.iter().enumerate().filter_map(move |(depth, folder)| {
-        let value = match hive_folder(folder) {
-            Some((key, value)) => name.eq_ignore_ascii_case(&key).then_some(value)?,
-            None if date_part && folder.bytes().all(|b| b.is_ascii_digit()) => (*folder).to_owned(),
-            None => return None,
-        };
-        let mut kinds = node.sightings().values();
-        let same = match (kinds.next(), kinds.next()) {
-            (Some(only), None) => !only.varied && same_value(&only.value, &value),
-            (None, _) => true,
-            _ => false,
-        };
-        Some((name.to_lowercase(), depth, same))
-    })
+    folders
+        .iter()
+        .enumerate()
+        .filter_map(move |(depth, folder)| {
+            let value = match hive_folder(folder) {
+                Some((key, value)) => name.eq_ignore_ascii_case(&key).then_some(value)?,
+                None if date_part && folder.bytes().all(|b| b.is_ascii_digit()) => {
+                    (*folder).to_owned()
+                }
+                None => return None,
+            };
+            let mut kinds = node.sightings().values();
+            let same = match (kinds.next(), kinds.next()) {
+                (Some(only), None) => !only.varied && same_value(&only.value, &value),
+                (None, _) => true,
+                _ => false,
+            };
+            Some((name.to_lowercase(), depth, same))
+        })
 }
 
 fn same_value(seen: &str, folder: &str) -> bool {

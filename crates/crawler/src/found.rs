@@ -151,8 +151,7 @@ fn bind_by_position(a: &mut Found, b: &mut Found) {
         let (x, y) = (x.data_type(), y.data_type());
         x == y || *x == DataType::Null || *y == DataType::Null || widen(x, y) != DataType::Utf8
     };
-    if headed.fields.len() == bare.fields.len()
-        && headed.fields.iter().zip(&bare.fields).all(fits)
+    if headed.fields.len() == bare.fields.len() && headed.fields.iter().zip(&bare.fields).all(fits)
     {
         bare.fields = bare
             .fields
@@ -160,9 +159,9 @@ fn bind_by_position(a: &mut Found, b: &mut Found) {
             .zip(&headed.fields)
             .map(|(field, named)| Arc::new(field.as_ref().clone().with_name(named.name())))
             .collect();
-        headed
-            .why
-            .push("files without a header are bound by position to the columns of those with one".into());
+        headed.why.push(
+            "files without a header are bound by position to the columns of those with one".into(),
+        );
         bare.format = headed.format.clone();
     }
 }
@@ -175,7 +174,13 @@ fn merge_format(into: &mut FileFormat, other: &FileFormat) {
 
 impl Found {
     /// A table of files of one shape in one folder.
-    pub(crate) fn of(folder: &str, name: &str, first: &str, part: Part, shapes: &Shapes) -> Option<Found> {
+    pub(crate) fn of(
+        folder: &str,
+        name: &str,
+        first: &str,
+        part: Part,
+        shapes: &Shapes,
+    ) -> Option<Found> {
         let shape = shapes.get(part.shape)?;
         Some(Found {
             name: name.to_owned(),

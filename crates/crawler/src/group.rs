@@ -120,9 +120,7 @@ fn files(folder: &mut Folder, shapes: &Shapes, rules: &Rules) -> Vec<Found> {
         .filter(|(_, files)| few && *files > 1)
         .map(|(family, _)| family.to_owned())
         .collect();
-    let apart = |a: &Option<String>, b: &Option<String>| {
-        matches!((a, b), (Some(a), Some(b)) if a != b && several.contains(a) && several.contains(b))
-    };
+    let apart = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b && several.contains(a) && several.contains(b));
     for cell in cells {
         let family = cell.family.clone();
         let Some((table, names)) = table_of(folder, cell, shapes) else {
@@ -249,7 +247,9 @@ fn partitions(folder: &Folder, level: &Level, children: Vec<Alike>, place: Place
             (Level::Hive(key), _) => format!("folders named {key}=… are partitions"),
             (Level::Year, _) => "folders named as years are partitions".to_owned(),
             (Level::Number, _) => "folders named as parts of a date are partitions".to_owned(),
-            (Level::Other, Place::Free) => "folders stay partitions, as they were at the last crawl".to_owned(),
+            (Level::Other, Place::Free) => {
+                "folders stay partitions, as they were at the last crawl".to_owned()
+            }
             (Level::Other, _) => "the crawler was told on which level tables are".to_owned(),
         };
         if !table.why.contains(&why) {
@@ -372,7 +372,8 @@ fn combined(folder: &Folder, children: Vec<Alike>) -> Vec<Found> {
         let table = &child.tables[0];
         let like = clusters.iter_mut().find(|cluster| {
             let known = &cluster[0].tables[0];
-            same_dialect(&known.format, &table.format) && (&known.levels, &known.depths) == (&table.levels, &table.depths)
+            same_dialect(&known.format, &table.format)
+                && (&known.levels, &known.depths) == (&table.levels, &table.depths)
         });
         match like {
             Some(cluster) => cluster.push(child),

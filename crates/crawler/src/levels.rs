@@ -123,8 +123,7 @@ impl KeyType {
             return;
         }
         self.known = true;
-        self.part =
-            self.part && text.len() < 10 && text.bytes().all(|b| b.is_ascii_digit());
+        self.part = self.part && text.len() < 10 && text.bytes().all(|b| b.is_ascii_digit());
         self.integer = self.integer && value::number(text) == Some(value::Number::Integer);
         self.date = self.date && value::date(text).is_some();
     }
@@ -169,7 +168,10 @@ mod tests {
             (vec![Other, Year, Other], "partition_0 year partition_1"),
             (vec![hive("year"), Number], "year month"),
             (vec![Number, hive("k")], "partition_0 k"),
-            (vec![Year, Number, Number, Number, Number], "year month day hour partition_0"),
+            (
+                vec![Year, Number, Number, Number, Number],
+                "year month day hour partition_0",
+            ),
         ] {
             assert_eq!(key_names(&levels).join(" "), names);
         }

@@ -246,10 +246,7 @@ impl<'a> Memory<'a> {
                 let Some(after) = self.after.take() else {
                     return Ok(());
                 };
-                let page = self
-                    .catalog
-                    .recall(&self.scope, Some(&after), PAGE)
-                    .await?;
+                let page = self.catalog.recall(&self.scope, Some(&after), PAGE).await?;
                 if page.len() == PAGE {
                     self.after = page.last().map(|(item, _)| item.clone());
                 }
@@ -338,8 +335,7 @@ impl<'a> Memory<'a> {
             let mut files = rest;
             files.sort_by_cached_key(|f| f.path.clone());
             if let (Some(first), Ok(bytes)) = (files.first(), serde_json::to_vec(&files)) {
-                self.full
-                    .push((format!("{FILES}{}", first.path), bytes));
+                self.full.push((format!("{FILES}{}", first.path), bytes));
             }
         }
         if self.full.len() < PAGE && !all {
@@ -362,7 +358,8 @@ impl<'a> Memory<'a> {
         }
         if !self.full.is_empty() {
             let full = std::mem::take(&mut self.full);
-            self.written.extend(full.iter().map(|(item, _)| item.clone()));
+            self.written
+                .extend(full.iter().map(|(item, _)| item.clone()));
             self.catalog.remember(&self.scope, full).await?;
         }
         Ok(())
@@ -374,13 +371,15 @@ impl<'a> Memory<'a> {
             self.count_down(block, None);
         }
         let pages = std::mem::take(&mut self.pages);
-        self.forgotten.extend(pages.into_iter().map(|(item, _)| item));
+        self.forgotten
+            .extend(pages.into_iter().map(|(item, _)| item));
         while let Some(after) = self.after.take() {
             let page = self.catalog.recall(&self.scope, Some(&after), PAGE).await?;
             if page.len() == PAGE {
                 self.after = page.last().map(|(item, _)| item.clone());
             }
-            self.forgotten.extend(page.into_iter().map(|(item, _)| item));
+            self.forgotten
+                .extend(page.into_iter().map(|(item, _)| item));
         }
         self.flush(true).await
     }

@@ -85,7 +85,10 @@ impl Names {
         {
             for glob in [format!("{stem}*{ending}"), format!("*{stem}{ending}")] {
                 let glob = [glob].into();
-                let all = self.exact.iter().all(|name| mastic_lake::list::fits(name, &glob));
+                let all = self
+                    .exact
+                    .iter()
+                    .all(|name| mastic_lake::list::fits(name, &glob));
                 if all && !clashes(&glob) {
                     return glob;
                 }
@@ -103,7 +106,11 @@ fn base(name: &str) -> &str {
 fn shared<I: Iterator<Item = char> + Clone>(first: I, rest: impl Iterator<Item = I>) -> String {
     let mut shared: Vec<char> = first.collect();
     for other in rest {
-        let length = shared.iter().zip(other).take_while(|(a, b)| *a == b).count();
+        let length = shared
+            .iter()
+            .zip(other)
+            .take_while(|(a, b)| *a == b)
+            .count();
         shared.truncate(length);
     }
     shared.into_iter().collect()
@@ -120,7 +127,10 @@ pub(crate) fn family(name: &str) -> Option<String> {
     let after = base[after + 1..].trim_start_matches(not_alphabetic);
     let stem = if before.is_empty() { after } else { before };
     // Letters of a UUID or a hash are no word.
-    let word = stem.chars().count() > 2 && stem.chars().any(|c| c.is_alphabetic() && !c.is_ascii_hexdigit());
+    let word = stem.chars().count() > 2
+        && stem
+            .chars()
+            .any(|c| c.is_alphabetic() && !c.is_ascii_hexdigit());
     word.then(|| stem.to_lowercase())
 }
 

@@ -11,8 +11,8 @@ use mastic_schema::names::table_name;
 
 use crate::facts::Shapes;
 use crate::report::{CrawlReport, Outcome, TableReport};
-use crate::table::Proposal;
 use crate::survey::Root;
+use crate::table::Proposal;
 use crate::{
     CrawlError, CrawlOptions, DeleteBehavior, Recrawl, Result, UpdateBehavior, changes, columns,
 };
@@ -113,7 +113,10 @@ struct Reconciler<'a> {
 
 impl Reconciler<'_> {
     async fn take(&mut self, mut proposal: Proposal, shapes: &Shapes) -> Result<()> {
-        proposal.table.database_name.clone_from(&self.report.database);
+        proposal
+            .table
+            .database_name
+            .clone_from(&self.report.database);
         proposal.table.name = match self.places.twin(&self.known, &self.seen, &proposal.table) {
             Some(table) => table.name.clone(),
             None => fresh_name(&proposal.table, &self.options.prefix, &self.taken),
@@ -133,7 +136,12 @@ impl Reconciler<'_> {
                 .map(|(values, parts)| proposal.partition(values, &parts, shapes, own_columns))
                 .collect();
             let entry = TableReport::of(&proposal, partitions.len());
-            self.put(proposal.table, None, PartitionChanges::put(partitions), entry);
+            self.put(
+                proposal.table,
+                None,
+                PartitionChanges::put(partitions),
+                entry,
+            );
             return Ok(());
         };
         columns::reconcile(&old, &mut proposal, self.options.update);
@@ -151,7 +159,10 @@ impl Reconciler<'_> {
         if log && !differs.is_empty() {
             // New partitions are made even so, as in Glue.
             entry.outcome = Outcome::Logged;
-            entry.why.push("the table stays as it is, as the crawler was told: what differs is only reported".into());
+            entry.why.push(
+                "the table stays as it is, as the crawler was told: what differs is only reported"
+                    .into(),
+            );
             table = old.clone();
         }
         entry.set_schema(&table);
@@ -406,7 +417,9 @@ fn widened(a: &Table, b: &Table) -> bool {
     };
     let some = place(some);
     let folder = some.rsplit_once('/').map_or("", |(folder, _)| folder);
-    a.classification() == b.classification() && whole.partition_keys.is_empty() && place(whole) == folder
+    a.classification() == b.classification()
+        && whole.partition_keys.is_empty()
+        && place(whole) == folder
 }
 
 fn place(table: &Table) -> String {
@@ -426,7 +439,10 @@ fn globs(table: &Table) -> BTreeSet<String> {
 fn shares_files(a: &Table, b: &Table) -> bool {
     let (own, other) = (globs(a), globs(b));
     let fits = |names: &BTreeSet<String>, globs: &BTreeSet<String>| {
-        !globs.is_empty() && names.iter().any(|name| mastic_lake::list::fits(name, globs))
+        !globs.is_empty()
+            && names
+                .iter()
+                .any(|name| mastic_lake::list::fits(name, globs))
     };
     fits(&own, &other) || fits(&other, &own)
 }

@@ -276,11 +276,7 @@ impl Surveyor<'_, '_> {
         Ok(())
     }
 
-    fn examined(
-        &mut self,
-        sought: Sought,
-        result: Result<Examined, LakeError>,
-    ) -> Result<()> {
+    fn examined(&mut self, sought: Sought, result: Result<Examined, LakeError>) -> Result<()> {
         let Sought { meta, before } = sought;
         let url = self.root.url_of(&meta.location);
         self.report.opened += 1;
@@ -304,10 +300,17 @@ impl Surveyor<'_, '_> {
                 Outcome::Bad(error.to_string())
             }
             // A store that is gone is no matter of one file; one that refuses an object may be.
-            Err(LakeError::Store { url, action, source })
-                if !self.root.is_local() && !refused(&source) =>
-            {
-                return Err(LakeError::Store { url, action, source }.into());
+            Err(LakeError::Store {
+                url,
+                action,
+                source,
+            }) if !self.root.is_local() && !refused(&source) => {
+                return Err(LakeError::Store {
+                    url,
+                    action,
+                    source,
+                }
+                .into());
             }
             // What may be otherwise the next time is not remembered.
             Err(error) => {
@@ -342,7 +345,8 @@ impl Surveyor<'_, '_> {
                 match outcome {
                     Outcome::Bad(reason) => {
                         self.tree.add_bad(&file.path);
-                        self.report.note_problem(FileProblem::of_contents(url, reason));
+                        self.report
+                            .note_problem(FileProblem::of_contents(url, reason));
                     }
                     _ => self.report.note_empty(url),
                 }
@@ -353,7 +357,10 @@ impl Surveyor<'_, '_> {
 
 fn refused(error: &object_store::Error) -> bool {
     use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
-    matches!(error, NotFound { .. } | PermissionDenied { .. } | Unauthenticated { .. })
+    matches!(
+        error,
+        NotFound { .. } | PermissionDenied { .. } | Unauthenticated { .. }
+    )
 }
 
 fn folder_of(meta: &ObjectMeta) -> &str {

@@ -112,9 +112,11 @@ fn literal(text: &str) -> String {
 /// The table's folder; of a table of one file among others, the file, as in Glue.
 fn location(found: &Found, root: &Location) -> String {
     match found.parts.as_slice() {
-        [Part {
-            only: Some(path), ..
-        }] if found.levels.is_empty() => root.url_of(&path.as_ref().into()),
+        [
+            Part {
+                only: Some(path), ..
+            },
+        ] if found.levels.is_empty() => root.url_of(&path.as_ref().into()),
         _ => root.child(&found.folder).url,
     }
 }
@@ -153,11 +155,7 @@ fn descriptor(serde: &Serde, location: String) -> StorageDescriptor {
 }
 
 /// The parameters that Glue's crawler writes ("Table properties set by crawlers").
-fn parameters(
-    found: &Found,
-    serde: &Serde,
-    compression: &str,
-) -> BTreeMap<String, String> {
+fn parameters(found: &Found, serde: &Serde, compression: &str) -> BTreeMap<String, String> {
     let (files, bytes, records) = (found.files(), found.bytes(), found.rows());
     let mut parameters: BTreeMap<String, String> = [
         (names::CLASSIFICATION, serde.classification.to_string()),
@@ -253,7 +251,10 @@ fn key_names(found: &Found, why: &mut Vec<String>) -> Vec<(String, &'static str)
     }
     let mut types: Vec<KeyType> = names.iter().map(|name| KeyType::new(name)).collect();
     for part in &found.parts {
-        for (key, value) in types.iter_mut().zip(values(&found.levels, &found.depths, &part.folder)) {
+        for (key, value) in types
+            .iter_mut()
+            .zip(values(&found.levels, &found.depths, &part.folder))
+        {
             key.see(&value);
         }
     }
@@ -281,7 +282,12 @@ fn values(levels: &[levels::Level], depths: &[usize], folder: &str) -> Vec<Strin
 
 impl Proposal {
     /// A table that the catalog has, with new files for some of its partitions.
-    pub(crate) fn of_changed(old: &Table, found: Found, root: &Location, format: FileFormat) -> Self {
+    pub(crate) fn of_changed(
+        old: &Table,
+        found: Found,
+        root: &Location,
+        format: FileFormat,
+    ) -> Self {
         Proposal {
             table: old.clone(),
             files: found.files(),
@@ -340,12 +346,16 @@ impl Proposal {
         .collect();
         if !more.is_empty() {
             let more = serde_json::Value::from(more).to_string();
-            partition.parameters.insert(names::MORE_LOCATIONS.into(), more);
+            partition
+                .parameters
+                .insert(names::MORE_LOCATIONS.into(), more);
         }
         if !self.table.parameters.contains_key(names::INCLUDE) {
             if let [only] = parts {
                 if let Some(globs) = &only.include {
-                    partition.parameters.insert(names::INCLUDE.into(), json(globs));
+                    partition
+                        .parameters
+                        .insert(names::INCLUDE.into(), json(globs));
                 }
             } else {
                 // Each folder has its own, or none.
@@ -355,7 +365,9 @@ impl Proposal {
                     .collect();
                 if !globs.is_empty() {
                     let globs = serde_json::Value::Object(globs).to_string();
-                    partition.parameters.insert(names::INCLUDE_BY_LOCATION.into(), globs);
+                    partition
+                        .parameters
+                        .insert(names::INCLUDE_BY_LOCATION.into(), globs);
                 }
             }
         }

@@ -47,7 +47,10 @@ pub(crate) struct Alike {
 
 /// What has to be the same for two folders to be folded: for each table how deep it lies, the levels, the
 /// shapes, and the name where it has one of its own.
-type Signature = (Level, Vec<(usize, Vec<usize>, Vec<Level>, Vec<ShapeId>, Option<String>)>);
+type Signature = (
+    Level,
+    Vec<(usize, Vec<usize>, Vec<Level>, Vec<ShapeId>, Option<String>)>,
+);
 
 /// A folder that the listing is in.
 #[derive(Debug, Default)]
@@ -110,10 +113,7 @@ impl Folder {
                 .or_insert_with(|| (file.path.clone(), seen.clone()));
         }
         for (column, depth, same) in &fact.repeats {
-            *cell
-                .repeats
-                .entry((column.clone(), *depth))
-                .or_insert(true) &= same;
+            *cell.repeats.entry((column.clone(), *depth)).or_insert(true) &= same;
         }
     }
 
@@ -130,7 +130,13 @@ impl Folder {
                 .map(|t| {
                     let own = t.named.then(|| t.name.clone());
                     let shapes = t.shapes.iter().copied().collect();
-                    (depth(&t.folder), t.depths.clone(), t.levels.clone(), shapes, own)
+                    (
+                        depth(&t.folder),
+                        t.depths.clone(),
+                        t.levels.clone(),
+                        shapes,
+                        own,
+                    )
                 })
                 .collect(),
         );

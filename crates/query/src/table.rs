@@ -328,7 +328,10 @@ impl LakeTable {
                 None => Ok(listing.files),
                 // Rows that may lie there must not be missing silently.
                 Some((url, reason)) => Err(QueryError::Statement {
-                    message: format!("the files of {} cannot all be read: {url}: {reason}", self.name()),
+                    message: format!(
+                        "the files of {} cannot all be read: {url}: {reason}",
+                        self.name()
+                    ),
                     place: None,
                     hint: None,
                 }),

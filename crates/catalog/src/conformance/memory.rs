@@ -45,7 +45,10 @@ pub(super) async fn memory(store: &dyn CatalogStore) {
     let last = |up_to| store.recall_last("s", up_to);
     assert_eq!(last("aa").await.unwrap().as_ref(), Some(&all[2]));
     assert_eq!(last(&all[3].0).await.unwrap().as_ref(), Some(&all[3]));
-    assert_eq!(last("").await.unwrap().as_ref(), all.first().filter(|(i, _)| i.is_empty()));
+    assert_eq!(
+        last("").await.unwrap().as_ref(),
+        all.first().filter(|(i, _)| i.is_empty())
+    );
     assert_eq!(store.recall_last("t", "z").await.unwrap(), None);
 
     let names =

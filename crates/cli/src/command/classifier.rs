@@ -134,7 +134,10 @@ async fn list(setting: &Setting, global: &Global) -> Result<()> {
             classifier.name().to_owned(),
             classifier.kind().to_owned(),
             what,
-            classifier.version().map(|v| v.to_string()).unwrap_or_default(),
+            classifier
+                .version()
+                .map(|v| v.to_string())
+                .unwrap_or_default(),
         ]);
     }
     listing.write(global.output)

@@ -55,7 +55,10 @@ pub(crate) async fn statistics(
         let wanted = match table.outcome {
             Outcome::Created | Outcome::Updated => true,
             Outcome::Deprecated | Outcome::Deleted => false,
-            _ => catalog.get_column_statistics(name.0, name.1).await?.is_none(),
+            _ => catalog
+                .get_column_statistics(name.0, name.1)
+                .await?
+                .is_none(),
         };
         if wanted {
             let _line = Line::new(&format!("statistics of {} …", table.name));
@@ -90,9 +93,7 @@ fn options(targets: &[String], policy: &Policy) -> CrawlOptions {
     };
     options.combine_compatible_schemas = policy.combine_compatible_schemas;
     options.table_level = policy.table_level.map(usize::from);
-    options.table_threshold = policy
-        .table_threshold
-        .and_then(|n| usize::try_from(n).ok());
+    options.table_threshold = policy.table_threshold.and_then(|n| usize::try_from(n).ok());
     options.inherit_from_table = policy.inherit_from_table;
     options
 }

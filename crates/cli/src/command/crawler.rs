@@ -206,12 +206,7 @@ fn shown(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-async fn history(
-    name: Option<&str>,
-    limit: u32,
-    global: &Global,
-    setting: &Setting,
-) -> Result<()> {
+async fn history(name: Option<&str>, limit: u32, global: &Global, setting: &Setting) -> Result<()> {
     let catalog = setting.existing_catalog().await?;
     if let Some(name) = name {
         let crawls = catalog.list_crawls(Some(name), 1).await?;

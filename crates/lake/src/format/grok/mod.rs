@@ -418,9 +418,7 @@ fn append(column: &mut Column, text: Option<&str>) -> std::result::Result<(), Mi
     let text = text.map(str::trim).filter(|text| !is_missing(text));
     match text {
         // A marker among numbers or dates is a null, as inference took it.
-        Some(text) if column.is_text() || !value::is_null_marker(text) => {
-            column.append_text(text)
-        }
+        Some(text) if column.is_text() || !value::is_null_marker(text) => column.append_text(text),
         _ => {
             column.append_null();
             Ok(())
