@@ -1,5 +1,6 @@
 //! Bad input in crawls: each file is named with its reason, the rest goes on, and `--strict` fails.
 #![allow(clippy::print_stderr, reason = "what is skipped is told")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::Write;
 

@@ -1,5 +1,7 @@
 //! Crawls of what somebody says was changed: the same catalog as a crawl of everything, and less work.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use mastic_tests::Lake;
 use mastic_tests::report::Report;
 

@@ -1,5 +1,7 @@
 //! What a crawl remembers: files that are as they were are never opened again.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::{Duration, SystemTime};
 
 use mastic_tests::Lake;

@@ -1,5 +1,7 @@
 //! Living with change: what becomes of tables and partitions when files change or go, of what people edited.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use mastic_tests::Lake;
 use serde_json::json;
 

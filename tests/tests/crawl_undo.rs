@@ -1,4 +1,5 @@
 //! How a crawl is undone.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use mastic_tests::{Lake, snapshot};
 

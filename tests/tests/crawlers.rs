@@ -1,5 +1,7 @@
 //! Crawlers that are defined in the catalog: how they are made, run, listed and deleted, and their history.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use mastic_tests::report::Report;
 use mastic_tests::{Lake, snapshot};
 

@@ -171,9 +171,10 @@ impl Surveyor<'_, '_> {
             Outcome::Data(fact) => self.tree.knows(fact.shape),
             _ => true,
         };
-        let known = known.filter(|(_, file)| whole(file)).or_else(|| None);
         let before = match known {
-            Some((block, file)) if file.is_of(&meta) || self.only_new_folders() => {
+            Some((block, file))
+                if whole(&file) && (file.is_of(&meta) || self.only_new_folders()) =>
+            {
                 self.note_folder(&meta, true);
                 self.send_batch();
                 self.queue.push_back(Slot::Known(block, file));

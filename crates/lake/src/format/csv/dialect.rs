@@ -251,7 +251,7 @@ fn choose(head: &Head<'_>, sample: &[u8], complete: bool, forced: &Forced) -> Op
     };
     let best = fits
         .into_iter()
-        .filter(|fit| is_enough(fit, csv, complete))
+        .filter(|fit| is_enough(fit, head, csv, complete))
         .max_by(|a, b| {
             // `max_by` takes the last of equals, and the first delimiter should win.
             a.score
@@ -279,7 +279,11 @@ fn is_strong(fit: &Fit) -> bool {
 }
 
 /// Whether a text is a table at all.
-fn is_enough(fit: &Fit, csv: bool, complete: bool) -> bool {
+fn is_enough(fit: &Fit, head: &Head<'_>, csv: bool, complete: bool) -> bool {
+    if calls_itself_other(head) {
+        // Code and documents are full of commas. A table among them is beyond doubt.
+        return fit.rows > 3 && fit.exact >= 0.98 && fit.width > 2 && fit.typed > 0;
+    }
     let rows = fit.rows > 1 || (complete && csv);
     // Rows may be ragged in what calls itself CSV, and a list of names in prose is not.
     let regular = if csv { 0.25 } else { 0.7 };
@@ -437,12 +441,56 @@ fn calls_itself_csv(head: &Head<'_>) -> bool {
         .any(|ending| name.contains(ending))
 }
 
+/// Whether a file's name says that it is no table: a hint that only strong evidence overrules.
+fn calls_itself_other(head: &Head<'_>) -> bool {
+    const OTHERS: [&str; 32] = [
+        "py",
+        "rs",
+        "js",
+        "ts",
+        "java",
+        "c",
+        "h",
+        "cpp",
+        "go",
+        "rb",
+        "pl",
+        "sh",
+        "bat",
+        "html",
+        "htm",
+        "css",
+        "md",
+        "rst",
+        "tex",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "cfg",
+        "conf",
+        "properties",
+        "sql",
+        "log",
+        "ipynb",
+        "r",
+        "scala",
+        "kt",
+    ];
+    let ending = head
+        .name
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
+    ending.is_some_and(|ending| OTHERS.contains(&ending.as_str()))
+}
+
 /// Whether quotes within quotes are escaped with backslashes: `\"` occurs, and not only before a
 /// delimiter, where a backslash may be the last character of a cell.
 fn backslash_escapes(text: &[u8]) -> bool {
     memchr::memmem::find_iter(text, b"\\\"").any(|at| {
         text.get(at + 2)
-            .is_some_and(|c| !COMMON.contains(c) && *c != b'\n' && *c != b'\r')
+            // A quote may be the other half of a doubled one.
+            .is_some_and(|c| !COMMON.contains(c) && !matches!(c, b'\n' | b'\r' | b'"'))
     })
 }
 

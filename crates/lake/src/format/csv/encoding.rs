@@ -84,8 +84,28 @@ pub(super) fn guess(bytes: &[u8]) -> &'static Encoding {
     let guessed = detector.guess(None, Utf8Detection::Deny);
     // A guess that its own bytes contradict is none. Windows-1252 has a character for every byte.
     let (_, bad) = guessed.decode_without_bom_handling(bytes);
-    if bad { WINDOWS_1252 } else { guessed }
+    // Encodings of the Latin script differ in a few letters: some accents, a `µ` or a `£` tell nothing
+    // of which it is, and then it is the one that most files are in.
+    let letters = telling.iter().filter(|b| !b.is_ascii()).count();
+    let unsure = letters < SURE && LATIN.contains(&guessed.name());
+    if bad || unsure { WINDOWS_1252 } else { guessed }
 }
+
+/// How many letters beyond ASCII make a guess between encodings of the Latin script.
+const SURE: usize = 64;
+
+/// Encodings of the Latin script beside Windows-1252.
+const LATIN: [&str; 9] = [
+    "windows-1250",
+    "windows-1254",
+    "windows-1257",
+    "windows-1258",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-10",
+    "ISO-8859-13",
+];
 
 /// The encoding of that name, as the WHATWG's list has it.
 pub(super) fn of_name(name: &str) -> Option<&'static Encoding> {
