@@ -299,7 +299,7 @@ pub(crate) enum Classifier {
     CreateJson {
         /// Its name
         name: String,
-        /// Where the records are: $[*], $.Records[*]
+        /// Where the records are: `$[*]`, `$.Records[*]`
         #[arg(long, value_name = "JSONPATH")]
         path: String,
         /// Change the classifier where it exists
