@@ -186,10 +186,10 @@ fn crawl(
         "--catalog".into(),
         catalog.into(),
     ];
-    if !changed.is_empty() {
+    for folder in changed {
         args.push("--changed".into());
         // A final slash: a folder.
-        args.extend(changed.iter().map(|folder| folder.join("").into()));
+        args.push(folder.join("").into());
     }
     measure::run(&setting.mastic, &args, dir, None, setting.limits)
 }
