@@ -3,24 +3,20 @@
 
 use std::collections::BTreeSet;
 
-/// How many names of one group are kept one by one. A folder with more files of one kind is told by
-/// globs alone.
+/// How many names of one group are kept one by one. Those beyond are let in by a glob, where one tells them
+/// from the others; by exact names alone they are not.
 const EXACT: usize = 100_000;
 
 /// The names of a group of files in one folder.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
     exact: BTreeSet<String>,
-    /// Whether there were more than are kept.
-    more: bool,
 }
 
 impl Names {
     pub(crate) fn add(&mut self, name: &str) {
         if self.exact.len() < EXACT {
             self.exact.insert(name.to_owned());
-        } else {
-            self.more = true;
         }
     }
 
@@ -29,10 +25,8 @@ impl Names {
     }
 
     pub(crate) fn absorb(&mut self, other: Names) {
-        self.more |= other.more;
         for name in other.exact {
             if self.exact.len() >= EXACT {
-                self.more = true;
                 return;
             }
             self.exact.insert(name);
