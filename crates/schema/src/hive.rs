@@ -1,16 +1,19 @@
 //! Hive and Glue type strings, to and from Arrow.
 //!
 //! The grammar is that of the Hive language manual ("LanguageManual Types"), which Glue's
-//! `Column.Type` follows. Two things are added, because files in a lake need them:
+//! `Column.Type` follows. Three things are added, because files in a lake need them:
 //!
 //! * a struct field whose name is not a plain word is quoted with backticks, as Spark does
 //!   (``struct<`a:b`:int>``);
-//! * `timestamp with local time zone` (Hive 3) is an instant; plain `timestamp` has no zone.
+//! * `timestamp with local time zone` (Hive 3) is an instant; plain `timestamp` has no zone;
+//! * `choice<bigint,string>` is a choice ([`crate::choice`]); it is read, and written only where asked for.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
+
+use crate::choice;
 
 /// The time zone of every instant that Mastic stores.
 pub const UTC: &str = "UTC";
@@ -94,6 +97,7 @@ pub fn parse_type(text: &str) -> Result<DataType, TypeError> {
         text,
         chars: text.chars().collect(),
         at: 0,
+        depth: 0,
     };
     let parsed = parser.data_type()?;
     parser.space();
@@ -107,11 +111,18 @@ pub fn parse_type(text: &str) -> Result<DataType, TypeError> {
 /// that holds their values: unsigned integers the next wider integer, times a string.
 pub fn format_type(data_type: &DataType) -> String {
     let mut out = String::new();
-    write_type(data_type, &mut out);
+    write_type(data_type, false, &mut out);
     out
 }
 
-fn write_type(data_type: &DataType, out: &mut String) {
+/// Like [`format_type`], with choices as `choice<…>`.
+pub(crate) fn format_choices(data_type: &DataType) -> String {
+    let mut out = String::new();
+    write_type(data_type, true, &mut out);
+    out
+}
+
+fn write_type(data_type: &DataType, choices: bool, out: &mut String) {
     let plain = match data_type {
         DataType::Boolean => "boolean",
         DataType::Int8 => "tinyint",
@@ -142,7 +153,7 @@ fn write_type(data_type: &DataType, out: &mut String) {
         | DataType::LargeListView(item)
         | DataType::FixedSizeList(item, _) => {
             out.push_str("array<");
-            write_type(item.data_type(), out);
+            write_type(item.data_type(), choices, out);
             out.push('>');
             return;
         }
@@ -151,11 +162,22 @@ fn write_type(data_type: &DataType, out: &mut String) {
                 && let [key, value] = fields.as_ref()
             {
                 out.push_str("map<");
-                write_type(key.data_type(), out);
+                write_type(key.data_type(), choices, out);
                 out.push(',');
-                write_type(value.data_type(), out);
+                write_type(value.data_type(), choices, out);
                 out.push('>');
             }
+            return;
+        }
+        DataType::Struct(fields) if choices && choice::is_choice(data_type) => {
+            out.push_str("choice<");
+            for (i, field) in fields.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_type(field.data_type(), choices, out);
+            }
+            out.push('>');
             return;
         }
         DataType::Struct(fields) => {
@@ -166,13 +188,13 @@ fn write_type(data_type: &DataType, out: &mut String) {
                 }
                 write_name(field.name(), out);
                 out.push(':');
-                write_type(field.data_type(), out);
+                write_type(field.data_type(), choices, out);
             }
             out.push('>');
             return;
         }
-        DataType::Dictionary(_, value) => return write_type(value, out),
-        DataType::RunEndEncoded(_, value) => return write_type(value.data_type(), out),
+        DataType::Dictionary(_, value) => return write_type(value, choices, out),
+        DataType::RunEndEncoded(_, value) => return write_type(value.data_type(), choices, out),
         // A column in which only nulls were seen, and what Hive has no type for.
         _ => "string",
     };
@@ -197,10 +219,14 @@ fn write_name(name: &str, out: &mut String) {
     }
 }
 
+/// How deeply types may be nested: a recursive parser of hostile text has to stop somewhere.
+const MAX_DEPTH: usize = 100;
+
 struct Parser<'a> {
     text: &'a str,
     chars: Vec<char>,
     at: usize,
+    depth: usize,
 }
 
 impl Parser<'_> {
@@ -295,6 +321,16 @@ impl Parser<'_> {
     }
 
     fn data_type(&mut self) -> Result<DataType, TypeError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.syntax("types are nested too deeply before"));
+        }
+        let found = self.data_type_within();
+        self.depth -= 1;
+        found
+    }
+
+    fn data_type_within(&mut self) -> Result<DataType, TypeError> {
         let word = self.word();
         if word.is_empty() {
             return Err(self.syntax("a type was expected"));
@@ -340,6 +376,15 @@ impl Parser<'_> {
                 map_of(key, value)
             }
             "struct" => self.fields()?,
+            "choice" => {
+                self.need('<')?;
+                let mut types = vec![self.data_type()?];
+                while self.eat(',') {
+                    types.push(self.data_type()?);
+                }
+                self.need('>')?;
+                choice::choice_of(types)
+            }
             "uniontype" | "interval" | "variant" => {
                 return Err(TypeError::Unsupported { name: word });
             }

@@ -5,6 +5,8 @@
 //!
 //! * [`hive`]: Hive and Glue type strings, to and from Arrow;
 //! * [`merge`]: one type that holds what two types hold (*widening*, never failing);
+//! * [`choice`]: one type that keeps two types side by side (*choosing*), as a dynamic frame does;
+//! * [`origin`]: the columns that say where a record came from;
 //! * [`similarity`]: how much two schemas look like the same table;
 //! * [`changes`]: what differs between two versions of a schema, by path;
 //! * [`names`]: column and table names as Glue normalises them, and "did you mean".
@@ -24,7 +26,9 @@
 //! It never opens a file, knows a store, or parses SQL.
 
 pub mod changes;
+pub mod choice;
 pub mod hive;
 pub mod merge;
 pub mod names;
+pub mod origin;
 pub mod similarity;
