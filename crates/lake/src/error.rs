@@ -63,6 +63,21 @@ pub enum LakeError {
         /// What is wrong there.
         message: String,
     },
+    /// A value that a frame's column does not hold as it was found: the column is a choice, and was not known to
+    /// be one. Look at all of the source's records, and plan again.
+    #[error("{file}{}: {found} in column '{name}' is no {wanted}", place(*line, None))]
+    Misfit {
+        /// The file.
+        file: String,
+        /// The line, from 1, where the format has lines.
+        line: Option<u64>,
+        /// The column's name.
+        name: String,
+        /// The column's type, as a Hive type with choices.
+        wanted: String,
+        /// What was found.
+        found: String,
+    },
     /// A file that holds no record at all: an empty array, an empty archive.
     #[error("{file} holds no records")]
     NoRecords {

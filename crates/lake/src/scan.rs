@@ -34,7 +34,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::LakeError;
-use crate::format::{ByName, Decode, FileFormat, decode};
+use crate::format::{BadRecords, ByName, Decode, FileFormat, decode};
 use crate::input::Input;
 
 /// A file of a scan.
@@ -69,6 +69,8 @@ pub struct Scan {
     pub columns: Option<Vec<ColumnStatistics>>,
     /// How many bytes of files there are in all of its stores; these files have their share of the rows.
     pub all_bytes: u64,
+    /// How a dynamic frame reads: see [`Decode::frame`].
+    pub frame: Option<Arc<dyn BadRecords>>,
 }
 
 impl Scan {
@@ -109,7 +111,7 @@ impl Scan {
         let mut plans = Vec::with_capacity(groups.len());
         for (format, own, files) in groups {
             let source: Arc<dyn FileSource> = if own {
-                Arc::new(LakeSource::new(table.clone(), format))
+                Arc::new(LakeSource::new(table.clone(), format).as_frame(self.frame.clone()))
             } else {
                 let mut options = session.config_options().execution.parquet.clone();
                 // Nanoseconds of INT96 wrap in the year 2262; catalogs know microseconds.
@@ -222,6 +224,7 @@ pub struct LakeSource {
     batch_size: usize,
     projection: SplitProjection,
     metrics: ExecutionPlanMetricsSet,
+    frame: Option<Arc<dyn BadRecords>>,
 }
 
 impl LakeSource {
@@ -233,7 +236,15 @@ impl LakeSource {
             format,
             batch_size: 8192,
             metrics: ExecutionPlanMetricsSet::new(),
+            frame: None,
         }
+    }
+
+    /// The same source, read as a dynamic frame: see [`Decode::frame`].
+    #[must_use]
+    pub fn as_frame(mut self, bad_records: Option<Arc<dyn BadRecords>>) -> Self {
+        self.frame = bad_records;
+        self
     }
 }
 
@@ -254,6 +265,7 @@ impl FileSource for LakeSource {
             schema: self.table.file_schema().clone(),
             projection: self.projection.file_indices.clone(),
             batch_size: self.batch_size,
+            frame: self.frame.clone(),
         });
         ProjectionOpener::try_new(self.projection.clone(), opener, self.table.file_schema())
     }
@@ -331,6 +343,7 @@ struct LakeOpener {
     schema: SchemaRef,
     projection: Vec<usize>,
     batch_size: usize,
+    frame: Option<Arc<dyn BadRecords>>,
 }
 
 impl FileOpener for LakeOpener {
@@ -347,6 +360,7 @@ impl FileOpener for LakeOpener {
             schema: self.schema.clone(),
             projection: self.projection.clone(),
             batch_size: self.batch_size,
+            frame: self.frame.clone(),
         };
         let format = self.format.clone();
         Ok(Box::pin(async move {

@@ -461,6 +461,7 @@ pub(crate) fn scan_all(
         rows: found.rows,
         columns: found.columns.clone(),
         all_bytes,
+        frame: None,
     };
     let mut plans = Vec::with_capacity(found.places.len());
     for (place, files) in found.places {

@@ -10,6 +10,7 @@ mod binary;
 mod classifier;
 mod columns;
 mod csv;
+mod frame;
 mod grok;
 mod guard;
 mod json;
@@ -23,6 +24,7 @@ mod xml;
 
 use std::fmt;
 use std::io::{Cursor, Read};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Fields, SchemaRef};
@@ -30,6 +32,7 @@ use arrow::datatypes::{Fields, SchemaRef};
 pub use self::adapt::ByName;
 pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
 pub use self::csv::CsvOptions;
+pub use self::frame::{BadRecord, BadRecords};
 pub use self::grok::{GrokError, GrokOptions};
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
 pub use self::serde::Serde;
@@ -426,6 +429,13 @@ pub struct Decode {
     pub projection: Vec<usize>,
     /// How many rows a batch has at most.
     pub batch_size: usize,
+    /// How a dynamic frame reads; without it the file is read as a table.
+    ///
+    /// A table's columns take every value that has the column's type, text takes anything, null markers are
+    /// nulls, and the first bad record is an error. A frame sets bad records aside here; its columns of choices
+    /// take each value as the alternative that it is; a value that its column does not hold as it was found is
+    /// [`LakeError::Misfit`]; and a null marker that is rare among its column's values is a value.
+    pub frame: Option<Arc<dyn BadRecords>>,
 }
 
 /// The batches of a file.

@@ -57,6 +57,7 @@ impl Lab {
             projection: (0..columns.len()).collect(),
             schema: Arc::new(Schema::new(columns)),
             batch_size: 3,
+            frame: None,
         };
         decode(&self.file(name, bytes), format, &wanted)?.collect()
     }

@@ -58,6 +58,7 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             projection: (0..fields.len()).collect(),
             schema: Arc::new(Schema::new(fields)),
             batch_size: 7,
+            frame: None,
         };
         let batches: Vec<RecordBatch> =
             Decoder::new(bytes, &options, &decode)?.collect::<Result<_>>()?;

@@ -41,6 +41,7 @@ fn read(text: &str, options: &GrokOptions) -> Result<Vec<RecordBatch>> {
         projection: (0..columns.len()).collect(),
         schema: Arc::new(Schema::new(columns)),
         batch_size: 100,
+        frame: None,
     };
     Decoder::new(text.as_bytes(), options, &decode)?.collect()
 }
