@@ -5,6 +5,8 @@ use std::ops::Range;
 use datafusion::error::DataFusionError;
 use mastic_schema::hive::TypeError;
 
+use crate::run::ErrorRecord;
+
 /// A transform that cannot be applied to a frame. Every kind can say what to do about it: see
 /// [`FrameError::hint`].
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,18 @@ pub enum FrameError {
         /// The names that exist.
         available: Vec<String>,
     },
+    /// More records were set aside than a step, or the run, may have.
+    #[error("{step} set aside {errors} records, and may set aside {threshold}: {}", first.reason)]
+    TooManyErrors {
+        /// The step, or `the run`.
+        step: String,
+        /// How many records were set aside.
+        errors: u64,
+        /// How many may be.
+        threshold: u64,
+        /// The first of the last ones.
+        first: Box<ErrorRecord>,
+    },
     /// A transform would leave a frame without a field.
     #[error("no field would be left")]
     NoFieldsLeft,
@@ -131,6 +145,10 @@ impl FrameError {
                 "write 'source type -> target type' or [source, type, target, type]".to_owned(),
             ),
             Self::NoFieldsLeft => Some("a frame needs at least one field".to_owned()),
+            Self::TooManyErrors { first, .. } => first.file.as_ref().map(|file| match first.line {
+                Some(line) => format!("one of them is in {file}, line {line}"),
+                None => format!("one of them is in {file}"),
+            }),
             Self::BadType { .. } | Self::Engine { .. } => None,
         }
     }

@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Fields, SchemaRef};
+use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
+use mastic_schema::choice;
 use mastic_schema::hive::format_type;
+use mastic_schema::origin::is_origin;
 
-use crate::record::Record;
+use crate::record::{Record, column};
+use crate::run::{StepNode, with_planner};
 use crate::types::element;
 use crate::{FrameError, Result};
 
@@ -19,9 +23,19 @@ use crate::{FrameError, Result};
 /// A frame is cheap to clone: it is a plan and the session that can run it. Each transform takes a
 /// frame and gives the next one; nothing is read before [`DynamicFrame::into_dataframe`]'s result
 /// is executed.
+///
+/// Two columns may go along unseen, the file and line that a record came from
+/// ([`mastic_schema::origin`]), for error records to tell. They are no fields of the frame's; an SQL
+/// expression may read them by their quoted names.
 #[derive(Debug, Clone)]
 pub struct DynamicFrame {
     pub(crate) inner: DataFrame,
+    /// The fields that are seen.
+    schema: SchemaRef,
+    /// The columns of the origin that the plan has, after all fields.
+    origin: Vec<String>,
+    /// What the next transform is called in counts and error records.
+    step: Option<String>,
 }
 
 impl DynamicFrame {
@@ -41,27 +55,56 @@ impl DynamicFrame {
         }
         let (mut state, plan) = frame.into_parts();
         guard(&mut state);
-        let frame = DataFrame::new(state, plan);
-        if frame.schema().iter().all(|(table, _)| table.is_none()) {
-            return Ok(Self { inner: frame });
+        let frame = DataFrame::new(with_planner(state), plan);
+        let schema = frame.schema();
+        let hidden: Vec<bool> = schema
+            .fields()
+            .iter()
+            .map(|f| is_origin(f.name()))
+            .collect();
+        if schema.iter().all(|(table, _)| table.is_none()) && hidden.is_sorted() {
+            return Ok(Self::of(frame));
         }
-        let columns = frame.schema().iter().map(|(table, field)| {
-            Expr::Column(Column::new(table.cloned(), field.name())).alias(field.name())
-        });
-        let columns: Vec<Expr> = columns.collect();
-        Ok(Self {
-            inner: frame.select(columns)?,
-        })
+        let (own, hidden): (Vec<Expr>, Vec<Expr>) = schema
+            .iter()
+            .map(|(table, field)| {
+                Expr::Column(Column::new(table.cloned(), field.name())).alias(field.name())
+            })
+            .partition(|e| !is_origin(e.schema_name().to_string().as_str()));
+        let columns: Vec<Expr> = own.into_iter().chain(hidden).collect();
+        Ok(Self::of(frame.select(columns)?))
     }
 
-    /// The frame as DataFusion's own, to run it or to go on with its methods.
+    /// A frame of this plan, whose columns have no tables and those of the origin come last.
+    pub(crate) fn of(inner: DataFrame) -> Self {
+        let all = inner.schema().as_arrow().fields();
+        let own: Fields = all
+            .iter()
+            .filter(|f| !is_origin(f.name()))
+            .cloned()
+            .collect();
+        let origin = all.iter().map(|f| f.name()).filter(|n| is_origin(n));
+        Self {
+            schema: Arc::new(Schema::new(own)),
+            origin: origin.cloned().collect(),
+            inner,
+            step: None,
+        }
+    }
+
+    /// The frame as DataFusion's own, to run it or to go on with its methods. The columns of the
+    /// origin are left out.
     pub fn into_dataframe(self) -> DataFrame {
-        self.inner
-    }
-
-    /// The frame as DataFusion's own.
-    pub fn dataframe(&self) -> &DataFrame {
-        &self.inner
+        if self.origin.is_empty() {
+            return self.inner;
+        }
+        let columns: Vec<Expr> = self.columns();
+        // Columns of the frame's own schema: selecting them cannot fail, and where it would, running
+        // the whole frame is no worse.
+        match self.inner.clone().select(columns) {
+            Ok(seen) => seen,
+            Err(_) => self.inner,
+        }
     }
 
     /// The plan that makes the records.
@@ -71,12 +114,65 @@ impl DynamicFrame {
 
     /// The records' schema.
     pub fn schema(&self) -> SchemaRef {
-        self.inner.schema().inner().clone()
+        Arc::clone(&self.schema)
     }
 
     /// The records' fields.
     pub fn fields(&self) -> &Fields {
-        self.inner.schema().as_arrow().fields()
+        self.schema.fields()
+    }
+
+    /// Counts the records that come out here, as those of a step with this label; see
+    /// [`crate::Ledger`].
+    pub fn counted(self, step: &str) -> Self {
+        self.stepped(step, None)
+    }
+
+    /// Gives the next transform a label, by which its error records and counts are known; without
+    /// one it is the transform's own name.
+    #[must_use]
+    pub fn in_step(mut self, label: impl Into<String>) -> Self {
+        self.step = Some(label.into());
+        self
+    }
+
+    /// The label of the transform that is at work, where it is called `name`.
+    pub(crate) fn step(&self, name: &str) -> String {
+        self.step.clone().unwrap_or_else(|| name.to_owned())
+    }
+
+    /// Sets aside the records for which `reason`, a text, is not NULL: they become error records of the
+    /// step, and the others go on. A transform calls it before it projects, so that the error record
+    /// shows the record as it came in.
+    #[allow(dead_code)]
+    pub(crate) fn set_aside(self, step: &str, reason: Expr) -> Self {
+        self.stepped(step, Some(reason))
+    }
+
+    fn stepped(self, step: &str, reason: Option<Expr>) -> Self {
+        let (state, input) = self.inner.into_parts();
+        let node = StepNode {
+            label: step.to_owned(),
+            reason,
+            input,
+        };
+        let plan = LogicalPlan::Extension(Extension {
+            node: Arc::new(node),
+        });
+        Self {
+            inner: DataFrame::new(state, plan),
+            ..self
+        }
+    }
+
+    /// The fields as columns.
+    pub(crate) fn columns(&self) -> Vec<Expr> {
+        self.fields().iter().map(|f| column(f.name())).collect()
+    }
+
+    /// The columns of the origin, to be put behind a projection's.
+    pub(crate) fn origin(&self) -> Vec<Expr> {
+        self.origin.iter().map(|name| column(name)).collect()
     }
 
     /// The schema as a tree, as Glue's `printSchema` draws it, with Hive's type names.
@@ -91,15 +187,14 @@ impl DynamicFrame {
     }
 
     pub(crate) fn record(&self) -> Record {
-        Record::of_schema(self.inner.schema().as_arrow())
+        Record::of_schema(&self.schema)
     }
 
     /// The frame with this record put out in the place of the present one.
     pub(crate) fn with_record(self, record: &Record) -> Result<Self> {
-        let columns = record.render()?;
-        Ok(Self {
-            inner: self.inner.select(columns)?,
-        })
+        let mut columns = record.render()?;
+        columns.extend(self.origin());
+        Ok(Self::of(self.inner.select(columns)?))
     }
 }
 
@@ -119,6 +214,7 @@ fn draw_fields(fields: &Fields, depth: usize, out: &mut String) {
 
 fn draw(name: &str, data_type: &DataType, depth: usize, out: &mut String) {
     let kind = match data_type {
+        _ if choice::is_choice(data_type) => "choice".to_owned(),
         DataType::Struct(_) => "struct".to_owned(),
         DataType::Map(..) => "map".to_owned(),
         DataType::Null => "null".to_owned(),

@@ -89,12 +89,14 @@ mod expression;
 mod frame;
 mod path;
 mod record;
+mod run;
 mod transforms;
 mod types;
 
 pub use error::FrameError;
 pub use frame::DynamicFrame;
 pub use path::Path;
+pub use run::{ErrorRecord, Ledger, StepCount, error_fields};
 pub use transforms::{Change, JoinKey, JoinKind, Mapping, sql_frames};
 
 /// What every transform gives: the next frame, or why there is none.

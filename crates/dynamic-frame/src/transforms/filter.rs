@@ -36,8 +36,6 @@ impl DynamicFrame {
                 hint: Some("compute it in a map step first, then filter by that field".to_owned()),
             });
         }
-        Ok(Self {
-            inner: self.inner.filter(expr)?,
-        })
+        Ok(Self::of(self.inner.filter(expr)?))
     }
 }

@@ -138,7 +138,12 @@ impl DynamicFrame {
             on.push(of(LEFT, left)?.eq(of(RIGHT, right)?));
         }
 
-        let columns = joined(&self, &other, &shared, kind);
+        let mut columns = joined(&self, &other, &shared, kind);
+        // The record stays the left one's, wherever what it was joined with came from.
+        columns.extend(self.origin().into_iter().filter_map(|expr| match expr {
+            Expr::Column(c) => Some(side(LEFT, &c.name).alias(c.name)),
+            _ => None,
+        }));
         let (state, left) = self.inner.into_parts();
         let (_, right) = other.inner.into_parts();
         let right = LogicalPlanBuilder::from(right).alias(RIGHT)?.build()?;

@@ -40,7 +40,7 @@ impl DynamicFrame {
 
         let schema = MemorySchemaProvider::new();
         for (name, frame) in frames {
-            schema.register_table(name.to_owned(), frame.inner.into_view())?;
+            schema.register_table(name.to_owned(), frame.into_dataframe().into_view())?;
         }
         let mut own = with_only(state, schema)?;
         own.config_mut().options_mut().sql_parser.collect_spans = true;

@@ -6,6 +6,7 @@ use arrow::datatypes::{Field, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, cast, lit};
 use mastic_schema::merge::{position, widen_fields};
+use mastic_schema::origin;
 
 use crate::record::column;
 use crate::{DynamicFrame, Result};
@@ -20,15 +21,14 @@ impl DynamicFrame {
     /// When a type cannot be made the common one.
     pub fn union(self, other: Self) -> Result<Self> {
         let common = widen_fields(self.fields(), other.fields(), &mut |_| {});
-        let left = self.conform(&common)?;
-        let right = other.conform(&common)?;
-        Ok(Self {
-            inner: left.inner.union(right.inner)?,
-        })
+        let origin = !self.origin().is_empty() || !other.origin().is_empty();
+        let left = self.conform(&common, origin)?;
+        let right = other.conform(&common, origin)?;
+        Ok(Self::of(left.inner.union(right.inner)?))
     }
 
-    /// The frame with exactly these fields.
-    fn conform(self, fields: &Fields) -> Result<Self> {
+    /// The frame with exactly these fields, and both columns of the origin where they are wanted.
+    fn conform(self, fields: &Fields, origin: bool) -> Result<Self> {
         let mut used = HashSet::new();
         let columns = fields.iter().map(|wanted| {
             let own = position(self.fields(), wanted.name()).filter(|at| used.insert(*at));
@@ -37,10 +37,19 @@ impl DynamicFrame {
                 Some(own) => conformed(own, wanted),
             })
         });
-        let columns: Vec<Expr> = columns.collect::<Result<_>>()?;
-        Ok(Self {
-            inner: self.inner.select(columns)?,
-        })
+        let mut columns: Vec<Expr> = columns.collect::<Result<_>>()?;
+        for field in [origin::file_field(), origin::line_field()] {
+            let own = self.origin().contains(&column(field.name()));
+            match (origin, own) {
+                (false, _) => {}
+                (true, true) => columns.push(column(field.name())),
+                (true, false) => {
+                    columns
+                        .push(lit(ScalarValue::try_from(field.data_type())?).alias(field.name()));
+                }
+            }
+        }
+        Ok(Self::of(self.inner.select(columns)?))
     }
 }
 

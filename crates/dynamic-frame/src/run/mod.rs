@@ -1,0 +1,16 @@
+//! What a run of frames keeps count of, and the operators that do.
+//!
+//! A frame's plan holds [`StepNode`](step::StepNode)s: after each source and each step that drops, makes or
+//! fails records. They count what passes, and take out the records that a step could not transform. Counts
+//! and error records go to the run's [`Ledger`], which rides in the session's configuration, as an extension;
+//! a plan that runs without one loses nothing: its first error record is an error.
+
+mod errors;
+mod ledger;
+mod planner;
+mod step;
+
+pub use errors::{ErrorRecord, error_fields};
+pub use ledger::{Ledger, StepCount};
+pub(crate) use planner::with_planner;
+pub(crate) use step::StepNode;

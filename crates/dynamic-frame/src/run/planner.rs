@@ -1,0 +1,74 @@
+//! From a frame's logical nodes to operators.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+
+use super::step::{StepExec, StepNode};
+
+/// The session with a planner that knows a frame's nodes.
+pub(crate) fn with_planner(state: SessionState) -> SessionState {
+    let planner: &dyn std::any::Any = state.query_planner().as_ref();
+    if planner.is::<FramePlanner>() {
+        return state;
+    }
+    SessionStateBuilder::new_from_existing(state)
+        .with_query_planner(Arc::new(FramePlanner))
+        .build()
+}
+
+#[derive(Debug)]
+struct FramePlanner;
+
+#[async_trait]
+impl QueryPlanner for FramePlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Nodes)])
+            .create_physical_plan(plan, session)
+            .await
+    }
+}
+
+struct Nodes;
+
+#[async_trait]
+impl ExtensionPlanner for Nodes {
+    async fn plan_extension(
+        &self,
+        planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        logical_inputs: &[&LogicalPlan],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(step) = node.as_any().downcast_ref::<StepNode>() else {
+            return Ok(None);
+        };
+        let ([logical], [input]) = (logical_inputs, physical_inputs) else {
+            return Err(DataFusionError::Internal("a step has one input".into()));
+        };
+        let reason = step
+            .reason
+            .as_ref()
+            .map(|e| planner.create_physical_expr(e, logical.schema(), session, context))
+            .transpose()?;
+        Ok(Some(Arc::new(StepExec::new(
+            step.label.clone(),
+            reason,
+            Arc::clone(input),
+        ))))
+    }
+}

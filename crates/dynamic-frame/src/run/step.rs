@@ -1,0 +1,321 @@
+//! A step's place in a plan: it counts the records that pass, and takes out those that the step could not
+//! transform.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{cast, filter_record_batch, is_null, not};
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::json::LineDelimitedWriter;
+use datafusion::common::DFSchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::{
+    CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+};
+use futures::{StreamExt, TryStreamExt};
+use mastic_schema::origin;
+
+use super::errors::ErrorRecord;
+use super::ledger::{Counter, Ledger};
+use crate::FrameError;
+
+/// The records that a step gives, counted; or, with a `reason`, those that it takes: where the reason is
+/// not NULL the record is set aside with that text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StepNode {
+    pub(crate) label: String,
+    pub(crate) reason: Option<Expr>,
+    pub(crate) input: LogicalPlan,
+}
+
+impl Hash for StepNode {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.label.hash(state);
+        self.reason.hash(state);
+        self.input.hash(state);
+    }
+}
+
+impl PartialOrd for StepNode {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        let by_label = self.label.partial_cmp(&other.label)?;
+        (by_label.is_ne() || self == other).then_some(by_label)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for StepNode {
+    fn name(&self) -> &'static str {
+        "Step"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        self.reason.iter().cloned().collect()
+    }
+
+    // The default of `prevent_predicate_push_down_columns` keeps filters above the step: below it they
+    // would take away records that are to be counted.
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Step: {}", self.label)?;
+        match &self.reason {
+            Some(reason) => write!(f, ", sets aside where {reason} is not null"),
+            None => Ok(()),
+        }
+    }
+
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        let [input] = <[LogicalPlan; 1]>::try_from(inputs)
+            .map_err(|_| DataFusionError::Internal("a step has one input".into()))?;
+        Ok(Self {
+            label: self.label.clone(),
+            reason: exprs.into_iter().next(),
+            input,
+        })
+    }
+
+    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
+        let mut wanted: HashSet<usize> = output_columns.iter().copied().collect();
+        if let Some(reason) = &self.reason {
+            let schema = self.input.schema();
+            let read = reason.column_refs();
+            for (at, (table, field)) in schema.iter().enumerate() {
+                let column = datafusion::common::Column::new(table.cloned(), field.name());
+                if read.contains(&column) || origin::is_origin(field.name()) {
+                    wanted.insert(at);
+                }
+            }
+        }
+        let mut wanted: Vec<usize> = wanted.into_iter().collect();
+        wanted.sort_unstable();
+        Some(vec![wanted])
+    }
+}
+
+/// The operator of a [`StepNode`].
+#[derive(Debug)]
+pub(super) struct StepExec {
+    label: String,
+    reason: Option<Arc<dyn PhysicalExpr>>,
+    input: Arc<dyn ExecutionPlan>,
+}
+
+impl StepExec {
+    pub(super) fn new(
+        label: String,
+        reason: Option<Arc<dyn PhysicalExpr>>,
+        input: Arc<dyn ExecutionPlan>,
+    ) -> Self {
+        Self {
+            label,
+            reason,
+            input,
+        }
+    }
+}
+
+impl DisplayAs for StepExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StepExec: {}", self.label)?;
+        match &self.reason {
+            Some(reason) => write!(f, ", sets aside where {reason} is not null"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for StepExec {
+    fn name(&self) -> &'static str {
+        "StepExec"
+    }
+
+    // Whatever holds of the input's order and partitions holds of what passes.
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        match &self.reason {
+            Some(reason) => f(reason),
+            None => Ok(TreeNodeRecursion::Continue),
+        }
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let [input] = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children)
+            .map_err(|_| DataFusionError::Internal("a step has one input".into()))?;
+        let (label, reason) = (self.label.clone(), self.reason.clone());
+        Ok(Arc::new(Self::new(label, reason, input)))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mode = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, mode)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let ledger = context.session_config().get_extension::<Ledger>();
+        let work = Arc::new(Work {
+            counter: ledger.as_ref().map(|l| l.counter(&self.label)),
+            ledger,
+            label: self.label.clone(),
+            reason: self.reason.clone(),
+        });
+        let input = self.input.execute(partition, context)?;
+        let schema = input.schema();
+        let passed = input.map(move |batch| work.pass(batch?));
+        let passed = passed.try_filter(|batch| std::future::ready(batch.num_rows() > 0));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, passed)))
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::LowerEqual
+    }
+
+    // A reader may use the filters above to leave out what they would drop; it is not counted then, for it
+    // was not read. A step that fails records takes all of them first.
+    fn gather_filters_for_pushdown(
+        &self,
+        _: FilterPushdownPhase,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        match self.reason {
+            None => FilterDescription::from_children(filters, &self.children()),
+            Some(_) => Ok(FilterDescription::all_unsupported(
+                &filters,
+                &self.children(),
+            )),
+        }
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        Ok(FilterPushdownPropagation::if_all(result))
+    }
+}
+
+struct Work {
+    ledger: Option<Arc<Ledger>>,
+    counter: Option<Arc<Counter>>,
+    label: String,
+    reason: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl Work {
+    fn pass(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let Some(reason) = &self.reason else {
+            if let Some(counter) = &self.counter {
+                counter.passed(batch.num_rows());
+            }
+            return Ok(batch);
+        };
+        let reasons = reason.evaluate(&batch)?.into_array(batch.num_rows())?;
+        if reasons.logical_null_count() == batch.num_rows() {
+            return Ok(batch);
+        }
+        let good = is_null(&reasons)?;
+        self.set_aside(&batch, &reasons, &not(&good)?)?;
+        Ok(filter_record_batch(&batch, &good)?)
+    }
+
+    fn set_aside(&self, batch: &RecordBatch, reasons: &ArrayRef, bad: &BooleanArray) -> Result<()> {
+        let text = |array: &ArrayRef| cast(array, &DataType::Utf8);
+        let reasons = text(&arrow::compute::filter(reasons, bad)?)?;
+        let reasons = reasons.as_string::<i32>();
+        let batch = filter_record_batch(batch, bad)?;
+        let column = |name| batch.column_by_name(name).cloned();
+        let files = column(origin::FILE).map(|c| text(&c)).transpose()?;
+        let lines = column(origin::LINE)
+            .map(|c| cast(&c, &DataType::Int64))
+            .transpose()?;
+        let schema = batch.schema();
+        let own: Vec<usize> = (0..schema.fields().len())
+            .filter(|at| !origin::is_origin(schema.field(*at).name()))
+            .collect();
+        let mut writer = LineDelimitedWriter::new(Vec::new());
+        writer.write(&batch.project(&own)?)?;
+        writer.finish()?;
+        let json = String::from_utf8_lossy(&writer.into_inner()).into_owned();
+        let records: Vec<ErrorRecord> = json
+            .lines()
+            .enumerate()
+            .map(|(row, record)| ErrorRecord {
+                step: self.label.clone(),
+                reason: reasons.value(row).to_owned(),
+                file: files.as_ref().and_then(|f| {
+                    let f = f.as_string::<i32>();
+                    f.is_valid(row).then(|| f.value(row).to_owned())
+                }),
+                line: lines.as_ref().and_then(|l| {
+                    let l = l.as_primitive::<Int64Type>();
+                    l.is_valid(row).then(|| l.value(row))
+                }),
+                record: record.to_owned(),
+            })
+            .collect();
+        match &self.ledger {
+            Some(ledger) => ledger.set_aside(&self.label, records),
+            None => Err(DataFusionError::External(Box::new(
+                FrameError::TooManyErrors {
+                    step: self.label.clone(),
+                    errors: records.len() as u64,
+                    threshold: 0,
+                    first: Box::new(records.into_iter().next().unwrap_or_default()),
+                },
+            ))),
+        }
+    }
+}
