@@ -8,7 +8,7 @@ use mastic_dynamic_frame::JoinKind;
 
 use crate::graph::{Input, inputs, order};
 use crate::plan::Plan;
-use crate::script::{FrameDef, Origin, Script, Step};
+use crate::script::{ERRORS, FrameDef, Origin, Script, Step};
 use crate::source::Text;
 
 /// Draws the flow of frames, in the order in which they build on each other. With a plan, each
@@ -72,6 +72,7 @@ fn draw_frame(
         let name = match input {
             Input::Source(number) => script.sources[number].name.as_str(),
             Input::Frame(number) => script.frames[number].name.as_str(),
+            Input::Errors => ERRORS,
         };
         if !from.contains(&name) {
             from.push(name);

@@ -118,6 +118,7 @@
 //! This crate contains no transform: those are `mastic-dynamic-frame`'s.
 
 mod error;
+mod errors_table;
 mod explain;
 mod graph;
 mod guard;
@@ -128,14 +129,17 @@ mod script;
 mod session;
 mod sinks;
 mod source;
+mod stage;
 mod tables;
+mod tally;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
 pub use plan::{Plan, PlannedSink, SourceError, Sources, plan};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    FrameDef, MappingDef, Origin, Parameter, ParameterType, Script, SinkDef, SinkFormat, SinkMode,
-    SourceDef, Step, StepDef,
+    ERRORS, FrameDef, MappingDef, Origin, Parameter, ParameterType, Script, SinkDef, SinkFormat,
+    SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
+pub use tally::{StepInfo, StepReport, Totals};

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::common::Result as EngineResult;
 use datafusion::prelude::{DataFrame, SessionContext};
-use mastic_dynamic_frame::{Change, DynamicFrame, FrameError, JoinKey};
+use mastic_dynamic_frame::{Change, DynamicFrame, FrameError, JoinKey, Ledger};
 
 use crate::error::{ScriptError, ScriptErrors};
-use crate::graph::{Input, order, resolve};
-use crate::script::{FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
+use crate::errors_table;
+use crate::graph::{Input, late, order, others, resolve};
+use crate::script::{ERRORS, FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
 use crate::sinks;
 use crate::source::{Span, Text};
+use crate::tally::StepInfo;
 
 /// Where a script's sources come from. A query session is one; a test may hold tables in memory.
 #[async_trait]
@@ -83,6 +85,11 @@ pub struct Plan {
     pub frames: Vec<(String, DynamicFrame)>,
     /// The sinks, as the script orders them.
     pub sinks: Vec<PlannedSink>,
+    /// The sources, and the steps that take, drop, make or fail records, each after those that it takes
+    /// from.
+    pub steps: Vec<StepInfo>,
+    /// Where the counts and error records of its run go.
+    pub ledger: Arc<Ledger>,
 }
 
 /// A sink and the records that go into it.
@@ -95,6 +102,8 @@ pub struct PlannedSink {
     pub frame: DynamicFrame,
     /// The partition keys, spelled as the frame's columns are.
     pub partition_by: Vec<String>,
+    /// Whether it is made from the run's error records, and so written when all others are staged.
+    pub(crate) late: bool,
 }
 
 impl PlannedSink {
@@ -116,18 +125,29 @@ impl PlannedSink {
 pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, ScriptErrors> {
     let state = sources.context().state();
     let order = order(script, &state).map_err(|e| ScriptErrors(vec![e]))?;
+    let runtime = sources.context().runtime_env();
+    let ledger = Ledger::new(script.total_threshold, runtime);
+    let records = errors_table::frame(&ledger, sources.context()).map_err(|error| {
+        let error = placed(script, &error, &[], Span::default());
+        ScriptErrors(vec![error])
+    })?;
+    let late = late(script, &state);
     let mut planner = Planner {
         script,
         sources,
         errors: Vec::new(),
         opened: vec![None; script.sources.len()],
         frames: vec![None; script.frames.len()],
+        records,
+        steps: Vec::new(),
+        labels: vec![None; script.frames.len()],
+        ledger,
     };
     for (number, source) in script.sources.iter().enumerate() {
         planner.opened[number] = planner.open(source).await;
     }
     for number in &order {
-        planner.frames[*number] = planner.frame(&script.frames[*number]).await;
+        planner.frames[*number] = planner.frame(*number).await;
     }
     let mut planned = Vec::new();
     for sink in &script.sinks {
@@ -135,6 +155,7 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
         let frames = script.frames.iter().position(|f| f.name.as_str() == name);
         let source = script.sources.iter().position(|s| s.name.as_str() == name);
         let frame = match (frames, source) {
+            _ if name == ERRORS => Some(planner.records.clone()),
             (Some(frame), _) => planner.frames[frame].clone(),
             (None, Some(source)) => planner.opened[source].clone(),
             (None, None) => None,
@@ -147,6 +168,7 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
             def: sink.clone(),
             frame,
             partition_by,
+            late: name == ERRORS || frames.is_some_and(|frame| late[frame]),
         });
     }
     ScriptErrors::check(planner.errors)?;
@@ -162,8 +184,20 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
         sources: opened.filter_map(|(s, f)| named(&s.name, f)).collect(),
         frames: frames.filter_map(|(d, f)| named(&d.name, f)).collect(),
         sinks: planned,
+        steps: planner.steps,
+        ledger: planner.ledger,
     })
 }
+
+/// Steps that give as many records as they take, and fail none: there is nothing to count.
+const EVEN: [&str; 6] = [
+    "from",
+    "drop_fields",
+    "drop_null_fields",
+    "rename_field",
+    "select_fields",
+    "map",
+];
 
 struct Planner<'a> {
     script: &'a Script,
@@ -171,6 +205,13 @@ struct Planner<'a> {
     errors: Vec<ScriptError>,
     opened: Vec<Option<DynamicFrame>>,
     frames: Vec<Option<DynamicFrame>>,
+    /// The frame of error records.
+    records: DynamicFrame,
+    /// What is counted.
+    steps: Vec<StepInfo>,
+    /// For each frame, the label of the last step that was counted on the way to it.
+    labels: Vec<Option<String>>,
+    ledger: Arc<Ledger>,
 }
 
 impl Planner<'_> {
@@ -208,7 +249,14 @@ impl Planner<'_> {
             None => Ok(frame),
         });
         let texts: Vec<&Text> = source.predicate.iter().collect();
-        self.told(frame, &texts, place.span())
+        let frame = self.told(frame, &texts, place.span())?;
+        let label = source.name.as_str().to_owned();
+        self.steps.push(StepInfo {
+            label: label.clone(),
+            verb: "read".to_owned(),
+            inputs: Vec::new(),
+        });
+        Some(frame.counted(&label))
     }
 
     /// The frame, or a complaint about it at the text that it is about.
@@ -230,6 +278,16 @@ impl Planner<'_> {
         match input {
             Input::Source(number) => self.opened[number].clone(),
             Input::Frame(number) => self.frames[number].clone(),
+            Input::Errors => Some(self.records.clone()),
+        }
+    }
+
+    /// The label of the last step that was counted on the way to what a name stands for.
+    fn label(&self, frame: &FrameDef, name: &str) -> Option<String> {
+        match resolve(self.script, frame, name)? {
+            Input::Source(number) => Some(self.script.sources[number].name.as_str().to_owned()),
+            Input::Frame(number) => self.labels[number].clone(),
+            Input::Errors => Some(ERRORS.to_owned()),
         }
     }
 
@@ -238,18 +296,47 @@ impl Planner<'_> {
         resolve(self.script, frame, name).and_then(|input| self.input(input))
     }
 
-    async fn frame(&mut self, def: &FrameDef) -> Option<DynamicFrame> {
-        let mut so_far = match def.steps.first().map(|s| &s.step) {
-            Some(Step::From(_) | Step::Sql(_)) => None,
-            _ => Some(self.named(def, def.name.as_str())?),
+    async fn frame(&mut self, number: usize) -> Option<DynamicFrame> {
+        let def = &self.script.frames[number];
+        let own = def.name.as_str();
+        let (mut so_far, mut label) = match def.steps.first().map(|s| &s.step) {
+            Some(Step::From(_) | Step::Sql(_)) => (None, None),
+            _ => (Some(self.named(def, own)?), self.label(def, own)),
         };
-        for step in &def.steps {
-            so_far = Some(match &step.step {
+        for (at, step) in def.steps.iter().enumerate() {
+            let verb = step.verb.as_str();
+            let name = format!("{own}: {} {verb}", at + 1);
+            if let Some(threshold) = step.stage_threshold.or(self.script.stage_threshold) {
+                self.ledger.limit(&name, threshold);
+            }
+            let taken: Vec<String> = others(step, &self.sources.context().state())
+                .iter()
+                .filter(|other| {
+                    so_far.is_none() || !matches!(step.step, Step::Sql(_)) || *other != own
+                })
+                .filter_map(|other| self.label(def, other))
+                .collect();
+            let labelled = so_far.take().map(|frame| frame.in_step(&name));
+            let mut made = match &step.step {
                 Step::From(name) => self.named(def, name.as_str())?,
-                Step::Sql(query) => self.sql(def, query, so_far).await?,
-                _ => self.step(def, step, so_far?)?,
-            });
+                Step::Sql(query) => self.sql(def, query, labelled).await?,
+                _ => self.step(def, step, labelled?)?,
+            };
+            let inputs: Vec<String> = label.take().into_iter().chain(taken).collect();
+            if EVEN.contains(&verb) {
+                label = inputs.into_iter().next();
+            } else {
+                made = made.counted(&name);
+                self.steps.push(StepInfo {
+                    label: name.clone(),
+                    verb: verb.to_owned(),
+                    inputs,
+                });
+                label = Some(name);
+            }
+            so_far = Some(made);
         }
+        self.labels[number] = label;
         so_far
     }
 
@@ -278,7 +365,8 @@ impl Planner<'_> {
         }
         let mut frames: Vec<(&str, DynamicFrame)> = Vec::new();
         let sources = self.script.sources.iter().map(|s| s.name.as_str());
-        for name in sources.chain(self.script.frames.iter().map(|f| f.name.as_str())) {
+        let made = self.script.frames.iter().map(|f| f.name.as_str());
+        for name in sources.chain(made).chain([ERRORS]) {
             if frames.iter().any(|(known, _)| *known == name) {
                 continue;
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use mastic_catalog::{Applied, CatalogError, CatalogStore, ChangeSet};
+use mastic_dynamic_frame::Ledger;
 use mastic_lake::error::LakeError;
 use mastic_lake::sink::{
     self, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
@@ -15,7 +16,9 @@ use mastic_lake::store::Stores;
 use crate::error::{ScriptError, ScriptErrors};
 use crate::plan::{Plan, PlannedSink};
 use crate::script::{Script, SinkMode};
+use crate::stage::{self, Job, Stop};
 use crate::tables::{self, Target};
+use crate::tally::{self, StepReport, Totals};
 
 /// Told how far each sink has come, by its number; from any thread, and it should return at once.
 pub type OnSinkProgress = Arc<dyn Fn(usize, Progress) + Send + Sync>;
@@ -43,6 +46,10 @@ pub struct Report {
     pub sinks: Vec<SinkReport>,
     /// What became of the catalog.
     pub catalog: Applied,
+    /// What each source and step did.
+    pub steps: Vec<StepReport>,
+    /// The sum of it.
+    pub totals: Totals,
     /// How long the run took.
     pub elapsed: Duration,
 }
@@ -64,12 +71,22 @@ pub struct SinkReport {
 #[non_exhaustive]
 pub enum RunError {
     /// Writing a sink failed. Nothing was changed.
-    #[error("{source}")]
+    #[error("{}", told(source))]
     Write {
         /// The sink's folder.
         url: String,
         /// What happened.
         source: LakeError,
+    },
+    /// A step could not transform any of its records. Nothing was changed.
+    #[error("{step} could take none of its {errors} records: {reason}")]
+    AllSetAside {
+        /// The step's label.
+        step: String,
+        /// How many records it was given.
+        errors: u64,
+        /// What was wrong with the first.
+        reason: String,
     },
     /// A sink could not be committed.
     #[error("{source}{}", already(committed))]
@@ -99,12 +116,24 @@ impl RunError {
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Write { source, .. } | Self::Commit { source, .. } => source.hint(),
+            Self::Write { source, .. } => match stage::frame_error(source) {
+                Some(error) => error.hint(),
+                None => source.hint(),
+            },
+            Self::Commit { source, .. } => source.hint(),
+            Self::AllSetAside { .. } => Some("nothing was written".to_owned()),
             Self::Changed { source } => source.hint(),
             Self::Catalog { .. } => {
                 Some("crawl the folders that were written, or run the script again".to_owned())
             }
         }
+    }
+}
+
+fn told(error: &LakeError) -> String {
+    match stage::frame_error(error) {
+        Some(ours) => ours.to_string(),
+        None => error.to_string(),
     }
 }
 
@@ -169,36 +198,15 @@ impl Prepared {
     ) -> Result<Report, RunError> {
         let begun = Instant::now();
         let stop = stop.boxed().shared();
-        let mut staged: Vec<Staged> = Vec::new();
-        for (number, sink) in self.sinks.iter().enumerate() {
-            let frame = self.plan.sinks[number].frame.clone().into_dataframe();
-            let progress = on_progress.clone().map(|tell| {
-                let tell: sink::OnProgress = Arc::new(move |progress| tell(number, progress));
-                tell
-            });
-            let context = Arc::new(frame.task_ctx());
-            let written = match frame.create_physical_plan().await {
-                Ok(plan) => {
-                    sink::write_until(plan, context, &sink.spec, progress, stop.clone()).await
-                }
-                Err(error) => Err(LakeError::from(error)),
-            };
-            match written {
-                Ok(done) => staged.push(done),
-                Err(source) => {
-                    abort(staged).await;
-                    let url = sink.spec.root.url.clone();
-                    return Err(RunError::Write { url, source });
-                }
-            }
-        }
+        let ledger = Arc::clone(&self.plan.ledger);
+        let staged = self.stage(&ledger, on_progress, &stop).await?;
 
         // Whoever came first has changed the table that this run was planned for.
         for sink in &self.sinks {
             if let Some(target) = &sink.target
                 && let Err(source) = target.unchanged(catalog).await
             {
-                abort(staged).await;
+                stage::abort(staged).await;
                 return Err(RunError::Changed { source });
             }
         }
@@ -210,7 +218,7 @@ impl Prepared {
             match next.commit().await {
                 Ok(written) => committed.push(written),
                 Err(source) => {
-                    abort(rest).await;
+                    stage::abort(rest).await;
                     let done = self.sinks[..number].iter();
                     return Err(RunError::Commit {
                         url: self.sinks[number].spec.root.url.clone(),
@@ -220,6 +228,15 @@ impl Prepared {
                 }
             }
         }
+
+        let steps = tally::report(&self.plan.steps, &ledger);
+        let of_records = self
+            .plan
+            .sinks
+            .iter()
+            .zip(&committed)
+            .filter(|(s, _)| !s.late);
+        let totals = tally::totals(&steps, of_records.map(|(_, w)| w.rows).sum());
 
         let mut changes = ChangeSet::new(self.by);
         for (sink, written) in self.sinks.iter().zip(&committed) {
@@ -247,16 +264,64 @@ impl Prepared {
         Ok(Report {
             sinks: sinks.collect(),
             catalog: applied,
+            steps,
+            totals,
             elapsed: begun.elapsed(),
         })
     }
-}
 
-async fn abort(staged: impl IntoIterator<Item = Staged>) {
-    for staged in staged {
-        if let Err(left) = staged.abort().await {
-            log::warn!("{left}");
+    /// Stages all sinks: those of error records when the others are staged, and all errors are known.
+    async fn stage(
+        &self,
+        ledger: &Arc<Ledger>,
+        on_progress: Option<OnSinkProgress>,
+        stop: &Stop,
+    ) -> Result<Vec<Staged>, RunError> {
+        let mut all: Vec<Option<Staged>> = self.sinks.iter().map(|_| None).collect();
+        for late in [false, true] {
+            let numbers: Vec<usize> = (0..self.sinks.len())
+                .filter(|n| self.plan.sinks[*n].late == late)
+                .collect();
+            let jobs = numbers.iter().map(|&number| Job {
+                frame: self.plan.sinks[number].frame.clone(),
+                spec: &self.sinks[number].spec,
+                on_progress: on_progress.clone().map(|tell| {
+                    let tell: sink::OnProgress = Arc::new(move |progress| tell(number, progress));
+                    tell
+                }),
+            });
+            let failed = match stage::stage(jobs.collect(), ledger, stop).await {
+                Ok(staged) => {
+                    for (number, staged) in numbers.into_iter().zip(staged) {
+                        all[number] = Some(staged);
+                    }
+                    self.none_left(ledger)
+                }
+                Err((at, source)) => Some(RunError::Write {
+                    url: self.sinks[numbers[at]].spec.root.url.clone(),
+                    source,
+                }),
+            };
+            if let Some(error) = failed {
+                stage::abort(all.into_iter().flatten()).await;
+                return Err(error);
+            }
         }
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// A step that failed every record that it was given is a mistake of the script's, not of the data.
+    fn none_left(&self, ledger: &Ledger) -> Option<RunError> {
+        let steps = tally::report(&self.plan.steps, ledger);
+        let step = steps
+            .into_iter()
+            .find(|s| s.errors > 0 && s.errors == s.rows_in)?;
+        let first = ledger.first_error(&step.step.label);
+        Some(RunError::AllSetAside {
+            step: step.step.label,
+            errors: step.errors,
+            reason: first.map(|e| e.reason).unwrap_or_default(),
+        })
     }
 }
 

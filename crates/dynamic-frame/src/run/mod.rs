@@ -6,11 +6,13 @@
 //! a plan that runs without one loses nothing: its first error record is an error.
 
 mod errors;
+mod hint;
 mod ledger;
 mod planner;
 mod step;
 
 pub use errors::{ErrorRecord, error_fields};
+pub(crate) use hint::hinted;
 pub use ledger::{Ledger, StepCount};
 pub(crate) use planner::with_planner;
 pub(crate) use step::StepNode;

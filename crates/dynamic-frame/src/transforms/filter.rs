@@ -1,10 +1,12 @@
 //! `Filter`: the records for which something is true.
 
 use arrow::datatypes::DataType;
+use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use mastic_schema::hive::format_type;
 
 use crate::expression::{holds, parse};
+use crate::run::hinted;
 use crate::{DynamicFrame, FrameError, Result};
 
 impl DynamicFrame {
@@ -36,6 +38,8 @@ impl DynamicFrame {
                 hint: Some("compute it in a map step first, then filter by that field".to_owned()),
             });
         }
-        Ok(Self::of(self.inner.filter(expr)?))
+        let (state, plan) = self.inner.into_parts();
+        let plan = hinted(&plan, &expr)?;
+        Ok(Self::of(DataFrame::new(state, plan).filter(expr)?))
     }
 }

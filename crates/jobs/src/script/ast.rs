@@ -25,6 +25,11 @@ pub struct Script {
     pub frames: Vec<FrameDef>,
     /// What it writes.
     pub sinks: Vec<SinkDef>,
+    /// How many error records the whole run may have (Glue's `totalThreshold`); any number where it
+    /// is not said.
+    pub total_threshold: Option<u64>,
+    /// How many each step may have that does not say it itself (Glue's `stageThreshold`).
+    pub stage_threshold: Option<u64>,
 }
 
 /// A source: a catalog table or files under a path.
@@ -76,6 +81,8 @@ pub struct StepDef {
     pub verb: Text,
     /// What it does.
     pub step: Step,
+    /// How many error records it may have (Glue's `stageThreshold`).
+    pub stage_threshold: Option<u64>,
 }
 
 /// What a step does.

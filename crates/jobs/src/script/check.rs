@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::paths::{inside, normal};
+use crate::script::ERRORS;
 use crate::script::ast::{Origin, Script, Step};
 use crate::script::reader::Reader;
 use crate::source::Text;
@@ -18,6 +19,14 @@ pub(crate) fn check(script: &Script, reader: &mut Reader) {
         .chain(script.sources.iter().map(|s| &s.name))
     {
         check_name(name, reader);
+        if name.as_str() == ERRORS {
+            reader
+                .error(
+                    name.span(),
+                    "'errors' is the frame of the run's error records",
+                )
+                .hint = Some("give yours another name".to_owned());
+        }
     }
     let mut look_up = |name: &Text, what: &str| {
         if !names.iter().any(|known| known == name.as_str()) {

@@ -22,6 +22,9 @@ pub(crate) const VERBS: [&str; 11] = [
     "sql",
 ];
 
+/// The one key that stands beside a step's verb.
+const STAGE_THRESHOLD: &str = "stage_threshold";
+
 impl Reader {
     pub(crate) fn read_frames(&mut self, node: &Node) -> Vec<FrameDef> {
         let pairs = self.pairs(node, "a mapping of frames");
@@ -56,8 +59,11 @@ impl Reader {
         if let Kind::Scalar { value, .. } = &node.kind {
             let verb = Text::aligned(value, self.source.text(), node.span);
             if value == "drop_null_fields" {
-                let step = Step::DropNullFields;
-                return Some(StepDef { verb, step });
+                return Some(StepDef {
+                    verb,
+                    step: Step::DropNullFields,
+                    stage_threshold: None,
+                });
             }
             if VERBS.contains(&value.as_str()) {
                 self.error(node.span, format!("'{value}' needs something to work on"))
@@ -74,7 +80,21 @@ impl Reader {
             return None;
         }
         let pairs = self.pairs(node, "a step");
-        let ((verb, value), more) = pairs.split_first()?;
+        let (options, pairs): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .partition(|(key, _)| key.as_str() == STAGE_THRESHOLD);
+        let stage_threshold = options
+            .first()
+            .and_then(|(_, node)| self.whole_number(node, STAGE_THRESHOLD));
+        let Some(((verb, value), more)) = pairs.split_first() else {
+            if let Some((option, _)) = options.first() {
+                self.error(
+                    option.span(),
+                    format!("'{option}' needs a step to belong to"),
+                );
+            }
+            return None;
+        };
         if let Some((second, _)) = more.first() {
             let message = format!("a step has one verb, but here are '{verb}' and '{second}'");
             self.error(second.span(), message).hint = Some("begin a new step with '- '".to_owned());
@@ -84,6 +104,7 @@ impl Reader {
         Some(StepDef {
             verb: verb.clone(),
             step,
+            stage_threshold,
         })
     }
 
