@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use mastic_catalog::{Applied, CatalogError, CatalogStore, ChangeSet};
-use mastic_dynamic_frame::Ledger;
+use mastic_dynamic_frame::{ErrorRecord, Ledger};
 use mastic_lake::error::LakeError;
 use mastic_lake::sink::{
     self, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
@@ -50,6 +50,10 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// The sum of it.
     pub totals: Totals,
+    /// The first error record of each step that has any, by the step's label.
+    pub first_errors: Vec<(String, ErrorRecord)>,
+    /// Whether the script writes its error records.
+    pub errors_written: bool,
     /// How long the run took.
     pub elapsed: Duration,
 }
@@ -264,6 +268,12 @@ impl Prepared {
         Ok(Report {
             sinks: sinks.collect(),
             catalog: applied,
+            first_errors: steps
+                .iter()
+                .filter(|s| s.errors > 0)
+                .filter_map(|s| Some((s.step.label.clone(), ledger.first_error(&s.step.label)?)))
+                .collect(),
+            errors_written: self.plan.sinks.iter().any(|s| s.late),
             steps,
             totals,
             elapsed: begun.elapsed(),

@@ -9,7 +9,7 @@ use mastic_query::{QueryError, Session};
 
 use crate::args::{Demo, Global, Output};
 use crate::command::run as script_run;
-use crate::command::{crawl, sql};
+use crate::command::{crawl, report, sql};
 use crate::config::Setting;
 use crate::error::{CliError, Result};
 use crate::output;
@@ -96,7 +96,7 @@ pub(crate) async fn run(arguments: Demo, global: &Global, setting: &Setting) -> 
         anstream::eprintln!("{}\n", explain(&script, Some(&planned)).trim_end());
         let prepared = Prepared::new(&script, planned, &setting.stores, catalog.as_ref()).await?;
         let done = script_run::execute(prepared, setting).await?;
-        script_run::tell(&done, global.output)?;
+        report::tell(&done, global.output)?;
     }
 
     let number = 2 + scripts(&samples)?.len();

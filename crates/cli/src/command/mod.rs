@@ -6,6 +6,7 @@ mod crawl;
 mod crawler;
 mod demo;
 mod prompt;
+mod report;
 mod run;
 mod sql;
 

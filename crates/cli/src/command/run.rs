@@ -11,11 +11,11 @@ use mastic_jobs::{
 use mastic_lake::sink::Progress;
 use mastic_query::Session;
 
-use crate::args::{Global, Output, Run};
+use crate::args::{Global, Run};
+use crate::command::report;
 use crate::config::Setting;
 use crate::error::{CliError, Excerpt, Mistake, Result};
-use crate::format::{bytes, count, counted, duration};
-use crate::output::Listing;
+use crate::format::{bytes, counted};
 use crate::progress::Line;
 
 impl From<ScriptErrors> for CliError {
@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
         return Ok(());
     }
     let report = execute(prepared, setting).await?;
-    tell(&report, global.output)?;
+    report::tell(&report, global.output)?;
     if let Some(table) = report.sinks.iter().find_map(|s| s.table.as_ref()) {
         let option = setting.catalog_option(global);
         anstream::eprintln!("next: mastic sql{option} 'SELECT * FROM {table} LIMIT 5'");
@@ -141,40 +141,4 @@ pub(crate) async fn execute(prepared: Prepared, setting: &Setting) -> Result<Rep
     Ok(prepared
         .run(catalog.as_ref(), Some(on_progress), stop)
         .await?)
-}
-
-/// What each sink wrote.
-pub(crate) fn tell(report: &Report, output: Output) -> Result<()> {
-    let mut listing = Listing::new(&["sink", "table", "rows", "files", "size", "partitions"]);
-    for sink in &report.sinks {
-        let written = &sink.written;
-        let exact = output != Output::Table;
-        listing.push(vec![
-            sink.url.clone(),
-            sink.table.clone().unwrap_or_default(),
-            if exact {
-                written.rows.to_string()
-            } else {
-                count(written.rows)
-            },
-            written.files.len().to_string(),
-            if exact {
-                written.bytes.to_string()
-            } else {
-                bytes(written.bytes)
-            },
-            if written.key_schema.fields().is_empty() {
-                String::new()
-            } else {
-                written.partitions().count().to_string()
-            },
-        ]);
-    }
-    listing.write(output)?;
-    anstream::eprintln!(
-        "{} in {}",
-        counted(report.sinks.iter().map(|s| s.written.rows).sum(), "row"),
-        duration(report.elapsed)
-    );
-    Ok(())
 }
