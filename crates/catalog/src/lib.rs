@@ -161,19 +161,23 @@ pub mod transfer;
 pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
-    BinaryColumnStatisticsData, BooleanColumnStatisticsData, Classifier, Column, ColumnStatistics,
-    ColumnStatisticsData, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier,
-    CsvHeaderOption, CsvSerdeOption, Database, DateColumnStatisticsData,
-    DecimalColumnStatisticsData, DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData,
-    GrokClassifier, HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCrawl,
-    Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy, S3Target, SchemaChangePolicy,
-    SerDeInfo, SkewedInfo, StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics,
-    TableVersion, UpdateBehavior, VersionId, XmlClassifier, parameters,
+    BinaryColumnStatisticsData, Bookmark, BookmarkCommit, BookmarkPosition,
+    BooleanColumnStatisticsData, Classifier, Column, ColumnStatistics, ColumnStatisticsData, Crawl,
+    CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption, CsvSerdeOption,
+    DEAD_AFTER_SECONDS, Database, DateColumnStatisticsData, DecimalColumnStatisticsData,
+    DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData, GrokClassifier, HEARTBEAT_SECONDS,
+    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCommit, NewCrawl, NewRun,
+    Order, Parameters, Partition, PendingCommit, PlannedBookmark, RecrawlBehavior, RecrawlPolicy,
+    RewindTo, Run, RunBeat, RunOutcome, RunProcess, RunScript, RunState, S3Target,
+    SchemaChangePolicy, Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject, StorageDescriptor,
+    StringColumnStatisticsData, Table, TableStatistics, TableVersion, UpdateBehavior, VersionId,
+    XmlClassifier, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
-    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, CatalogStore, Change, ChangeSet,
-    DatabaseOutcome, DefinitionOutcome, Expected, KEPT_CRAWLS, KEPT_VERSIONS, OpenMode,
-    PartitionChanges, PartitionDiff, TableOutcome, open,
+    Applied, AppliedBookmark, AppliedDatabase, AppliedDefinition, AppliedRun, AppliedTable,
+    BookmarkOutcome, BookmarkStore, CatalogStore, Change, ChangeSet, DatabaseOutcome,
+    DefinitionOutcome, Expected, KEPT_COMMITS, KEPT_CRAWLS, KEPT_RUNS, KEPT_VERSIONS, OpenMode,
+    PartitionChanges, PartitionDiff, RunStore, TableOutcome, open,
 };
 pub use transfer::{DatabaseDocument, Document, TableDocument, export, import};
