@@ -135,7 +135,9 @@ impl Scan {
                 .with_file_groups(FileGroup::new(files).split_files(targets))
                 .with_projection_indices(self.projection.clone())?
                 .with_limit(self.limit)
-                .with_expr_adapter(Some(Arc::new(ByName)))
+                .with_expr_adapter(Some(Arc::new(ByName {
+                    misfits: self.frame.is_some(),
+                })))
                 .build();
             plans.push(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>);
         }

@@ -180,7 +180,8 @@ fn adapted<E: std::fmt::Display>(
     batches: impl Iterator<Item = std::result::Result<arrow::array::RecordBatch, E>> + Send + 'static,
     decode: &Decode,
 ) -> Result<Batches> {
-    let mut batcher = Batcher::new(Arc::new(decode.schema.project(&decode.projection)?));
+    let mut batcher = Batcher::new(Arc::new(decode.schema.project(&decode.projection)?))
+        .for_frame(decode.frame.is_some());
     let file = decode.file.clone();
     Ok(Box::new(batches.map(move |batch| {
         let batch = batch.map_err(|e| LakeError::data(&file, e.to_string()))?;

@@ -7,6 +7,7 @@
 mod adapt;
 mod avro_gate;
 mod binary;
+mod choice;
 mod classifier;
 mod columns;
 mod csv;
@@ -14,6 +15,7 @@ mod frame;
 mod grok;
 mod guard;
 mod json;
+mod known;
 mod serde;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ pub use self::csv::CsvOptions;
 pub use self::frame::{BadRecord, BadRecords};
 pub use self::grok::{GrokError, GrokOptions};
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
+pub use self::known::{choice_fields_of, examine_as};
 pub use self::serde::Serde;
 pub use self::xml::XmlOptions;
 use crate::compress::{Compression, Metered};
