@@ -163,17 +163,20 @@ pub enum SinkFormat {
     Csv,
     /// JSON, one record a line.
     Json,
+    /// Apache ORC.
+    Orc,
 }
 
 impl SinkFormat {
     /// The formats' names, as a script writes them.
-    pub const NAMES: [&'static str; 3] = ["parquet", "csv", "json"];
+    pub const NAMES: [&'static str; 4] = ["parquet", "csv", "json", "orc"];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "parquet" | "glueparquet" => Self::Parquet,
             "csv" => Self::Csv,
             "json" | "jsonl" => Self::Json,
+            "orc" => Self::Orc,
             _ => return None,
         })
     }

@@ -50,6 +50,7 @@ mod encode;
 mod exec;
 mod lock;
 mod options;
+mod orc;
 mod partition;
 mod recover;
 mod run;
