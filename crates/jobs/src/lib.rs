@@ -135,7 +135,7 @@ mod tally;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
-pub use plan::{Plan, PlannedSink, SourceError, Sources, plan};
+pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
     ERRORS, FrameDef, MappingDef, Origin, Parameter, ParameterType, Script, SinkDef, SinkFormat,

@@ -1,12 +1,15 @@
 //! A script over its sources: frames planned in order, sinks checked against what they get.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::Fields;
 use datafusion::common::Result as EngineResult;
 use datafusion::prelude::{DataFrame, SessionContext};
-use mastic_dynamic_frame::{Change, DynamicFrame, FrameError, JoinKey, Ledger};
+use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
+use mastic_lake::format::{BadRecord, BadRecords};
+use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
 
 use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
@@ -19,22 +22,104 @@ use crate::tally::StepInfo;
 /// Where a script's sources come from. A query session is one; a test may hold tables in memory.
 #[async_trait]
 pub trait Sources: Send + Sync {
-    /// The records of the catalog table `database.table`.
+    /// The records of a source: a table of the catalog, or the files under a path.
     ///
-    /// A source's `where` is put over them as a filter, which the engine pushes down into the
-    /// table's scan: there is nothing to do for it here.
-    async fn table(&self, name: &str) -> Result<DataFrame, SourceError>;
-
-    /// The records of the files under a path, in this format, or in what they turn out to be.
-    async fn path(
+    /// A source's `where` is put over them as a filter, which is told to the scan: `options.condition`
+    /// has it for what can be done with it earlier.
+    async fn open(
         &self,
-        path: &str,
-        format: Option<&str>,
-        options: &BTreeMap<String, String>,
+        source: &FrameSource,
+        options: &FrameOptions,
     ) -> Result<DataFrame, SourceError>;
+
+    /// The objects that the source would read. A source that is not made of files has none.
+    async fn objects(
+        &self,
+        _source: &FrameSource,
+        _options: &FrameOptions,
+    ) -> Result<Vec<SeenObject>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// The fields that hold every value of the source as it is, found by looking at all of its records.
+    async fn find_choices(
+        &self,
+        _source: &FrameSource,
+        _options: &FrameOptions,
+    ) -> Result<Fields, SourceError> {
+        Err(SourceError::new("the source's columns cannot change"))
+    }
 
     /// The session that plans are made in.
     fn context(&self) -> &SessionContext;
+}
+
+/// What is known of a script's sources, by their names, beyond what the script says.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// The fields of sources whose records have all been looked at.
+    pub fields: BTreeMap<String, Fields>,
+    /// The objects that are read of sources with a bookmark.
+    pub objects: BTreeMap<String, Arc<HashSet<String>>>,
+}
+
+impl SourceDef {
+    /// What it is to whoever opens it.
+    pub fn frame_source(&self) -> FrameSource {
+        match &self.origin {
+            Origin::Table(table) => FrameSource::Table(table.to_string()),
+            Origin::Path {
+                path,
+                format,
+                options,
+            } => FrameSource::Path {
+                path: path.to_string(),
+                format: format.as_ref().map(ToString::to_string),
+                options: options
+                    .iter()
+                    .map(|(k, v)| (k.to_string(), v.to_string()))
+                    .collect(),
+            },
+        }
+    }
+
+    /// How it is opened; its bad records go to the ledger.
+    pub(crate) fn frame_options(&self, reading: &Reading, ledger: &Arc<Ledger>) -> FrameOptions {
+        let name = self.name.as_str();
+        let mut options = FrameOptions::new(Arc::new(SourceRecords {
+            source: name.to_owned(),
+            ledger: Arc::clone(ledger),
+        }));
+        options.partition_predicate = self.partitions.as_ref().map(ToString::to_string);
+        options.condition = self.predicate.as_ref().map(ToString::to_string);
+        options.fields = reading.fields.get(name).cloned();
+        options.objects = reading.objects.get(name).cloned();
+        options
+    }
+}
+
+/// Where the bad records of a source go.
+#[derive(Debug)]
+struct SourceRecords {
+    source: String,
+    ledger: Arc<Ledger>,
+}
+
+impl BadRecords for SourceRecords {
+    fn set_aside(&self, record: BadRecord) -> mastic_lake::Result<()> {
+        let reason = match record.column {
+            Some(column) => format!("{} (column {column})", record.reason),
+            None => record.reason,
+        };
+        let record = ErrorRecord {
+            step: self.source.clone(),
+            reason,
+            file: Some(record.file),
+            line: record.line.and_then(|line| i64::try_from(line).ok()),
+            record: record.text,
+        };
+        Ok(self.ledger.set_aside(&self.source, vec![record])?)
+    }
 }
 
 /// A source that cannot be opened.
@@ -123,6 +208,18 @@ impl PlannedSink {
 /// # Errors
 /// Every mistake that does not follow from another one, with its place.
 pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, ScriptErrors> {
+    plan_reading(script, sources, &Reading::default()).await
+}
+
+/// Plans a script like [`plan()`], with what is known of its sources.
+///
+/// # Errors
+/// As [`plan()`].
+pub async fn plan_reading(
+    script: &Script,
+    sources: &dyn Sources,
+    reading: &Reading,
+) -> Result<Plan, ScriptErrors> {
     let state = sources.context().state();
     let order = order(script, &state).map_err(|e| ScriptErrors(vec![e]))?;
     let runtime = sources.context().runtime_env();
@@ -135,6 +232,7 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
     let mut planner = Planner {
         script,
         sources,
+        reading,
         errors: Vec::new(),
         opened: vec![None; script.sources.len()],
         frames: vec![None; script.frames.len()],
@@ -202,6 +300,7 @@ const EVEN: [&str; 6] = [
 struct Planner<'a> {
     script: &'a Script,
     sources: &'a dyn Sources,
+    reading: &'a Reading,
     errors: Vec<ScriptError>,
     opened: Vec<Option<DynamicFrame>>,
     frames: Vec<Option<DynamicFrame>>,
@@ -216,24 +315,11 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     async fn open(&mut self, source: &SourceDef) -> Option<DynamicFrame> {
-        let (place, opened) = match &source.origin {
-            Origin::Table(table) => (table, self.sources.table(table.as_str()).await),
-            Origin::Path {
-                path,
-                format,
-                options,
-            } => {
-                let options = options
-                    .iter()
-                    .map(|(k, v)| (k.to_string(), v.to_string()))
-                    .collect();
-                let format = format.as_ref().map(Text::as_str);
-                (
-                    path,
-                    self.sources.path(path.as_str(), format, &options).await,
-                )
-            }
+        let place = match &source.origin {
+            Origin::Table(place) | Origin::Path { path: place, .. } => place,
         };
+        let options = source.frame_options(self.reading, &self.ledger);
+        let opened = self.sources.open(&source.frame_source(), &options).await;
         let frame = match opened {
             Ok(frame) => frame,
             Err(error) => {

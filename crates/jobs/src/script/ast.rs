@@ -42,6 +42,10 @@ pub struct SourceDef {
     pub origin: Origin,
     /// A condition that its records meet; the engine pushes it down into the scan.
     pub predicate: Option<Text>,
+    /// A condition on partition keys, which the catalog store answers (Glue's `push_down_predicate`).
+    pub partitions: Option<Text>,
+    /// Whether it is read with a job bookmark: only the objects that no run of the job has read.
+    pub bookmark: bool,
 }
 
 /// Where a source's records are.

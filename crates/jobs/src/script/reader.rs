@@ -144,6 +144,24 @@ impl Reader {
         pairs
     }
 
+    /// `true` or `false`.
+    pub(crate) fn boolean(&mut self, node: &Node, what: &str) -> bool {
+        let Some(text) = self.text(node, what) else {
+            return false;
+        };
+        match text.as_str() {
+            "true" => true,
+            "false" => false,
+            _ => {
+                self.error(
+                    text.span(),
+                    format!("'{text}' is neither true nor false, which {what} needs"),
+                );
+                false
+            }
+        }
+    }
+
     /// A whole number, not negative.
     pub(crate) fn whole_number(&mut self, node: &Node, what: &str) -> Option<u64> {
         let text = self.text(node, what)?;
