@@ -403,6 +403,27 @@ pub(crate) struct Run {
     /// The database of table names without one
     #[arg(long, short, value_name = "NAME")]
     pub(crate) database: Option<String>,
+    /// What becomes of the script's bookmarks: read what is new and advance; read what is new and stay; read all
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) bookmarks: Bookmarks,
+    /// With `--bookmarks pause`: read again what was committed after this run
+    #[arg(long, value_name = "RUN", requires = "bookmarks")]
+    pub(crate) bookmark_from: Option<String>,
+    /// And up to this run
+    #[arg(long, value_name = "RUN", requires = "bookmarks")]
+    pub(crate) bookmark_to: Option<String>,
+}
+
+/// What a run does with bookmarks. Glue: `--job-bookmark-option`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bookmarks {
+    /// Read what is new, and advance
+    #[default]
+    Enable,
+    /// Read what is new, and do not advance
+    Pause,
+    /// Read everything, and do not advance
+    Disable,
 }
 
 #[derive(Debug, Args)]

@@ -122,19 +122,23 @@ mod errors_table;
 mod explain;
 mod graph;
 mod guard;
+mod job;
 mod paths;
 mod plan;
 mod run;
 mod script;
 mod session;
+mod settle;
 mod sinks;
 mod source;
 mod stage;
+mod summary;
 mod tables;
 mod tally;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
+pub use job::{BookmarkMode, JobError, JobOptions, run_job};
 pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
@@ -142,4 +146,5 @@ pub use script::{
     SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
+pub use summary::SourceReport;
 pub use tally::{StepInfo, StepReport, Totals};

@@ -9,7 +9,7 @@ use datafusion::common::Result as EngineResult;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
 use mastic_lake::format::{BadRecord, BadRecords};
-use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
+use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
 
 use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
@@ -192,6 +192,16 @@ pub struct PlannedSink {
 }
 
 impl PlannedSink {
+    /// What the optimized plan reads of each source: partitions chosen in the catalog store, filters and columns
+    /// that the files' readers are told of.
+    ///
+    /// # Errors
+    /// When the engine cannot optimize the plan.
+    pub fn reads(&self) -> EngineResult<Vec<FrameScan>> {
+        let plan = self.frame.clone().into_dataframe().into_optimized_plan()?;
+        Ok(frame_scans(&plan))
+    }
+
     /// The optimized logical plan, as text.
     ///
     /// # Errors

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use mastic_catalog::{Applied, CatalogError, CatalogStore, ChangeSet};
+use mastic_catalog::{
+    Applied, CatalogError, CatalogStore, Change, ChangeSet, NewCommit, PlannedBookmark, RunOutcome,
+    RunState, SinkCommit,
+};
 use mastic_dynamic_frame::{ErrorRecord, Ledger};
 use mastic_lake::error::LakeError;
 use mastic_lake::sink::{
-    self, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
+    self, Intent, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
 };
 use mastic_lake::store::Stores;
 
@@ -17,6 +20,7 @@ use crate::error::{ScriptError, ScriptErrors};
 use crate::plan::{Plan, PlannedSink};
 use crate::script::{Script, SinkMode};
 use crate::stage::{self, Job, Stop};
+use crate::summary::SourceReport;
 use crate::tables::{self, Target};
 use crate::tally::{self, StepReport, Totals};
 
@@ -30,6 +34,7 @@ pub struct Prepared {
     plan: Plan,
     sinks: Vec<PreparedSink>,
     by: String,
+    begun: Instant,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,8 @@ struct PreparedSink {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
+    /// What was read of each source, where that is known.
+    pub sources: Vec<SourceReport>,
     /// What each sink wrote, as the script orders them.
     pub sinks: Vec<SinkReport>,
     /// What became of the catalog.
@@ -68,6 +75,89 @@ pub struct SinkReport {
     pub table: Option<String>,
     /// The files.
     pub written: Written,
+}
+
+/// The bookmarks of a run, and the run itself.
+pub(crate) struct Bookmarks {
+    pub(crate) job: String,
+    pub(crate) run: String,
+    pub(crate) attempt: u32,
+    /// Those that advance.
+    pub(crate) planned: Vec<PlannedBookmark>,
+}
+
+impl Bookmarks {
+    /// Writes down what is about to be committed, where bookmarks depend on it.
+    async fn begin(
+        &self,
+        staged: &[Staged],
+        catalog: &dyn CatalogStore,
+    ) -> Result<(), CatalogError> {
+        if self.planned.is_empty() {
+            return Ok(());
+        }
+        let intents: Vec<Intent> = staged.iter().map(Staged::intent).collect();
+        let commit = NewCommit {
+            job_name: self.job.clone(),
+            run_id: self.run.clone(),
+            attempt: self.attempt,
+            bookmarks: self.planned.clone(),
+            sinks: intents
+                .iter()
+                .map(|intent| SinkCommit {
+                    url: intent.url.clone(),
+                    commit_id: intent.run.clone(),
+                    file: intent.first_file().map(str::to_owned),
+                })
+                .collect(),
+            context: serde_json::to_value(&intents).unwrap_or_default(),
+        };
+        catalog.begin_commit(commit).await?;
+        Ok(())
+    }
+
+    /// Nothing was committed, and nothing will be.
+    async fn give_up(&self, catalog: &dyn CatalogStore) {
+        if self.planned.is_empty() {
+            return;
+        }
+        if let Err(error) = catalog.settle(&self.run, false).await {
+            log::warn!(
+                "the commit of run {} could not be dropped: {error}",
+                self.run
+            );
+        }
+    }
+
+    /// The bookmarks advance, and the run has ended.
+    fn changes(&self, report: &Report) -> Vec<Change> {
+        let told = |by: i64| -> serde_json::Value {
+            let each = self.planned.iter().map(|b| {
+                let told = serde_json::json!({
+                    "Version": b.expected_version + by,
+                    "New": b.objects.len(),
+                });
+                (b.source_name.clone(), told)
+            });
+            serde_json::Value::Object(each.collect())
+        };
+        let mut changes = Vec::new();
+        if !self.planned.is_empty() {
+            changes.push(Change::SettleCommit {
+                run_id: self.run.clone(),
+            });
+        }
+        changes.push(Change::FinishRun {
+            run_id: self.run.clone(),
+            outcome: RunOutcome {
+                summary: Some(report.summary()),
+                bookmarks_before: Some(told(0)),
+                bookmarks_after: Some(told(1)),
+                ..RunOutcome::new(RunState::Succeeded)
+            },
+        });
+        changes
+    }
 }
 
 /// Why a run failed.
@@ -117,6 +207,21 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// The file with a value that its column was not known to hold, where that is why.
+    pub(crate) fn misfit(&self) -> Option<&str> {
+        let Self::Write { source, .. } = self else {
+            return None;
+        };
+        let found = match source {
+            LakeError::Engine(engine) => mastic_lake::error::find(engine)?,
+            other => other,
+        };
+        match found {
+            LakeError::Misfit { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -181,6 +286,7 @@ impl Prepared {
             plan,
             sinks,
             by: format!("run {}", script.name),
+            begun: Instant::now(),
         })
     }
 
@@ -200,11 +306,20 @@ impl Prepared {
         on_progress: Option<OnSinkProgress>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Report, RunError> {
-        let begun = Instant::now();
-        let stop = stop.boxed().shared();
-        let ledger = Arc::clone(&self.plan.ledger);
-        let staged = self.stage(&ledger, on_progress, &stop).await?;
+        let stop: Stop = stop.boxed().shared();
+        let staged = self.stage(on_progress, &stop).await?;
+        self.commit(staged, catalog, None, Vec::new()).await
+    }
 
+    /// Commits what was staged, then tells the catalog: of tables, and with `bookmarks` of these and of the
+    /// run's end, all in one transaction.
+    pub(crate) async fn commit(
+        self,
+        staged: Vec<Staged>,
+        catalog: &dyn CatalogStore,
+        bookmarks: Option<Bookmarks>,
+        sources: Vec<SourceReport>,
+    ) -> Result<Report, RunError> {
         // Whoever came first has changed the table that this run was planned for.
         for sink in &self.sinks {
             if let Some(target) = &sink.target
@@ -213,6 +328,12 @@ impl Prepared {
                 stage::abort(staged).await;
                 return Err(RunError::Changed { source });
             }
+        }
+        if let Some(bookmarks) = &bookmarks
+            && let Err(source) = bookmarks.begin(&staged, catalog).await
+        {
+            stage::abort(staged).await;
+            return Err(RunError::Changed { source });
         }
 
         let mut committed: Vec<Written> = Vec::new();
@@ -223,6 +344,9 @@ impl Prepared {
                 Ok(written) => committed.push(written),
                 Err(source) => {
                     stage::abort(rest).await;
+                    if let (0, Some(bookmarks)) = (number, &bookmarks) {
+                        bookmarks.give_up(catalog).await;
+                    }
                     let done = self.sinks[..number].iter();
                     return Err(RunError::Commit {
                         url: self.sinks[number].spec.root.url.clone(),
@@ -233,7 +357,8 @@ impl Prepared {
             }
         }
 
-        let steps = tally::report(&self.plan.steps, &ledger);
+        let ledger = &self.plan.ledger;
+        let steps = tally::report(&self.plan.steps, ledger);
         let of_records = self
             .plan
             .sinks
@@ -241,6 +366,11 @@ impl Prepared {
             .zip(&committed)
             .filter(|(s, _)| !s.late);
         let totals = tally::totals(&steps, of_records.map(|(_, w)| w.rows).sum());
+        let first_errors = steps
+            .iter()
+            .filter(|s| s.errors > 0)
+            .filter_map(|s| Some((s.step.label.clone(), ledger.first_error(&s.step.label)?)));
+        let first_errors = first_errors.collect();
 
         let mut changes = ChangeSet::new(self.by);
         for (sink, written) in self.sinks.iter().zip(&committed) {
@@ -248,14 +378,6 @@ impl Prepared {
                 changes.changes.extend(target.changes(&sink.spec, written));
             }
         }
-        let applied = if changes.changes.is_empty() {
-            Applied::default()
-        } else {
-            catalog
-                .apply(changes)
-                .await
-                .map_err(|source| RunError::Catalog { source })?
-        };
         let sinks = self
             .sinks
             .into_iter()
@@ -265,28 +387,35 @@ impl Prepared {
                 table: sink.target.map(|t| format!("{}.{}", t.database, t.name)),
                 written,
             });
-        Ok(Report {
+        let mut report = Report {
+            sources,
             sinks: sinks.collect(),
-            catalog: applied,
-            first_errors: steps
-                .iter()
-                .filter(|s| s.errors > 0)
-                .filter_map(|s| Some((s.step.label.clone(), ledger.first_error(&s.step.label)?)))
-                .collect(),
+            catalog: Applied::default(),
+            first_errors,
             errors_written: self.plan.sinks.iter().any(|s| s.late),
             steps,
             totals,
-            elapsed: begun.elapsed(),
-        })
+            elapsed: self.begun.elapsed(),
+        };
+        if let Some(bookmarks) = bookmarks {
+            changes.changes.extend(bookmarks.changes(&report));
+        }
+        if !changes.changes.is_empty() {
+            report.catalog = catalog
+                .apply(changes)
+                .await
+                .map_err(|source| RunError::Catalog { source })?;
+        }
+        Ok(report)
     }
 
     /// Stages all sinks: those of error records when the others are staged, and all errors are known.
-    async fn stage(
+    pub(crate) async fn stage(
         &self,
-        ledger: &Arc<Ledger>,
         on_progress: Option<OnSinkProgress>,
         stop: &Stop,
     ) -> Result<Vec<Staged>, RunError> {
+        let ledger = &self.plan.ledger;
         let mut all: Vec<Option<Staged>> = self.sinks.iter().map(|_| None).collect();
         for late in [false, true] {
             let numbers: Vec<usize> = (0..self.sinks.len())

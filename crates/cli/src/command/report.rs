@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use mastic_jobs::{Report, SinkReport, StepReport, Totals};
+use mastic_catalog::Run;
+use mastic_jobs::{Report, Totals};
+use mastic_query::frame::FrameScan;
 use serde_json::{Value, json};
 
 use crate::args::Output;
@@ -12,18 +14,18 @@ use crate::output::Listing;
 
 /// What each sink wrote, on standard output; what each step did, and the sum, on standard error. For
 /// machines it is one JSON object with all of it.
-pub(crate) fn tell(report: &Report, output: Output) -> Result<()> {
+pub(crate) fn tell(run: &Run, report: &Report, output: Output) -> Result<()> {
     match output {
         Output::Json => {
             let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", object(report))?;
+            writeln!(out, "{}", object(run, report))?;
             Ok(())
         }
         Output::Csv => sinks(report, output),
         Output::Table => {
             steps(report);
             sinks(report, output)?;
-            sum(report);
+            sum(run, report);
             Ok(())
         }
     }
@@ -87,7 +89,7 @@ fn steps(report: &Report) {
     }
 }
 
-fn sum(report: &Report) {
+fn sum(run: &Run, report: &Report) {
     let Totals {
         read,
         made,
@@ -113,10 +115,11 @@ fn sum(report: &Report) {
         right.push(format!("{} not used", count(shared.unsigned_abs())));
     }
     anstream::eprintln!(
-        "{} = {}, in {}",
+        "{} = {}, in {} (run {})",
         left.join(" + "),
         right.join(" + "),
-        duration(report.elapsed)
+        duration(report.elapsed),
+        run.id.get(..11).unwrap_or(&run.id)
     );
     for (step, first) in &report.first_errors {
         let place = match (&first.file, first.line) {
@@ -136,43 +139,48 @@ fn sum(report: &Report) {
     }
 }
 
-fn object(report: &Report) -> Value {
-    json!({
-        "outcome": "SUCCEEDED",
-        "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
-        "totals": {
-            "read": report.totals.read,
-            "made": report.totals.made,
-            "dropped": report.totals.dropped,
-            "errors": report.totals.errors,
-            "written": report.totals.written,
-            "shared": report.totals.shared,
-        },
-        "steps": report.steps.iter().map(step).collect::<Vec<_>>(),
-        "sinks": report.sinks.iter().map(sink).collect::<Vec<_>>(),
-    })
+/// What a plan reads of a source, and what it was told to leave out.
+pub(crate) fn scan(scan: &FrameScan) -> String {
+    let mut out = format!(
+        "reads {}: {}, {}",
+        scan.name,
+        counted(scan.files, "file"),
+        bytes(scan.bytes)
+    );
+    if let Some(store) = &scan.store {
+        out.push_str(&format!(
+            "; {} of {}",
+            count(store.selected),
+            counted(store.partitions, "partition")
+        ));
+        if let Some(predicate) = &store.predicate {
+            out.push_str(&format!(", chosen in the catalog store by {predicate}"));
+        }
+    }
+    let mut told = |what: &str, filters: &[String]| {
+        if !filters.is_empty() {
+            out.push_str(&format!("\n  {what}: {}", filters.join(" and ")));
+        }
+    };
+    told("partitions left out", &scan.partition_filters);
+    told("filters for the reader", &scan.filters);
+    out.push_str(&format!(
+        "\n  columns: {} of {}",
+        scan.columns.len(),
+        scan.all_columns
+    ));
+    out
 }
 
-fn step(step: &StepReport) -> Value {
-    json!({
-        "step": step.step.label,
-        "verb": step.step.verb,
-        "rows_in": step.rows_in,
-        "rows_out": step.rows_out,
-        "dropped": step.dropped,
-        "made": step.made,
-        "errors": step.errors,
-    })
-}
-
-fn sink(sink: &SinkReport) -> Value {
-    json!({
-        "url": sink.url,
-        "table": sink.table,
-        "rows": sink.written.rows,
-        "bytes": sink.written.bytes,
-        "files": sink.written.files.len(),
-        "replaced": sink.written.replaced.len(),
-        "partitions": sink.written.partitions().filter(|(_, values)| !values.is_empty()).count(),
-    })
+fn object(run: &Run, report: &Report) -> Value {
+    let mut object = json!({
+        "RunId": run.id,
+        "JobName": run.job_name,
+        "JobRunState": run.job_run_state.as_str(),
+        "ElapsedMilliseconds": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+    });
+    if let (Value::Object(object), Value::Object(summary)) = (&mut object, report.summary()) {
+        object.extend(summary);
+    }
+    object
 }
