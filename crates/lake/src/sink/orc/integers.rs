@@ -400,7 +400,7 @@ mod tests {
         // Two of them in front as DIRECT of 16 bits (0x5e, length 2), then DELTA of 2 bits (0xc2).
         let mut values = vec![10_000, 10_000];
         values.extend(10_000..10_200);
-        values.push(10_203);
+        values.push(10_202);
         let out = encoded(&values, false);
         assert_eq!(out[..6], [0x5e, 0x01, 0x27, 0x10, 0x27, 0x10]);
         assert_eq!(out[6] & 0xfe, 0xc2);
