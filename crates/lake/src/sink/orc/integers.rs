@@ -78,6 +78,7 @@ impl IntRle {
 
     pub(super) fn finish(&mut self, codec: &mut Codec, out: &mut Vec<u8>) -> Result<u64> {
         self.encode_pending();
+        self.pending = Vec::new();
         self.out.finish(codec, out)
     }
 
