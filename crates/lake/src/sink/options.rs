@@ -367,6 +367,14 @@ mod tests {
         );
         assert!(message("csv", &[("compression", "snappy")]).contains("take zstd"));
         assert!(message("parquet", &[("compression", "bz2")]).contains("no bzip2"));
+        assert!(message("orc", &[("compression", "bz2")]).contains("ORC has no bzip2"));
+        assert!(message("json", &[("compression", "lz4")]).contains("with lz4, which"));
+        // Only ORC calls it so.
+        assert!(message("parquet", &[("compression", "zlib")]).contains("no compression"));
+        assert_eq!(
+            message("orc", &[("delimiter", ";")]),
+            "'delimiter' is an option of csv, and this sink writes orc"
+        );
         assert!(message("parquet", &[("row_group_rows", "0")]).contains("from 1"));
         assert!(message("csv", &[("quote", ",")]).contains("the same"));
     }
@@ -394,6 +402,7 @@ mod tests {
                 .extension()
         };
         assert_eq!(of("parquet", "gzip"), "parquet");
+        assert_eq!(of("orc", "zlib"), "orc");
         assert_eq!(of("csv", "gzip"), "csv.gz");
         assert_eq!(of("json", "zstd"), "json.zst");
         assert_eq!(of("jsonl", "none"), "json");

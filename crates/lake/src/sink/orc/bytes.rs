@@ -39,6 +39,7 @@ impl ByteRle {
 
     pub(super) fn finish(&mut self, codec: &mut Codec, out: &mut Vec<u8>) -> Result<u64> {
         self.encode();
+        self.pending = Vec::new();
         self.out.finish(codec, out)
     }
 

@@ -268,18 +268,23 @@ fn write_struct(array: &ArrayRef, columns: &mut [Column]) -> Result<()> {
     let array = array
         .as_struct_opt()
         .ok_or_else(|| mismatch("structs", array))?;
-    let fields = array.columns().iter().zip(columns);
-    match array.nulls().filter(|nulls| nulls.null_count() > 0) {
-        None => fields.into_iter().try_for_each(|(f, c)| c.write(f)),
-        Some(nulls) => {
-            let keep = BooleanArray::new(nulls.inner().clone(), None);
-            let keep = FilterBuilder::new(&keep).optimize().build();
-            for (field, column) in fields {
-                column.write(&keep.filter(field)?)?;
-            }
-            Ok(())
-        }
+    let keep = array
+        .nulls()
+        .filter(|nulls| nulls.null_count() > 0)
+        .map(|nulls| BooleanArray::new(nulls.inner().clone(), None))
+        .map(|keep| FilterBuilder::new(&keep).optimize().build());
+    let named = array.fields().iter().zip(array.columns());
+    for ((field, values), column) in named.zip(columns) {
+        let written = match &keep {
+            None => column.write(values),
+            Some(keep) => match keep.filter(values) {
+                Ok(kept) => column.write(&kept),
+                Err(error) => Err(error.into()),
+            },
+        };
+        written.map_err(|error| error.within(field.name()))?;
     }
+    Ok(())
 }
 
 fn write_repeated(array: &ArrayRef, lengths: &mut IntRle, items: &mut [Column]) -> Result<()> {

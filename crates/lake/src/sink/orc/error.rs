@@ -36,12 +36,36 @@ pub(in crate::sink) enum OrcError {
         /// The array's.
         found: DataType,
     },
+    /// Where it went wrong.
+    #[error("column '{column}': {source}")]
+    Column {
+        /// The column, with dots into structs.
+        column: String,
+        /// What went wrong there.
+        source: Box<OrcError>,
+    },
     /// A kernel failed, a cast for instance.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
     /// A compressor failed.
     #[error("a block cannot be compressed: {0}")]
     Compress(#[from] std::io::Error),
+}
+
+impl OrcError {
+    /// The same in a field of this name.
+    pub(super) fn within(self, field: &str) -> Self {
+        match self {
+            OrcError::Column { column, source } => OrcError::Column {
+                column: format!("{field}.{column}"),
+                source,
+            },
+            source => OrcError::Column {
+                column: field.to_owned(),
+                source: Box::new(source),
+            },
+        }
+    }
 }
 
 impl From<OrcError> for DataFusionError {

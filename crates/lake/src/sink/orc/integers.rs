@@ -78,6 +78,7 @@ impl IntRle {
 
     pub(super) fn finish(&mut self, codec: &mut Codec, out: &mut Vec<u8>) -> Result<u64> {
         self.encode_pending();
+        self.pending = Vec::new();
         self.out.finish(codec, out)
     }
 
@@ -400,7 +401,7 @@ mod tests {
         // Two of them in front as DIRECT of 16 bits (0x5e, length 2), then DELTA of 2 bits (0xc2).
         let mut values = vec![10_000, 10_000];
         values.extend(10_000..10_200);
-        values.push(10_203);
+        values.push(10_202);
         let out = encoded(&values, false);
         assert_eq!(out[..6], [0x5e, 0x01, 0x27, 0x10, 0x27, 0x10]);
         assert_eq!(out[6] & 0xfe, 0xc2);
