@@ -76,7 +76,9 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     commits::crashes(&*make().await).await;
     commits::two_runs_at_once(&*make().await).await;
     commits::parts_of_commits(&*make().await).await;
+    commits::racing_runs(make().await).await;
     transfer::transfer_of_crawlers(&*make().await, &*make().await).await;
+    transfer::transfer_of_bookmarks(&*make().await, &*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

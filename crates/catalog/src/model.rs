@@ -42,6 +42,7 @@ pub use process::RunProcess;
 pub(crate) use run::DIED;
 pub use run::{
     DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunOutcome, RunScript, RunState,
+    RunStep, RunSummary, RunVolume,
 };
 pub use statistics::{
     BinaryColumnStatisticsData, BooleanColumnStatisticsData, ColumnStatistics,
@@ -49,6 +50,7 @@ pub use statistics::{
     DoubleColumnStatisticsData, LongColumnStatisticsData, StringColumnStatisticsData,
     TableStatistics,
 };
+pub(crate) use time::optional as optional_time;
 pub use version::VersionId;
 
 /// The value of a partition whose key is NULL, in paths and in [`Partition::values`].

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::bookmark::Bookmark;
+use crate::command::runs::Runs;
+
 /// Crawl files into a catalog, run ETL scripts over it, and query it with SQL.
 #[derive(Debug, Parser)]
 #[command(
@@ -61,6 +64,11 @@ pub(crate) enum Command {
     Classifier(Classifier),
     /// Run an ETL script
     Run(Run),
+    /// List what runs of scripts read and wrote, and how they ended
+    Runs(Runs),
+    /// Show and move what jobs have seen of their sources
+    #[command(subcommand)]
+    Bookmark(Bookmark),
     /// Answer SQL over the catalog's tables
     Sql(Sql),
     /// Show and change the catalog

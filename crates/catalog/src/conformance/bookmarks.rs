@@ -241,6 +241,7 @@ pub(super) async fn moved_bookmarks(store: &dyn CatalogStore) {
     for refused in [
         store.reset_bookmark("jj", None).await,
         store.pause_bookmark("jj", None, true).await,
+        store.find_bookmarks("jj", Some("s")).await,
         store.rewind_bookmark("jj", None, run("none")).await,
     ] {
         match refused {
@@ -250,6 +251,7 @@ pub(super) async fn moved_bookmarks(store: &dyn CatalogStore) {
             other => panic!("{other:?}"),
         }
     }
+    assert_eq!(store.find_bookmarks("j", None).await.unwrap().len(), 2);
     match store.reset_bookmark("j", Some("T")).await {
         Err(CatalogError::BookmarkNotFound { did_you_mean, .. }) => {
             assert_eq!(did_you_mean.as_deref(), Some("t"));

@@ -1,6 +1,7 @@
 //! The protocol by which files and bookmarks advance together, stopped at each of its steps; and two runs at once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
@@ -307,4 +308,54 @@ pub(super) async fn parts_of_commits(store: &dyn CatalogStore) {
         Err(CatalogError::AlreadyExists { .. })
     ));
     assert_eq!(store.pending_commits(None).await.unwrap(), []);
+}
+
+/// Many runs that race for one bookmark: each that commits has seen what those before it did.
+pub(super) async fn racing_runs(store: Arc<dyn CatalogStore>) {
+    const RUNS: usize = 6;
+    const EACH: usize = 4;
+    let tasks: Vec<_> = (0..RUNS)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..EACH {
+                    let name = format!("{number}-{round}");
+                    let mut tries = 0;
+                    loop {
+                        let version = store.get_bookmark("j", "s").await.unwrap().version;
+                        let plan = planned("s", version, &[object(&name, 1)]);
+                        // Half of them in the two steps of the protocol.
+                        let done = if number % 2 == 0 {
+                            let run = format!("{name}-{tries}");
+                            match store.begin_commit(commit_of("j", &run, vec![plan])).await {
+                                Ok(_) => store.settle(&run, true).await.map(drop),
+                                Err(error) => Err(error),
+                            }
+                        } else {
+                            store.commit_bookmark("j", &name, 1, plan).await.map(drop)
+                        };
+                        match done {
+                            Ok(()) => break,
+                            Err(
+                                CatalogError::BookmarkConflict { .. }
+                                | CatalogError::BookmarkBusy { .. },
+                            ) => tries += 1,
+                            Err(other) => panic!("{other:?}"),
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let bookmark = store.get_bookmark("j", "s").await.unwrap();
+    let count = RUNS * EACH;
+    assert_eq!(
+        (bookmark.version, bookmark.objects),
+        (count as i64, count as u64)
+    );
+    let history = store.list_bookmark_commits("j", "s", 100).await.unwrap();
+    assert!(history.iter().all(|commit| commit.added == 1));
 }

@@ -138,6 +138,61 @@ pub struct RunScript {
     pub digest: String,
 }
 
+/// What a run read, dropped and wrote: the shape of [`Run::summary`]. More may stand beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RunSummary {
+    /// Each source, as the script orders them.
+    pub sources: Vec<RunVolume>,
+    /// Each step that counts.
+    pub steps: Vec<RunStep>,
+    /// Each sink, as the script orders them.
+    pub sinks: Vec<RunVolume>,
+}
+
+impl RunSummary {
+    /// What a summary says; nothing if it has another shape.
+    pub fn of(summary: &serde_json::Value) -> Self {
+        Self::deserialize(summary).unwrap_or_default()
+    }
+
+    /// As [`Run::summary`] has it.
+    pub fn to_value(&self) -> serde_json::Value {
+        // A structure of texts and numbers has a JSON value.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// What was read from a source, or written to a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RunVolume {
+    /// The source's or sink's name.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its files, or objects.
+    pub files: u64,
+    /// The bytes of its files.
+    pub bytes: u64,
+}
+
+/// What a step did: `rows_in` = `rows_out` + `dropped` + `errors`, where it neither joins nor multiplies rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RunStep {
+    /// The step's name.
+    pub name: String,
+    /// Rows that it was given.
+    pub rows_in: u64,
+    /// Rows that it gave on.
+    pub rows_out: u64,
+    /// Rows that it left out because it says so.
+    pub dropped: u64,
+    /// Rows that became error records.
+    pub errors: u64,
+}
+
 /// A run that begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewRun {

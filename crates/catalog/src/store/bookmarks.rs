@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::driver::{Row, RowError, Tx, args};
+use super::dialect::Dialect;
+use super::driver::{Arg, Row, RowError, Tx, args};
 use super::lookup::parse_time;
 use super::runs::{after_prefix, missing_job};
 use crate::error::{CatalogError, Result};
@@ -137,6 +138,20 @@ pub(super) async fn list(tx: &mut Tx, job: Option<&str>) -> Result<Vec<Bookmark>
         |row| bookmark_of(&row),
     )
     .await
+}
+
+/// The bookmarks of a job, of one source or of all; that there is no such job or source is an error.
+pub(super) async fn find_all(
+    tx: &mut Tx,
+    job: &str,
+    source: Option<&str>,
+) -> Result<Vec<Bookmark>> {
+    let places = places(tx, job, source).await?;
+    let mut bookmarks = Vec::with_capacity(places.len());
+    for place in &places {
+        bookmarks.push(get(tx, &place.job, &place.source).await?);
+    }
+    Ok(bookmarks)
 }
 
 fn bookmark_of(row: &Row<'_>) -> Result<Bookmark, RowError> {
@@ -287,7 +302,7 @@ async fn page(
     after: Option<&str>,
     limit: usize,
     condition: &str,
-    more: Vec<super::driver::Arg>,
+    more: Vec<Arg>,
 ) -> Result<Vec<SourceObject>> {
     // No path has a NUL: what follows one that does is what follows its beginning.
     let cut = |text: &str| text.split('\0').next().unwrap_or_default().to_owned();
@@ -306,13 +321,17 @@ async fn page(
         "$4::text IS NULL"
     };
     let bound = match tx.dialect() {
-        super::dialect::Dialect::Sqlite => bound.replace("::text", ""),
-        super::dialect::Dialect::Postgres => bound.to_owned(),
+        Dialect::Sqlite => bound.replace("::text", ""),
+        Dialect::Postgres => bound.to_owned(),
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut given = args![place.id, from, limit, end];
     given.extend(more);
-    // A comparison of rows, so that PostgreSQL follows the index and stops at the limit: see `memory::recall`.
+    // A comparison of rows, so that PostgreSQL can follow an index and stop at the limit: see `memory::recall`. Before the
+    // table is analyzed it believes that few rows are left to sort, and would read all of them for each page.
+    if tx.dialect() == Dialect::Postgres {
+        tx.script(READ, "SET LOCAL enable_sort TO off").await?;
+    }
     let sql = format!(
         "SELECT {OBJECT} FROM bookmark_objects
          WHERE (bookmark_id, path) {beyond} ($1, $2) AND bookmark_id <= $1 AND {bound} AND {condition}

@@ -80,6 +80,10 @@ pub trait BookmarkStore {
     /// The bookmarks of a job, or of all jobs, by name. A job without any is no error.
     async fn list_bookmarks(&self, job: Option<&str>) -> Result<Vec<Bookmark>>;
 
+    /// The bookmarks of a job, of one source or of all. That there is no such job
+    /// ([`crate::CatalogError::JobNotFound`]) or no such bookmark of it is an error.
+    async fn find_bookmarks(&self, job: &str, source: Option<&str>) -> Result<Vec<Bookmark>>;
+
     /// The commits that a bookmark can be rewound to, newest first; at most [`super::KEPT_COMMITS`] are kept.
     async fn list_bookmark_commits(
         &self,

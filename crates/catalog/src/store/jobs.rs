@@ -60,6 +60,10 @@ impl BookmarkStore for SqlStore {
         bookmarks::list(&mut self.pool.begin_read().await?, job).await
     }
 
+    async fn find_bookmarks(&self, job: &str, source: Option<&str>) -> Result<Vec<Bookmark>> {
+        bookmarks::find_all(&mut self.pool.begin_read().await?, job, source).await
+    }
+
     async fn list_bookmark_commits(
         &self,
         job: &str,

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod bookmark;
 mod catalog;
 mod classifier;
 mod crawl;
@@ -8,6 +9,7 @@ mod demo;
 mod prompt;
 mod report;
 mod run;
+pub(crate) mod runs;
 mod sql;
 
 use std::io::Write;
@@ -31,6 +33,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Crawl(crawl) => crawl::run(crawl, &global, &setting).await,
         Command::Crawler(crawler) => crawler::run(crawler, &global, &setting).await,
         Command::Classifier(classifier) => classifier::run(classifier, &global, &setting).await,
+        Command::Runs(runs) => runs::run(runs, &global, &setting).await,
+        Command::Bookmark(bookmark) => bookmark::run(bookmark, &global, &setting).await,
         Command::Run(run) => run::run(run, &global, &setting).await,
         Command::Sql(sql) => sql::run(sql, &global, &setting).await,
         Command::Catalog(catalog) => catalog::run(catalog, &global, &setting).await,

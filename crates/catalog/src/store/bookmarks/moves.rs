@@ -3,7 +3,7 @@
 use super::super::driver::{Pool, Tx, args};
 use super::super::runs::is_alive;
 use super::pending::{drop_parts, lock_job, owner};
-use super::{Place, WRITE, get, history, places};
+use super::{Place, WRITE, find_all, history, places};
 use crate::error::{CatalogError, Result};
 use crate::model::{Bookmark, RewindTo};
 
@@ -34,14 +34,6 @@ pub(super) async fn forget(tx: &mut Tx, place: &Place) -> Result<()> {
     Ok(())
 }
 
-async fn now(tx: &mut Tx, places: &[Place]) -> Result<Vec<Bookmark>> {
-    let mut bookmarks = Vec::with_capacity(places.len());
-    for place in places {
-        bookmarks.push(get(tx, &place.job, &place.source).await?);
-    }
-    Ok(bookmarks)
-}
-
 pub(in super::super) async fn reset(
     pool: &Pool,
     job: &str,
@@ -64,7 +56,7 @@ pub(in super::super) async fn reset(
         )
         .await?;
     }
-    let bookmarks = now(&mut tx, &places).await?;
+    let bookmarks = find_all(&mut tx, job, source).await?;
     tx.commit().await?;
     Ok(bookmarks)
 }
@@ -101,7 +93,7 @@ pub(in super::super) async fn rewind(
             tx.execute(WRITE, sql, args![place.id, version]).await?;
         }
     }
-    let bookmarks = now(&mut tx, &places).await?;
+    let bookmarks = find_all(&mut tx, job, source).await?;
     tx.commit().await?;
     Ok(bookmarks)
 }
@@ -123,7 +115,7 @@ pub(in super::super) async fn pause(
         )
         .await?;
     }
-    let bookmarks = now(&mut tx, &places).await?;
+    let bookmarks = find_all(&mut tx, job, source).await?;
     tx.commit().await?;
     Ok(bookmarks)
 }
