@@ -67,7 +67,7 @@ impl PhysicalExprAdapterFactory for ByName {
                 && has_choice(field.data_type())
                 && own.data_type() != field.data_type()
             {
-                *shown = Arc::new(own.clone().with_nullable(true));
+                *shown = Arc::new(own.clone());
                 chosen.insert(field.name().clone(), field.clone());
             }
         }

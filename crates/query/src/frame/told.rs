@@ -4,6 +4,7 @@ use std::any::Any;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
 use mastic_schema::origin::is_origin;
 
@@ -66,7 +67,8 @@ fn described(scan: &TableScan) -> Option<FrameScan> {
     let texts = |of_keys: bool| {
         let filters = scan.filters.iter();
         let filters = filters.filter(|f| is_of(f, &table.keys) == of_keys);
-        filters.map(|f| f.human_display().to_string()).collect()
+        let bare = filters.map(|f| unnormalize_col(f.clone()));
+        bare.map(|f| f.human_display().to_string()).collect()
     };
     let columns = scan.projected_schema.fields().iter();
     let columns = columns.filter(|f| !is_origin(f.name()));
