@@ -34,7 +34,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::LakeError;
-use crate::format::{BadRecords, ByName, Decode, FileFormat, decode};
+use crate::format::{BadRecords, ByName, ByNameInFrame, Decode, FileFormat, decode};
 use crate::input::Input;
 
 /// A file of a scan.
@@ -135,9 +135,10 @@ impl Scan {
                 .with_file_groups(FileGroup::new(files).split_files(targets))
                 .with_projection_indices(self.projection.clone())?
                 .with_limit(self.limit)
-                .with_expr_adapter(Some(Arc::new(ByName {
-                    misfits: self.frame.is_some(),
-                })))
+                .with_expr_adapter(Some(match &self.frame {
+                    Some(_) => Arc::new(ByNameInFrame),
+                    None => Arc::new(ByName::default()),
+                }))
                 .build();
             plans.push(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>);
         }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use mastic_lake::LakeError;
-use mastic_lake::format::{FileFormat, Inference, Limits, examine};
+use mastic_lake::format::{FileFormat, Limits, examine, examine_frame};
 use mastic_lake::input::Input;
 use mastic_lake::list::{hive_folder, list};
 use mastic_lake::scan::ScanFile;
@@ -114,19 +114,23 @@ impl Folder {
         Ok(Folder { root, keys, files })
     }
 
-    /// Examines the files, each as far as `limits` say. `columns` are those that are wanted of what was found.
-    pub(crate) async fn examine(
-        self,
-        limits: Limits,
-        columns: fn(&Inference) -> Fields,
-    ) -> Result<Vec<Seen>> {
+    /// Examines the files, each as far as `limits` say. As a frame they have choices, and bad
+    /// records are passed over.
+    pub(crate) async fn examine(self, limits: Limits, as_frame: bool) -> Result<Vec<Seen>> {
         let root = self.root;
         let mut examined = futures::stream::iter(self.files.into_iter().map(|(meta, values)| {
             let url = root.url_of(&meta.location);
             let input = Input::new(root.store.clone(), meta, url, Handle::current());
             tokio::task::spawn_blocking(move || -> Result<Seen> {
-                let found = examine(&input, &limits, &[])?;
-                let own = columns(&found.inference);
+                let (found, own) = if as_frame {
+                    let found = examine_frame(&input, &limits, &[])?;
+                    let own = found.inference.choice_fields().clone();
+                    (found, own)
+                } else {
+                    let found = examine(&input, &limits, &[])?;
+                    let own = found.inference.fields.clone();
+                    (found, own)
+                };
                 Ok(Seen {
                     url: input.url,
                     meta: input.meta,
@@ -249,9 +253,7 @@ impl FilesTable {
     pub(crate) async fn open(root: Location, wanted: Option<&FileFormat>) -> Result<Self> {
         let folder = Folder::list(root.clone()).await?;
         let partition_fields = folder.keys.clone();
-        let seen = folder
-            .examine(Limits::default(), |found| found.fields.clone())
-            .await?;
+        let seen = folder.examine(Limits::default(), false).await?;
         let fields = seen.iter().fold(Fields::empty(), |all, found| {
             widen_fields(&all, &found.fields, &mut |_| ())
         });

@@ -16,6 +16,7 @@ use datafusion::physical_expr_adapter::{
 use mastic_schema::choice::{self, has_choice};
 use mastic_schema::hive::{format_type, parse_type};
 use mastic_schema::merge::{position, widen};
+use mastic_schema::origin::LINE;
 
 use super::choice::{ToChoice, chooses};
 use crate::error::{LakeError, Result};
@@ -81,6 +82,32 @@ impl PhysicalExprAdapterFactory for ByName {
             chosen,
             misfits: self.misfits,
         }))
+    }
+}
+
+/// As [`ByName`], for a dynamic frame: the column of lines is bound to no column of a file, and so is null in formats
+/// that have no lines.
+#[derive(Debug, Clone, Default)]
+pub struct ByNameInFrame;
+
+impl PhysicalExprAdapterFactory for ByNameInFrame {
+    fn create(
+        &self,
+        logical: SchemaRef,
+        physical: SchemaRef,
+    ) -> EngineResult<Arc<dyn PhysicalExprAdapter>> {
+        let mut fields: Vec<Field> = physical
+            .fields()
+            .iter()
+            .map(|f| f.as_ref().clone())
+            .collect();
+        for (at, field) in fields.iter_mut().enumerate() {
+            if field.name().eq_ignore_ascii_case(LINE) {
+                field.set_name(format!("{LINE} of the file, column {at}"));
+            }
+        }
+        let hidden = Schema::new_with_metadata(fields, physical.metadata().clone());
+        ByName { misfits: true }.create(logical, Arc::new(hidden))
     }
 }
 
@@ -205,22 +232,17 @@ impl PhysicalExprAdapter for Adapter {
 /// Adapts whole batches, for formats that hand out a file's own columns.
 pub(super) struct Batcher {
     target: SchemaRef,
-    misfits: bool,
+    in_frame: bool,
     adapter: Option<(SchemaRef, BatchAdapter)>,
 }
 
 impl Batcher {
-    pub(super) fn new(target: SchemaRef) -> Self {
+    pub(super) fn new(target: SchemaRef, in_frame: bool) -> Self {
         Batcher {
             target,
-            misfits: false,
+            in_frame,
             adapter: None,
         }
-    }
-
-    /// The same for a dynamic frame.
-    pub(super) fn for_frame(self, misfits: bool) -> Self {
-        Batcher { misfits, ..self }
     }
 
     pub(super) fn adapt(&mut self, file: &str, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -244,10 +266,12 @@ impl Batcher {
             .as_ref()
             .is_none_or(|(s, _)| s != batch.schema_ref())
         {
+            let factory: Arc<dyn PhysicalExprAdapterFactory> = match self.in_frame {
+                true => Arc::new(ByNameInFrame),
+                false => Arc::new(ByName::default()),
+            };
             let adapter = BatchAdapterFactory::new(self.target.clone())
-                .with_adapter_factory(Arc::new(ByName {
-                    misfits: self.misfits,
-                }))
+                .with_adapter_factory(factory)
                 .make_adapter(batch.schema_ref())
                 .map_err(named)?;
             self.adapter = Some((batch.schema(), adapter));
@@ -266,7 +290,7 @@ mod tests {
     use arrow::array::{Array, Float64Array, Int32Array, Int64Array, StringArray};
 
     fn adapt(file: &RecordBatch, table: Vec<Field>) -> Result<RecordBatch> {
-        Batcher::new(Arc::new(Schema::new(table))).adapt("f", file)
+        Batcher::new(Arc::new(Schema::new(table)), false).adapt("f", file)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use arrow::datatypes::Fields;
 
 use super::{Chosen, FileFormat, Inference, Limits, guard, infer};
 
-/// Tells a file's schema, in a format that is known: what [`super::examine`] does without asking what the file is.
+/// Tells a file's schema, in a format that is known, as a frame reads it: bad records are passed over.
 /// Blocks: see [`Input`].
 ///
 /// # Errors
@@ -30,7 +30,14 @@ pub fn examine_as(input: &Input, format: &FileFormat, limits: &Limits) -> Result
         custom: None,
     };
     let found = guard::guarded(&input.url, || {
-        infer(input, contents.reader, compression, limits, &mut chosen)
+        infer(
+            input,
+            contents.reader,
+            compression,
+            limits,
+            true,
+            &mut chosen,
+        )
     });
     if let Some(meter) = &meter {
         // Whatever went wrong with a bomb's contents, it is a bomb.
@@ -47,5 +54,5 @@ pub fn examine_as(input: &Input, format: &FileFormat, limits: &Limits) -> Result
 
 /// A file's columns by choosing and not widening: what a dynamic frame reads.
 pub fn choice_fields_of(inference: &Inference) -> Fields {
-    inference.fields.clone()
+    inference.choice_fields().clone()
 }

@@ -9,7 +9,9 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use mastic_lake::LakeError;
-use mastic_lake::format::{FileFormat, Inference, Limits, choice_fields_of, examine, examine_as};
+use mastic_lake::format::{
+    FileFormat, Inference, Limits, choice_fields_of, examine_as, examine_frame,
+};
 use mastic_lake::input::Input;
 use mastic_schema::choice::{alternatives, choose, choose_fields, is_choice};
 use mastic_schema::hive::{list_of, map_of};
@@ -60,7 +62,7 @@ pub(super) async fn find(session: &Session, source: &Opened) -> Result<Fields> {
         futures::stream::iter(inputs(source).into_iter().map(|(object, input, format)| {
             let look = tokio::task::spawn_blocking(move || match &format {
                 Some(known) => examine_as(&input, known, &ALL),
-                None => examine(&input, &ALL, &[]).map(|found| found.inference),
+                None => examine_frame(&input, &ALL, &[]).map(|found| found.inference),
             });
             async move { (object, look.await) }
         }))

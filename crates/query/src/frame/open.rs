@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use datafusion::common::TableReference;
-use mastic_lake::format::{FileFormat, Limits, choice_fields_of};
+use mastic_lake::format::{FileFormat, Limits};
 use mastic_lake::store::Location;
 use mastic_schema::choice::{choose_fields, format_type};
 use mastic_schema::hive::parse_type;
@@ -290,7 +290,7 @@ impl Opened {
                 let root = folder.root.clone();
                 let none = folder.files.is_empty();
                 let told = if none { others } else { folder };
-                let seen = told.examine(Limits::default(), choice_fields_of).await?;
+                let seen = told.examine(Limits::default(), true).await?;
                 let mut fields = seen.iter().fold(Fields::empty(), |all, found| {
                     choose_fields(&all, &found.fields)
                 });

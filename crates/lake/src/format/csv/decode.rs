@@ -3,15 +3,17 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use mastic_schema::names::column_names;
 
 use super::CsvOptions;
+use super::frame::{self, Aside};
 use super::rows::Rows;
 use crate::error::{LakeError, Result};
 use crate::format::Decode;
-use crate::format::columns::{Column, Misfit};
+use crate::format::columns::{Column, Misfit, Reading};
+use crate::format::frame::Wanted;
 
 fn bad(file: &str, line: u64, message: impl Into<String>) -> LakeError {
     LakeError::Data {
@@ -77,13 +79,23 @@ pub(in crate::format) struct Decoder<R> {
 impl<R: Read> Decoder<R> {
     pub(in crate::format) fn new(reader: R, options: &CsvOptions, decode: &Decode) -> Result<Self> {
         let schema = Arc::new(decode.schema.project(&decode.projection)?);
+        let reading = Reading {
+            frame: decode.frame.is_some(),
+            ..Reading::default()
+        };
         let columns = schema
             .fields()
             .iter()
-            .map(|f| Ok(Column::new(f.data_type(), false)?.with_date_order(options.date_order)))
+            .map(|f| Ok(Column::new(f.data_type(), reading)?.with_date_order(options.date_order)))
             .collect::<Result<Vec<_>, Misfit>>()
             .map_err(|m| LakeError::data(&decode.file, m.to_string()))?;
-        let all = [options.null_markers.as_slice(), &options.text_nulls].concat();
+        // A rare marker is a value in a frame.
+        let markers: Vec<String> = match &decode.frame {
+            Some(_) => options.common_markers().cloned().collect(),
+            None => options.null_markers.clone(),
+        };
+        let all = [markers.as_slice(), &options.text_nulls].concat();
+        let aside = decode.frame.clone().map(|to| Aside::new(&decode.file, to));
         let literal = schema
             .fields()
             .iter()
@@ -91,7 +103,7 @@ impl<R: Read> Decoder<R> {
             .collect();
         Ok(Decoder {
             file: decode.file.clone(),
-            rows: Rows::open(&decode.file, reader, options, false)?,
+            rows: Rows::open(&decode.file, reader, options, false)?.with_aside(aside),
             options: options.clone(),
             decode: decode.clone(),
             schema,
@@ -111,8 +123,13 @@ impl<R: Read> Decoder<R> {
         self.started = true;
         let table = self.decode.schema.fields();
         if !self.options.header {
-            self.binding = self.decode.projection.iter().map(|i| Some(*i)).collect();
-            self.width = table.len();
+            // By place among the columns that files have.
+            let own: Vec<usize> = (0..table.len())
+                .filter(|i| !self.decode.is_line(*i))
+                .collect();
+            let place = |wanted: &usize| own.iter().position(|i| i == wanted);
+            self.binding = self.decode.projection.iter().map(place).collect();
+            self.width = own.len();
             return Ok(());
         }
         let Some(header) = self.rows.header()? else {
@@ -127,6 +144,7 @@ impl<R: Read> Decoder<R> {
         let taken: Vec<Option<usize>> = names
             .iter()
             .map(|name| mastic_schema::merge::position(table, name))
+            .map(|at| at.filter(|at| !self.decode.is_line(*at)))
             .collect();
         if taken.iter().all(Option::is_none) && !table.is_empty() {
             // Rows of nulls would hide that the file is another table's, or in another dialect.
@@ -151,6 +169,9 @@ impl<R: Read> Decoder<R> {
             .projection
             .iter()
             .map(|wanted| {
+                if self.decode.is_line(*wanted) {
+                    return None;
+                }
                 let exact = names.iter().position(|n| n == table[*wanted].name());
                 exact.or_else(|| taken.iter().position(|t| *t == Some(*wanted)))
             })
@@ -166,13 +187,20 @@ impl<R: Read> Decoder<R> {
             self.done = true;
             return Ok(None);
         }
-        let repeated: Vec<bool> = (0..self.rows.len())
+        let mut repeated: Vec<bool> = (0..self.rows.len())
             .map(|row| self.rows.same_as(row, &self.header))
             .collect();
+        self.check_lengths(&mut repeated)?;
         let kept = repeated.iter().filter(|r| !**r).count();
-        self.check_lengths(&repeated)?;
+        let lines = Wanted::of(&self.decode).line;
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (i, column) in self.columns.iter_mut().enumerate() {
+            if lines == Some(i) {
+                let rows = (0..self.rows.len()).filter(|row| !repeated[*row]);
+                let lines = rows.map(|row| i64::try_from(self.rows.line(row)).ok());
+                arrays.push(Arc::new(lines.collect::<Int64Array>()));
+                continue;
+            }
             let text = column.is_text();
             let nulls = &self.nulls[usize::from(!(text && self.literal[i]))];
             for row in (0..self.rows.len()).filter(|row| !repeated[*row]) {
@@ -186,12 +214,17 @@ impl<R: Read> Decoder<R> {
                     column.append_null();
                     continue;
                 }
+                if self.decode.frame.is_some() {
+                    let (line, name) = (self.rows.line(row), self.schema.field(i).name());
+                    frame::append(column, cell, &self.file, line, name)?;
+                    continue;
+                }
                 let appended = column.append_text(shown);
                 if let Err(misfit) = appended {
                     let line = self.rows.line(row);
                     let name = self.schema.field(i).name();
                     let message = match misfit {
-                        Misfit::Value { wanted, found } => {
+                        Misfit::Value { wanted, found, .. } => {
                             format!("{found} in column '{name}' is no {wanted}")
                         }
                         other => format!("column '{name}': {other}"),
@@ -209,24 +242,30 @@ impl<R: Read> Decoder<R> {
         )?))
     }
 
-    /// A row with more values than columns has lost its shape: which value belongs where?
-    fn check_lengths(&self, repeated: &[bool]) -> Result<()> {
+    /// A row with more values than columns has lost its shape: which value belongs where? A frame sets it aside,
+    /// and leaves it out with the rows that are `repeated`.
+    fn check_lengths(&self, repeated: &mut [bool]) -> Result<()> {
         let width = self.width;
-        for row in (0..self.rows.len()).filter(|row| !repeated[*row]) {
+        for (row, repeated) in repeated.iter_mut().enumerate().filter(|(_, r)| !**r) {
             let length = self.rows.width(row);
-            if length > width
-                && self
-                    .rows
-                    .row(row)
-                    .skip(width)
-                    .any(|cell| !cell.trim().is_empty())
-            {
-                return Err(bad(
-                    &self.file,
-                    self.rows.line(row),
-                    format!("the row has {length} values, and there are {width} columns"),
-                ));
+            let line = self.rows.line(row);
+            let aside = self.rows.aside();
+            if aside.is_some_and(|aside| aside.is_left_out(line)) {
+                *repeated = true;
+                continue;
             }
+            let mut beyond = self.rows.row(row).skip(width);
+            if length <= width || beyond.all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            let message = format!("the row has {length} values, and there are {width} columns");
+            let Some(aside) = aside else {
+                return Err(bad(&self.file, line, message));
+            };
+            let delimiter = char::from(self.options.delimiter).to_string();
+            let cells: Vec<&str> = self.rows.row(row).collect();
+            aside.set(line, &message, cells.join(&delimiter).as_bytes())?;
+            *repeated = true;
         }
         Ok(())
     }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 use mastic_schema::names::column_names;
 
 use super::CsvOptions;
+use super::frame::Aside;
 use super::rows::Rows;
 use crate::error::{LakeError, Result};
-use crate::format::{Inference, Limits};
-use crate::infer::{Choices, Kind, Node};
+use crate::format::{BadRecord, BadRecords, Inference, Limits};
+use crate::infer::{Choices, Kind, Node, Typing};
 use crate::value::{DateOrder, Orders, TEXT_NULLS};
 
 /// How many rows are held at once while a schema is inferred.
@@ -24,13 +26,45 @@ const INFER_ROWS: usize = 1024;
 pub(in crate::format) fn infer<R: Read>(
     file: &str,
     reader: impl Read,
-    again: impl FnOnce() -> Result<R>,
+    again: impl Fn() -> Result<R>,
+    options: &mut CsvOptions,
+    limits: &Limits,
+    lenient: bool,
+    reason: &mut String,
+) -> Result<Inference> {
+    let (given, told) = (options.clone(), reason.clone());
+    match strict(file, reader, &again, options, limits, reason) {
+        // A row that is none is passed over only where that is not for its dialect.
+        Err(LakeError::Data { .. }) if lenient => {}
+        found => return found,
+    }
+    *options = given;
+    *reason = told;
+    let aside = Some(Aside::new(file, Arc::new(Ignored)));
+    let (inference, _) = watch(file, again()?, options, limits, aside, reason)?;
+    Ok(inference)
+}
+
+/// Where bad records go that another reading will set aside.
+#[derive(Debug)]
+struct Ignored;
+
+impl BadRecords for Ignored {
+    fn set_aside(&self, _: BadRecord) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn strict<R: Read>(
+    file: &str,
+    reader: impl Read,
+    again: impl Fn() -> Result<R>,
     options: &mut CsvOptions,
     limits: &Limits,
     reason: &mut String,
 ) -> Result<Inference> {
     let given = options.clone();
-    let error = match watch(file, reader, options, limits, reason) {
+    let error = match watch(file, reader, options, limits, None, reason) {
         Ok((inference, _)) => return Ok(inference),
         Err(error) => error,
     };
@@ -46,7 +80,7 @@ pub(in crate::format) fn infer<R: Read>(
         ..given
     };
     let mut told = reason.clone();
-    match watch(file, again()?, &mut bare, limits, &mut told) {
+    match watch(file, again()?, &mut bare, limits, None, &mut told) {
         // Rows that lose their shape without quotes do need them.
         Ok((inference, regular)) if regular * 20 >= inference.rows * 19 => {
             *options = bare;
@@ -64,9 +98,10 @@ fn watch(
     reader: impl Read,
     options: &mut CsvOptions,
     limits: &Limits,
+    aside: Option<Aside>,
     reason: &mut String,
 ) -> Result<(Inference, u64)> {
-    let mut rows = Rows::open(file, reader, options, true)?;
+    let mut rows = Rows::open(file, reader, options, true)?.with_aside(aside);
     let mut header: Vec<String> = Vec::new();
     if options.header
         && let Some(cells) = rows.header()?
@@ -93,6 +128,10 @@ fn watch(
         for row in 0..rows.len() {
             if rows.same_as(row, &header) {
                 // A file appended to another brings its header along.
+                continue;
+            }
+            let left_out = |aside: &Aside| aside.is_left_out(rows.line(row));
+            if rows.aside().is_some_and(left_out) {
                 continue;
             }
             count += 1;
@@ -141,6 +180,16 @@ fn watch(
         .zip(&nodes)
         .map(|(name, node)| Field::new(name, node.data_type(&nulls, choices), true))
         .collect();
+    let kept: Vec<String> = options
+        .common_markers()
+        .chain(&options.text_nulls)
+        .cloned()
+        .collect();
+    let chosen: Fields = names
+        .iter()
+        .zip(&nodes)
+        .map(|(name, node)| Field::new(name, node.choice_type(&kept, choices, Typing::Text), true))
+        .collect();
     literal_columns(options, &fields, &nodes);
     for (name, node) in names.iter().zip(&nodes) {
         if node.is_inexact() {
@@ -160,11 +209,12 @@ fn watch(
         *root.field(name) = node;
     }
     let inference = Inference {
-        fields,
         rows: count,
         bytes: rows.bytes(),
         complete,
         node: Some(root),
+        choices: (chosen != fields).then_some(chosen),
+        fields,
     };
     Ok((inference, regular))
 }
@@ -184,6 +234,15 @@ fn settle_nulls(options: &mut CsvOptions, nodes: &[Node]) {
         .map(str::to_owned)
         .filter(|m| !options.text_nulls.contains(m))
         .collect();
+    // A marker that is no rarity in one column is the file's own.
+    let rare = |marker: &&String| {
+        let telling = |node: &&Node| node.telling_markers().any(|m| m == marker.as_str());
+        nodes
+            .iter()
+            .filter(telling)
+            .all(|node| node.is_rare(marker))
+    };
+    options.rare_markers = options.null_markers.iter().filter(rare).cloned().collect();
 }
 
 /// The columns of text where markers are values, since the others look like them: those of the column

@@ -16,6 +16,7 @@ mod encoding;
 mod fit;
 mod footer;
 mod forced;
+mod frame;
 mod header;
 mod infer;
 mod layout;

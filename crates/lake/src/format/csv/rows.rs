@@ -6,6 +6,7 @@ use super::CsvOptions;
 use super::batch::Batch;
 use super::encoding::{self, Utf8Reader};
 use super::footer;
+use super::frame::Aside;
 use super::header::Verdict;
 use super::layout::{self, Layout, strip_comment};
 use super::lexer::{Lexer, Step};
@@ -45,6 +46,8 @@ pub(super) struct Rows<R> {
     footer: usize,
     footer_line: Option<u64>,
     layout: Layout,
+    /// Where rows go that are none; without it they are errors.
+    aside: Option<Aside>,
 }
 
 impl<R: Read> Rows<R> {
@@ -93,6 +96,7 @@ impl<R: Read> Rows<R> {
                 commented: false,
                 comment: options.comment,
             },
+            aside: None,
         };
         rows.fill()?;
         if options.per_file {
@@ -114,6 +118,17 @@ impl<R: Read> Rows<R> {
             }
         }
         Ok(rows)
+    }
+
+    /// Sets rows aside that are none.
+    pub(super) fn with_aside(mut self, aside: Option<Aside>) -> Self {
+        self.aside = aside;
+        self
+    }
+
+    /// Where rows go that are none.
+    pub(super) fn aside(&self) -> Option<&Aside> {
+        self.aside.as_ref()
     }
 
     /// Where the file's table is.
@@ -307,11 +322,65 @@ impl<R: Read> Rows<R> {
                 } else {
                     self.line
                 };
+                if self.aside.is_some() {
+                    return self.validate_rows(error.into_bytes());
+                }
                 self.batch.clear();
                 self.given = 0;
                 Err(self.bad(line, "the text is not UTF-8"))
             }
         }
+    }
+
+    /// Sets aside the rows of the batch's text that are not UTF-8. They stay in the batch, to be left out.
+    fn validate_rows(&mut self, mut text: Vec<u8>) -> Result<()> {
+        let Some(aside) = &mut self.aside else {
+            return Ok(());
+        };
+        if self.batch.len() > 0 {
+            aside.forget_before(self.batch.line(0));
+        }
+        for row in 0..self.batch.len() {
+            let spans = || self.batch.spans(row);
+            let from = spans().map(|s| s.0).min().unwrap_or_default();
+            let to = spans().map(|s| s.1).max().unwrap_or_default();
+            let own = text.get(from..to).unwrap_or_default();
+            let line = self.batch.line(row);
+            if std::str::from_utf8(own).is_err() && !aside.is_left_out(line) {
+                aside.set(line, "the text is not UTF-8", own)?;
+                aside.leave_out(line);
+            }
+        }
+        // Each byte that is wrong becomes another one, so that cells stay where they are.
+        while let Err(error) = std::str::from_utf8(&text) {
+            let from = error.valid_up_to();
+            let length = error.error_len().unwrap_or(text.len() - from);
+            text[from..from + length].fill(b'?');
+        }
+        self.text = String::from_utf8(text).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Sets aside the line that is next, which begins a row that does not end.
+    fn pass_line(&mut self, reason: &str) -> Result<()> {
+        let line = self.line;
+        let rest = &self.input[self.at..self.end];
+        let ended = memchr::memchr(b'\n', rest);
+        let length = ended.map_or(rest.len(), |at| at + 1);
+        if let Some(aside) = &self.aside {
+            aside.set(line, reason, &rest[..length])?;
+        }
+        self.advance(length, ended.is_some().into());
+        // What follows of a line that is longer than a row may be.
+        let mut ended = ended.is_some();
+        while !ended && !self.eof {
+            self.fill()?;
+            let rest = &self.input[self.at..self.end];
+            let found = memchr::memchr(b'\n', rest);
+            ended = found.is_some();
+            self.advance(found.map_or(rest.len(), |at| at + 1), ended.into());
+        }
+        Ok(())
     }
 
     fn read_row(&mut self) -> Result<bool> {
@@ -324,16 +393,15 @@ impl<R: Read> Rows<R> {
                 }
                 Step::Skipped { used, lines } => self.advance(used, lines),
                 Step::End => return Ok(false),
+                Step::Unclosed if self.aside.is_some() => self.pass_line(UNCLOSED)?,
+                Step::More if self.end - self.at >= MAX_ROW && self.aside.is_some() => {
+                    self.pass_line(TOO_LONG)?;
+                }
                 Step::Unclosed => {
-                    return Err(
-                        self.bad(self.line, "a quote is opened in this row and never closed")
-                    );
+                    return Err(self.bad(self.line, UNCLOSED));
                 }
                 Step::More if self.end - self.at >= MAX_ROW => {
-                    return Err(self.bad(
-                        self.line,
-                        "the row is longer than 16 MiB; is a quote not closed?",
-                    ));
+                    return Err(self.bad(self.line, TOO_LONG));
                 }
                 Step::More => self.fill()?,
             }
@@ -404,6 +472,9 @@ impl<R: Read> Rows<R> {
         Ok(())
     }
 }
+
+const UNCLOSED: &str = "a quote is opened in this row and never closed";
+const TOO_LONG: &str = "the row is longer than 16 MiB; is a quote not closed?";
 
 /// How many lines a table may say to leave out at the end of each file.
 const MAX_FOOTER: usize = 100_000;
