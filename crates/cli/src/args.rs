@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::bookmark::Bookmark;
+use crate::command::generate::Generate;
 use crate::command::runs::Runs;
 
 /// Crawl files into a catalog, run ETL scripts over it, and query it with SQL.
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Run(Run),
     /// List what runs of scripts read and wrote, and how they ended
     Runs(Runs),
+    /// Write a script that maps every column of a source to a target, and resolves every choice
+    Generate(Generate),
     /// Show and move what jobs have seen of their sources
     #[command(subcommand)]
     Bookmark(Bookmark),

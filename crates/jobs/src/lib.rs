@@ -120,6 +120,7 @@
 mod error;
 mod errors_table;
 mod explain;
+mod generate;
 mod graph;
 mod guard;
 mod job;
@@ -138,6 +139,7 @@ mod tally;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
+pub use generate::{GenerateRequest, generate};
 pub use job::{BookmarkMode, JobError, JobOptions, run_job};
 pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};

@@ -86,10 +86,7 @@ impl SourceDef {
     /// How it is opened; its bad records go to the ledger.
     pub(crate) fn frame_options(&self, reading: &Reading, ledger: &Arc<Ledger>) -> FrameOptions {
         let name = self.name.as_str();
-        let mut options = FrameOptions::new(Arc::new(SourceRecords {
-            source: name.to_owned(),
-            ledger: Arc::clone(ledger),
-        }));
+        let mut options = FrameOptions::new(source_records(name, ledger));
         options.partition_predicate = self.partitions.as_ref().map(ToString::to_string);
         options.condition = self.predicate.as_ref().map(ToString::to_string);
         options.fields = reading.fields.get(name).cloned();
@@ -99,6 +96,13 @@ impl SourceDef {
 }
 
 /// Where the bad records of a source go.
+pub(crate) fn source_records(source: &str, ledger: &Arc<Ledger>) -> Arc<dyn BadRecords> {
+    Arc::new(SourceRecords {
+        source: source.to_owned(),
+        ledger: Arc::clone(ledger),
+    })
+}
+
 #[derive(Debug)]
 struct SourceRecords {
     source: String,
@@ -150,6 +154,14 @@ impl SourceError {
     pub fn meant(mut self, name: Option<String>) -> Self {
         self.did_you_mean = name;
         self
+    }
+
+    /// The help line: "did you mean", else the hint.
+    pub fn help(&self) -> Option<String> {
+        match &self.did_you_mean {
+            Some(name) => Some(format!("did you mean '{name}'?")),
+            None => self.hint.clone(),
+        }
     }
 
     /// With what to do about it.

@@ -6,6 +6,7 @@ mod classifier;
 mod crawl;
 mod crawler;
 mod demo;
+pub(crate) mod generate;
 mod prompt;
 mod report;
 mod run;
@@ -33,6 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Crawl(crawl) => crawl::run(crawl, &global, &setting).await,
         Command::Crawler(crawler) => crawler::run(crawler, &global, &setting).await,
         Command::Classifier(classifier) => classifier::run(classifier, &global, &setting).await,
+        Command::Generate(arguments) => generate::run(arguments, &global, &setting).await,
         Command::Runs(runs) => runs::run(runs, &global, &setting).await,
         Command::Bookmark(bookmark) => bookmark::run(bookmark, &global, &setting).await,
         Command::Run(run) => run::run(run, &global, &setting).await,
