@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::bookmarks::{dead, object, planned, seen};
 use super::{table, with_database};
@@ -344,7 +346,10 @@ pub(super) async fn racing_runs(store: Arc<dyn CatalogStore>) {
                             Err(
                                 CatalogError::BookmarkConflict { .. }
                                 | CatalogError::BookmarkBusy { .. },
-                            ) => tries += 1,
+                            ) => {
+                                tries += 1;
+                                sleep(Duration::from_millis(5)).await;
+                            }
                             Err(other) => panic!("{other:?}"),
                         }
                     }
