@@ -115,13 +115,16 @@ pub(super) async fn bookmarks(store: &dyn CatalogStore) {
     assert_eq!(seen(store, &[]).await, []);
     // Another source, and another job, have seen nothing.
     for (job, source) in [("j", "S"), ("J", "s")] {
-        let told = store.seen_objects(job, source, &[a.clone()]).await.unwrap();
+        let told = store
+            .seen_objects(job, source, std::slice::from_ref(&a))
+            .await
+            .unwrap();
         assert_eq!(told, [New]);
     }
 
     // Seen again after it had changed: one object still, and the older state is a change now.
     let a2 = object("s3://b/a", 30);
-    assert_eq!(commit(store, "r2", &[a2.clone()]).await, 2);
+    assert_eq!(commit(store, "r2", std::slice::from_ref(&a2)).await, 2);
     assert_eq!(seen(store, &[a.clone(), a2]).await, [Changed, Unchanged]);
     let bookmark = store.get_bookmark("j", "s").await.unwrap();
     assert_eq!((bookmark.objects, bookmark.newest), (2, Some(at(30))));
@@ -149,7 +152,7 @@ pub(super) async fn bookmarks(store: &dyn CatalogStore) {
         assert_eq!(seen(store, &[SourceObject::any(path)]).await, [New]);
     }
     let longest = SourceObject::any("y".repeat(2_500));
-    commit(store, "r4", &[longest.clone()]).await;
+    commit(store, "r4", std::slice::from_ref(&longest)).await;
     assert_eq!(seen(store, &[longest]).await, [Unchanged]);
 }
 
@@ -263,18 +266,18 @@ pub(super) async fn moved_bookmarks(store: &dyn CatalogStore) {
 pub(super) async fn paused_and_set_bookmarks(store: &dyn CatalogStore) {
     use Seen::{Changed, New, Unchanged};
     let (a, b) = (object("a", 1), object("b", 2));
-    commit(store, "r1", &[a.clone()]).await;
+    commit(store, "r1", std::slice::from_ref(&a)).await;
     store.pause_bookmark("j", Some("s"), true).await.unwrap();
     // It filters, and does not advance.
     assert_eq!(seen(store, &[a.clone(), b.clone()]).await, [Unchanged, New]);
-    let again = planned("s", 1, &[b.clone()]);
+    let again = planned("s", 1, std::slice::from_ref(&b));
     let done = store.commit_bookmark("j", "r2", 1, again.clone()).await;
     assert_eq!(done.unwrap().outcome, BookmarkOutcome::Paused);
-    assert_eq!(seen(store, &[b.clone()]).await, [New]);
+    assert_eq!(seen(store, std::slice::from_ref(&b)).await, [New]);
     let resumed = store.pause_bookmark("j", None, false).await.unwrap();
     assert_eq!((resumed[0].paused, resumed[0].version), (false, 1));
     store.commit_bookmark("j", "r3", 1, again).await.unwrap();
-    assert_eq!(seen(store, &[b.clone()]).await, [Unchanged]);
+    assert_eq!(seen(store, std::slice::from_ref(&b)).await, [Unchanged]);
 
     // Set: a time and a list, and nothing of what was before.
     let position = BookmarkPosition {
@@ -299,7 +302,7 @@ pub(super) async fn paused_and_set_bookmarks(store: &dyn CatalogStore) {
     let expected = [Unchanged, New, New, Unchanged, Unchanged, Changed];
     assert_eq!(seen(store, &asked).await, expected);
     // The time stays with what is committed next, and with what it is rewound to.
-    commit(store, "r4", &[b.clone()]).await;
+    commit(store, "r4", std::slice::from_ref(&b)).await;
     commit(store, "r5", &[]).await;
     let back = RewindTo::Run("r4".into());
     store.rewind_bookmark("j", Some("s"), back).await.unwrap();

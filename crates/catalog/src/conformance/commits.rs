@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::bookmarks::{dead, object, planned, seen};
 use super::{table, with_database};
@@ -166,11 +168,11 @@ pub(super) async fn two_runs_at_once(store: &dyn CatalogStore) {
     let second = store.start_run(NewRun::new("j")).await.unwrap().id;
     let plan = |objects: &[SourceObject]| planned("s", 0, objects);
     let (a, b) = (object("a", 1), object("b", 1));
-    let other = planned("t", 0, &[a.clone()]);
+    let other = planned("t", 0, std::slice::from_ref(&a));
     let begin = async |run: &str, plans: Vec<PlannedBookmark>| {
         store.begin_commit(commit_of("j", run, plans)).await
     };
-    let begun: PendingCommit = begin(&first, vec![plan(&[a.clone()]), other.clone()])
+    let begun: PendingCommit = begin(&first, vec![plan(std::slice::from_ref(&a)), other.clone()])
         .await
         .unwrap();
     assert!(begun.alive);
@@ -178,15 +180,20 @@ pub(super) async fn two_runs_at_once(store: &dyn CatalogStore) {
     assert_eq!(begun.sinks[0].file.as_deref(), Some("part-0.parquet"));
     let bookmarks = [("s".to_owned(), 1), ("t".to_owned(), 1)];
     assert_eq!(begun.bookmarks, bookmarks);
-    assert_eq!(store.pending_commits(None).await.unwrap(), [begun.clone()]);
+    let left = store.pending_commits(None).await.unwrap();
+    assert_eq!(left, std::slice::from_ref(&begun));
     assert_eq!(store.pending_commits(Some("J")).await.unwrap(), []);
 
     let busy = |result: Result<(), CatalogError>| match result {
         Err(CatalogError::BookmarkBusy { run, .. }) => assert_eq!(run, first),
         other => panic!("{other:?}"),
     };
-    busy(begin(&second, vec![plan(&[b.clone()])]).await.map(drop));
-    let direct = store.commit_bookmark("j", &second, 1, plan(&[b.clone()]));
+    busy(
+        begin(&second, vec![plan(std::slice::from_ref(&b))])
+            .await
+            .map(drop),
+    );
+    let direct = store.commit_bookmark("j", &second, 1, plan(std::slice::from_ref(&b)));
     busy(direct.await.map(drop));
     busy(store.reset_bookmark("j", None).await.map(drop));
     let up_to = RewindTo::Time(Utc::now());
@@ -234,7 +241,7 @@ pub(super) async fn two_runs_at_once(store: &dyn CatalogStore) {
         [Seen::Unchanged, Seen::New]
     );
     // The second comes too late, before anything of it is visible.
-    match begin(&second, vec![plan(&[b.clone()])]).await {
+    match begin(&second, vec![plan(std::slice::from_ref(&b))]).await {
         Err(CatalogError::BookmarkConflict { run, .. }) => {
             assert_eq!(run.as_deref(), Some(&*first));
         }
@@ -339,7 +346,10 @@ pub(super) async fn racing_runs(store: Arc<dyn CatalogStore>) {
                             Err(
                                 CatalogError::BookmarkConflict { .. }
                                 | CatalogError::BookmarkBusy { .. },
-                            ) => tries += 1,
+                            ) => {
+                                tries += 1;
+                                sleep(Duration::from_millis(5)).await;
+                            }
                             Err(other) => panic!("{other:?}"),
                         }
                     }

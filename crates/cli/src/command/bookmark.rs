@@ -127,7 +127,8 @@ pub(crate) async fn run(command: Bookmark, global: &Global, setting: &Setting) -
                         Some(job) => catalog.find_bookmarks(job, None).await?,
                         None => catalog.list_bookmarks(None).await?,
                     };
-                    list(&found, output)
+                    list(&found, output)?;
+                    unsettled(catalog, job.as_deref()).await
                 }
             }
         }
@@ -227,6 +228,21 @@ fn list(bookmarks: &[Stored], output: Output) -> Result<()> {
         ]);
     }
     listing.write(output)
+}
+
+/// Says which runs are committing, or died while they were.
+async fn unsettled(catalog: &dyn CatalogStore, job: Option<&str>) -> Result<()> {
+    for commit in catalog.pending_commits(job).await? {
+        let (job, run) = (&commit.job_name, &commit.run_id);
+        if commit.alive {
+            anstream::eprintln!("run {run} of job {job} is committing");
+        } else {
+            anstream::eprintln!(
+                "run {run} of job {job} ended while it committed; the job's next run settles what it left"
+            );
+        }
+    }
+    Ok(())
 }
 
 async fn history(

@@ -74,9 +74,10 @@ async fn list(
     for run in &runs {
         let summary = RunSummary::of(&run.summary);
         let rows = |volumes: &[RunVolume]| {
-            let known = !volumes.is_empty();
-            let rows = volumes.iter().map(|volume| volume.rows).sum();
-            known.then(|| number(rows, output)).unwrap_or_default()
+            if volumes.is_empty() {
+                return String::new();
+            }
+            number(volumes.iter().map(|volume| volume.rows).sum(), output)
         };
         let error = run.error_message.as_deref().unwrap_or_default();
         listing.push(vec![
