@@ -34,7 +34,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::LakeError;
-use crate::format::{ByName, Decode, FileFormat, decode};
+use crate::format::{ByName, Decode, FileFormat, decode_ahead};
 use crate::input::Input;
 
 /// A file of a scan.
@@ -108,8 +108,12 @@ impl Scan {
         let targets = session.config().target_partitions().max(1);
         let mut plans = Vec::with_capacity(groups.len());
         for (format, own, files) in groups {
+            let bytes: u64 = files.iter().map(|f| f.object_meta.size).sum();
+            let file_groups = FileGroup::new(files).split_files(targets);
             let source: Arc<dyn FileSource> = if own {
-                Arc::new(LakeSource::new(table.clone(), format))
+                // Threads that have no files of their own help those that have.
+                let threads = targets / file_groups.len().max(1);
+                Arc::new(LakeSource::new(table.clone(), format).with_threads(threads))
             } else {
                 let mut options = session.config_options().execution.parquet.clone();
                 // Nanoseconds of INT96 wrap in the year 2262; catalogs know microseconds.
@@ -120,7 +124,6 @@ impl Scan {
                 };
                 Arc::new(ParquetSource::new(table.clone()).with_table_parquet_options(options))
             };
-            let bytes: u64 = files.iter().map(|f| f.object_meta.size).sum();
             let statistics = Known {
                 rows: self.rows,
                 columns: self.columns.as_deref(),
@@ -130,7 +133,7 @@ impl Scan {
             .statistics(&table);
             let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
                 .with_statistics(statistics)
-                .with_file_groups(FileGroup::new(files).split_files(targets))
+                .with_file_groups(file_groups)
                 .with_projection_indices(self.projection.clone())?
                 .with_limit(self.limit)
                 .with_expr_adapter(Some(Arc::new(ByName)))
@@ -220,6 +223,7 @@ pub struct LakeSource {
     table: TableSchema,
     format: FileFormat,
     batch_size: usize,
+    threads: usize,
     projection: SplitProjection,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -232,8 +236,16 @@ impl LakeSource {
             table,
             format,
             batch_size: 8192,
+            threads: 1,
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The same source, which may decode each file with so many threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
     }
 }
 
@@ -254,6 +266,7 @@ impl FileSource for LakeSource {
             schema: self.table.file_schema().clone(),
             projection: self.projection.file_indices.clone(),
             batch_size: self.batch_size,
+            threads: self.threads,
         });
         ProjectionOpener::try_new(self.projection.clone(), opener, self.table.file_schema())
     }
@@ -299,7 +312,8 @@ impl FileSource for LakeSource {
         Ok(())
     }
 
-    /// A compressed file cannot be cut, and a quoted line break makes any cut of CSV a guess.
+    /// A compressed file cannot be cut, and a quoted line break makes any cut of CSV a guess that only
+    /// who has read all before it can judge: the decoder cuts by itself.
     fn supports_repartitioning(&self) -> bool {
         false
     }
@@ -331,6 +345,7 @@ struct LakeOpener {
     schema: SchemaRef,
     projection: Vec<usize>,
     batch_size: usize,
+    threads: usize,
 }
 
 impl FileOpener for LakeOpener {
@@ -348,12 +363,12 @@ impl FileOpener for LakeOpener {
             projection: self.projection.clone(),
             batch_size: self.batch_size,
         };
-        let format = self.format.clone();
+        let (format, threads) = (self.format.clone(), self.threads);
         Ok(Box::pin(async move {
             // Two batches ahead: enough to keep the thread busy, not enough to fill memory.
             let (sender, receiver) = mpsc::channel(2);
             let reader = tokio::task::spawn_blocking(move || {
-                let result = decode(&input, &format, &wanted).map(|batches| {
+                let result = decode_ahead(&input, &format, &wanted, threads).map(|batches| {
                     for batch in batches {
                         let bad = batch.is_err();
                         let sent = sender.blocking_send(batch.map_err(LakeError::into_engine));

@@ -1,5 +1,7 @@
 //! Columns under construction: where the values of text formats become Arrow arrays.
 
+mod plain;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use arrow::datatypes::{
 };
 use mastic_schema::hive::format_type;
 
+pub(super) use self::plain::BLOCK;
 use super::json::parse::{Parser, Problem, Token};
 use crate::value::{self, Calendar, DateOrder};
 

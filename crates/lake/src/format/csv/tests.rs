@@ -60,7 +60,7 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             batch_size: 7,
         };
         let batches: Vec<RecordBatch> =
-            Decoder::new(bytes, &options, &decode)?.collect::<Result<_>>()?;
+            Decoder::new(bytes, &options, &decode, None)?.collect::<Result<_>>()?;
         Ok(Read {
             options,
             columns,
