@@ -2,6 +2,7 @@
 
 mod choice;
 mod json;
+mod plain;
 mod record;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use arrow::datatypes::{
 use mastic_schema::hive::format_type;
 
 use self::choice::Choice;
+pub(super) use self::plain::BLOCK;
 pub(super) use self::record::StructColumn;
 use super::json::parse::{Parser, Problem};
 use crate::value::{self, Calendar, DateOrder};

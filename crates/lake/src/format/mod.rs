@@ -507,6 +507,20 @@ pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 /// When the file cannot be read or a column can never be read as its table's type; bad records
 /// are errors of the iterator.
 pub fn decode(input: &Input, format: &FileFormat, decode: &Decode) -> Result<Batches> {
+    decode_ahead(input, format, decode, 1)
+}
+
+/// Like [`decode()`], with the help of so many threads where the format lets a file be cut (CSV); one
+/// is none beside the caller's. Batches come in the file's order all the same.
+///
+/// # Errors
+/// As [`decode()`].
+pub fn decode_ahead(
+    input: &Input,
+    format: &FileFormat,
+    decode: &Decode,
+    threads: usize,
+) -> Result<Batches> {
     let text = || text::utf8(input.contents()?.reader).map_err(|e| input.unreadable(&e));
     let open = || -> Result<Batches> {
         Ok(match format {
@@ -514,6 +528,7 @@ pub fn decode(input: &Input, format: &FileFormat, decode: &Decode) -> Result<Bat
                 input.contents()?.reader,
                 options,
                 decode,
+                (threads > 1).then(|| csv::Threads::new(threads, input.handle().clone())),
             )?),
             FileFormat::Json(options) => {
                 let records = Records::at(text()?, options.steps());

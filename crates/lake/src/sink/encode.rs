@@ -22,6 +22,12 @@ use super::orc::OrcWriter;
 const CSV_TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
 const CSV_TIMESTAMP_TZ: &str = "%Y-%m-%d %H:%M:%S%.f%:z";
 
+/// Zstandard's own default, which DuckDB and Polars write Parquet with, too; the parquet crate's is 1.
+const ZSTD_LEVEL: i32 = 3;
+/// A column's dictionary in Parquet, at most, in bytes: beyond it most values are written for the first time, and
+/// to look each of them up costs more than a dictionary saves.
+const DICTIONARY_BYTES: usize = 256 * 1024;
+
 /// The encoder of one file: batches in, bytes out. What a sink's writers use, and whoever writes the
 /// same formats elsewhere (`mastic sql --output csv`).
 pub struct Encoder(Kind);
@@ -57,12 +63,13 @@ impl Encoder {
             let compression = match options.compression {
                 OutputCompression::Snappy => Compression::SNAPPY,
                 OutputCompression::Gzip => Compression::GZIP(GzipLevel::default()),
-                OutputCompression::Zstd => Compression::ZSTD(ZstdLevel::default()),
+                OutputCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
                 OutputCompression::Lz4 => Compression::LZ4_RAW,
                 OutputCompression::None | OutputCompression::Bzip2 => Compression::UNCOMPRESSED,
             };
             let properties = WriterProperties::builder()
                 .set_compression(compression)
+                .set_dictionary_page_size_limit(DICTIONARY_BYTES)
                 .set_created_by(concat!("mastic ", env!("CARGO_PKG_VERSION")).to_owned())
                 .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
                 .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))

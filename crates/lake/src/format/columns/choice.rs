@@ -57,6 +57,22 @@ impl Choice {
         self.validity.append_non_null();
     }
 
+    /// Appends cells to the first alternative, up to the first that is not plainly one of its values; how many.
+    pub(super) fn append_plain<'a>(
+        &mut self,
+        plain: &[bool; 256],
+        cells: impl Iterator<Item = &'a str>,
+    ) -> usize {
+        // Of text it cannot be told whether another alternative would take it first.
+        if self.columns.first().is_none_or(Column::is_text) {
+            return 0;
+        }
+        let count = self.ready(0).append_plain(plain, cells.map(Some));
+        self.filled[0] += count;
+        self.validity.append_n_non_nulls(count);
+        count
+    }
+
     /// Appends a text to the first alternative that it is a value of; whether there is one.
     pub(super) fn append_text(&mut self, text: &str) -> bool {
         let bare = text.trim();

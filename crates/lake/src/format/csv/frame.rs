@@ -17,7 +17,7 @@ pub(super) fn append(
     column: &mut Column,
     cell: &str,
     file: &str,
-    line: u64,
+    line: impl FnOnce() -> u64,
     name: &str,
 ) -> Result<()> {
     // Of the alternatives of a choice only text keeps its blanks, and takes them off for the others itself.
@@ -28,14 +28,14 @@ pub(super) fn append(
     column.append_found(cell).map_err(|misfit| match misfit {
         Misfit::Value { wanted, found, .. } => LakeError::Misfit {
             file: file.to_owned(),
-            line: Some(line),
+            line: Some(line()),
             name: name.to_owned(),
             wanted,
             found,
         },
         other => LakeError::Misfit {
             file: file.to_owned(),
-            line: Some(line),
+            line: Some(line()),
             name: name.to_owned(),
             wanted: choice::format_type(column.data_type()),
             found: other.to_string(),

@@ -9,14 +9,19 @@ use mastic_schema::names::column_names;
 
 use super::CsvOptions;
 use super::frame::Aside;
+use super::grid::{Cells, Grid};
 use super::rows::Rows;
 use crate::error::{LakeError, Result};
 use crate::format::{BadRecord, BadRecords, Inference, Limits};
 use crate::infer::{Choices, Kind, Node, Typing};
 use crate::value::{DateOrder, Orders, TEXT_NULLS};
 
-/// How many rows are held at once while a schema is inferred.
-const INFER_ROWS: usize = 1024;
+/// How many rows are held at once while a schema is inferred, of a file that may have no more.
+const FIRST_ROWS: usize = 1024;
+/// How many are, of one that has; more than one thread watches them.
+const MORE_ROWS: usize = 8192;
+/// How many threads watch a file's columns, at most.
+const WATCHERS: usize = 4;
 
 /// Watches every row up to the limits. What the rows tell of the options is set: null markers, the
 /// order of dates, the encoding of lines that are not UTF-8; and why, in `reason`.
@@ -122,28 +127,25 @@ fn watch(
             complete = false;
             break;
         }
-        if rows.read(INFER_ROWS)? == 0 {
+        let wanted = if count == 0 { FIRST_ROWS } else { MORE_ROWS };
+        if rows.read(wanted)? == 0 {
             break;
         }
-        for row in 0..rows.len() {
-            if rows.same_as(row, &header) {
-                // A file appended to another brings its header along.
-                continue;
-            }
-            let left_out = |aside: &Aside| aside.is_left_out(rows.line(row));
-            if rows.aside().is_some_and(left_out) {
-                continue;
-            }
-            count += 1;
-            regular += u64::from(rows.width(row) == width);
-            let line = rows.line(row);
-            for (i, cell) in rows.row(row).enumerate() {
-                if i == nodes.len() {
-                    nodes.push(Node::default());
-                }
-                nodes[i].see_text(line, cell.trim());
-            }
+        let cells = rows.cells();
+        let left_out = |line: u64| rows.aside().is_some_and(|aside| aside.is_left_out(line));
+        // A file appended to another brings its header along.
+        let kept: Vec<usize> = (0..rows.len())
+            .filter(|row| !cells.same_as(*row, &header))
+            .filter(|row| !left_out(cells.line(*row)))
+            .collect();
+        count += kept.len() as u64;
+        let of_width = |row: &&usize| cells.width(**row) == width;
+        regular += kept.iter().filter(of_width).count() as u64;
+        let widest = kept.iter().map(|row| cells.width(*row)).max();
+        if widest.is_some_and(|widest| widest > nodes.len()) {
+            nodes.resize_with(widest.unwrap_or_default(), Node::default);
         }
+        see(&mut nodes, cells, &kept);
     }
     options.encoding = rows.encoding().or(options.encoding.take());
     if options.per_file {
@@ -217,6 +219,34 @@ fn watch(
         fields,
     };
     Ok((inference, regular))
+}
+
+/// Shows columns their cells, several columns at once where there are many rows.
+fn see(nodes: &mut [Node], cells: Cells<'_>, rows: &[usize]) {
+    let see = |first: usize, nodes: &mut [Node]| {
+        for (i, node) in nodes.iter_mut().enumerate() {
+            for row in rows {
+                if let Some(cell) = cells.cell(*row, first + i) {
+                    node.see_text(cells.line(*row), cell.trim());
+                }
+            }
+        }
+    };
+    let watchers = match rows.len() > FIRST_ROWS {
+        true => std::thread::available_parallelism().map_or(1, |n| n.get().min(WATCHERS)),
+        false => 1,
+    };
+    let share = nodes.len().div_ceil(watchers).max(1);
+    let mut shares = nodes.chunks_mut(share).enumerate();
+    let Some((_, own)) = shares.next() else {
+        return;
+    };
+    std::thread::scope(|scope| {
+        for (i, others) in shares {
+            scope.spawn(move || see(i * share, others));
+        }
+        see(0, own);
+    });
 }
 
 /// The markers that columns of values tell of, and those that stand for null among text, too.

@@ -62,7 +62,7 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             frame: None,
         };
         let batches: Vec<RecordBatch> =
-            Decoder::new(bytes, &options, &decode)?.collect::<Result<_>>()?;
+            Decoder::new(bytes, &options, &decode, None)?.collect::<Result<_>>()?;
         Ok(Read {
             options,
             columns,
