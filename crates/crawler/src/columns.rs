@@ -94,10 +94,10 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
     }
     set_inferred(proposal, last.as_ref(), update);
     let mut columns = with_comments(old, &before, &fields);
-    let chosen = match update {
-        UpdateBehavior::UpdateInDatabase => proposal.choices.clone(),
-        // Only some files were looked at.
-        _ => choose_fields(&choices::of(old, &before), &proposal.choices),
+    // All files tell what there is now, whatever columns were before.
+    let chosen = match proposal.some {
+        false => proposal.choices.clone(),
+        true => choose_fields(&choices::of(old, &before), &proposal.choices),
     };
     // To a column that somebody edited files are read as it says.
     let chosen = chosen.iter().filter(|f| !by_hand.contains(f.name()));

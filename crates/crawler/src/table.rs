@@ -30,6 +30,8 @@ pub(crate) struct Proposal {
     pub(crate) fields: Fields,
     /// The columns by choosing and not widening: what a dynamic frame reads.
     pub(crate) choices: Fields,
+    /// Whether only some of the table's files were looked at.
+    pub(crate) some: bool,
     /// Its folders; each is a partition, or several are one, where the table has partition keys.
     pub(crate) parts: Vec<Part>,
     pub(crate) why: Vec<String>,
@@ -97,6 +99,7 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
         table,
         fields,
         choices,
+        some: false,
         parts: found.parts,
         why,
         files,
@@ -308,6 +311,7 @@ impl Proposal {
                 .chain(why::choices(&found))
                 .collect(),
             choices: found.chosen().clone(),
+            some: true,
             fields: found.fields,
             parts: found.parts,
             levels: found.levels,

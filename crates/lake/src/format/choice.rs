@@ -28,10 +28,7 @@ pub(super) fn chooses(file: &DataType, table: &DataType) -> bool {
     }
     if let Some(own) = alternatives(table) {
         return match as_choice(file, own) {
-            Some(fields) => fields.iter().all(|field| {
-                position(own, field.name())
-                    .is_some_and(|at| chooses(field.data_type(), own[at].data_type()))
-            }),
+            Some(fields) => places(fields, own).is_some(),
             None => *file == DataType::Null || alternative_of(file, own).is_some(),
         };
     }
@@ -65,6 +62,19 @@ fn as_choice<'a>(file: &'a DataType, table: &Fields) -> Option<&'a Fields> {
         }
         _ => None,
     }
+}
+
+/// Which of the table's alternatives each of a file's is; each is another one.
+fn places(file: &Fields, table: &Fields) -> Option<Vec<usize>> {
+    let mut taken = Vec::with_capacity(file.len());
+    for field in file {
+        let at = alternative_of(field.data_type(), table)?;
+        if taken.contains(&at) {
+            return None;
+        }
+        taken.push(at);
+    }
+    Some(taken)
 }
 
 /// Which alternative a file's type is: the same type first, then one that holds it.
@@ -104,15 +114,23 @@ pub(super) fn convert(values: &ArrayRef, table: &DataType) -> Result<ArrayRef, A
     let DataType::Struct(fields) = table else {
         return nested(values, table);
     };
-    let given = match (values.as_struct_opt(), alternatives(table)) {
-        (Some(given), None) => given,
-        (Some(given), Some(own)) if as_choice(values.data_type(), own).is_some() => given,
+    let (given, from) = match (values.as_struct_opt(), alternatives(table)) {
+        (Some(given), None) => {
+            let from = fields.iter().map(|f| position(given.fields(), f.name()));
+            (given, from.collect::<Vec<_>>())
+        }
+        (Some(given), Some(own)) if as_choice(values.data_type(), own).is_some() => {
+            let places = places(given.fields(), own).unwrap_or_default();
+            let from = (0..own.len()).map(|at| places.iter().position(|place| *place == at));
+            (given, from.collect())
+        }
         (_, Some(own)) => return choose(values, own),
         (None, None) => return nested(values, table),
     };
     let columns: Result<Vec<ArrayRef>, ArrowError> = fields
         .iter()
-        .map(|field| match position(given.fields(), field.name()) {
+        .zip(from)
+        .map(|(field, from)| match from {
             Some(at) => convert(given.column(at), field.data_type()),
             None => Ok(new_null_array(field.data_type(), given.len())),
         })
@@ -242,5 +260,127 @@ impl PhysicalExpr for ToChoice {
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::error::LakeError;
+    use crate::format::adapt::Batcher;
+    use arrow::array::{Int32Array, Int64Array, StringArray};
+    use arrow::datatypes::{Field, Int64Type};
+    use arrow::util::display::array_value_to_string;
+    use mastic_schema::hive::parse_type;
+
+    /// Reads a file's column as a table's, in a frame.
+    fn read(values: ArrayRef, table: &str) -> crate::error::Result<ArrayRef> {
+        let batch = RecordBatch::try_from_iter([("A", values)]).unwrap();
+        let field = Field::new("a", parse_type(table).unwrap(), true);
+        let batch = Batcher::new(Arc::new(Schema::new(vec![field])))
+            .for_frame(true)
+            .adapt("f", &batch)?;
+        Ok(batch.column(0).clone())
+    }
+
+    fn shown(values: &ArrayRef) -> Vec<String> {
+        let text = |row| array_value_to_string(values, row).unwrap();
+        (0..values.len()).map(text).collect()
+    }
+
+    fn numbers() -> ArrayRef {
+        Arc::new(Int32Array::from(vec![Some(7), None]))
+    }
+
+    fn texts() -> ArrayRef {
+        Arc::new(StringArray::from(vec![Some("x"), None]))
+    }
+
+    #[test]
+    fn a_column_is_the_alternative_of_its_type() {
+        let choice = "choice<bigint,array<bigint>,string>";
+        for (values, expected) in [
+            (numbers(), "{long: 7, array: , string: }"),
+            (texts(), "{long: , array: , string: x}"),
+        ] {
+            let read = read(values, choice).unwrap();
+            assert_eq!(read.data_type(), &parse_type(choice).unwrap());
+            assert_eq!(shown(&read)[0], expected);
+            // What is null is no alternative.
+            assert!(read.is_null(1));
+        }
+    }
+
+    #[test]
+    fn choices_within_lists_and_structs_are_made() {
+        let list = ListArray::from_iter_primitive::<Int64Type, _, _>([
+            Some(vec![Some(1), None]),
+            None,
+            Some(vec![]),
+        ]);
+        let read = read(Arc::new(list), "array<choice<bigint,string>>").unwrap();
+        assert_eq!(shown(&read)[0], "[{long: 1, string: }, ]");
+        assert!(read.is_null(1));
+        let fields = [("B", numbers()), ("more", texts())];
+        let fields = fields.map(|(name, values)| {
+            let field = Field::new(name, values.data_type().clone(), true);
+            (Arc::new(field), values)
+        });
+        let whole: ArrayRef = Arc::new(StructArray::from(fields.to_vec()));
+        let table = "struct<b:choice<bigint,string>,none:date>";
+        let read = super::tests::read(whole, table).unwrap();
+        assert_eq!(shown(&read)[0], "{b: {long: 7, string: }, none: }");
+    }
+
+    #[test]
+    fn a_choice_that_was_written_comes_back_and_a_struct_is_a_struct() {
+        let choice = parse_type("choice<bigint,string>").unwrap();
+        let made = choose(&numbers(), alternatives(&choice).unwrap()).unwrap();
+        // Parquet of another writer has no marks.
+        let plain = parse_type("struct<long:bigint,string:string>").unwrap();
+        let unmarked = convert(&made, &plain).unwrap();
+        for (values, table, expected) in [
+            (made.clone(), "choice<bigint,string>", "{long: 7, string: }"),
+            (made, "choice<double,string>", "{double: 7.0, string: }"),
+            (
+                unmarked.clone(),
+                "choice<bigint,string>",
+                "{long: 7, string: }",
+            ),
+        ] {
+            assert_eq!(shown(&read(values, table).unwrap()), [expected, ""]);
+        }
+        let read = read(unmarked, "struct<long:bigint,string:string>").unwrap();
+        assert_eq!(read.data_type(), &plain);
+        assert_eq!(shown(&read), ["{long: 7, string: }", ""]);
+    }
+
+    #[test]
+    fn what_no_alternative_holds_is_a_misfit() {
+        let double: ArrayRef = Arc::new(arrow::array::Float64Array::from(vec![1.5]));
+        for (table, wanted) in [
+            ("choice<bigint,string>", "choice<bigint,string>"),
+            ("bigint", "bigint"),
+        ] {
+            let error = read(double.clone(), table).unwrap_err();
+            let LakeError::Misfit {
+                file,
+                name,
+                wanted: said,
+                found,
+                ..
+            } = error
+            else {
+                panic!("{error:?}");
+            };
+            assert_eq!((file.as_str(), name.as_str()), ("f", "a"));
+            assert_eq!((said.as_str(), found.as_str()), (wanted, "double"));
+        }
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        assert_eq!(
+            shown(&read(whole, "choice<double,string>").unwrap()),
+            ["{double: 1.0, string: }"]
+        );
     }
 }

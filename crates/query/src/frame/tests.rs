@@ -440,3 +440,51 @@ async fn files_of_a_path_choose_and_a_taken_name_is_told() {
     assert!(matches!(error, QueryError::Statement { .. }), "{error:?}");
     assert!(error.to_string().contains("'$line'"), "{error}");
 }
+
+#[tokio::test]
+async fn the_reader_of_parquet_gets_filters_and_columns() {
+    use datafusion::functions::core::expr_ext::FieldAccessor;
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "t/1.parquet", "");
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let inner = |name: &str| {
+        let field = arrow::datatypes::Field::new(name, DataType::Int64, true);
+        (Arc::new(field), numbers.clone())
+    };
+    let nested: ArrayRef = Arc::new(arrow::array::StructArray::from(vec![
+        inner("x"),
+        inner("y"),
+    ]));
+    let columns = [
+        ("a", numbers.clone()),
+        ("b", numbers.clone()),
+        ("s", nested),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let out = std::fs::File::create(dir.path().join("t/1.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(out, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let columns = json!([
+        {"Name": "a", "Type": "bigint"},
+        {"Name": "b", "Type": "bigint"},
+        {"Name": "s", "Type": "struct<x:bigint,y:bigint>"},
+    ]);
+    let session = with_table(dir.path(), "parquet", columns, json!([]), &[]).await;
+    let frame = session.frame_table("d.t", &options()).await.unwrap();
+    let filtered = frame
+        .filter(col("a").gt(lit(1)))
+        .unwrap()
+        .filter(col("s").field("x").lt(lit(3)))
+        .unwrap()
+        .select(vec![col("b"), col("s").field("y").alias("y")])
+        .unwrap();
+    let read = scans(&filtered);
+    println!("{read:?}");
+    let plan = filtered.clone().create_physical_plan().await.unwrap();
+    let shown = datafusion::physical_plan::displayable(plan.as_ref())
+        .indent(false)
+        .to_string();
+    println!("{shown}");
+    assert_eq!(rows(filtered).await, ["2,2"]);
+}
