@@ -255,7 +255,7 @@ fn lake_error(file: &str, broken: Broken) -> LakeError {
         } => LakeError::Data {
             file: file.to_owned(),
             line: Some(line),
-            column: Some(column),
+            column: (column > 0).then_some(column),
             message,
         },
     }
@@ -266,7 +266,7 @@ fn at(file: &str, record: &Record<'_>, problem: Problem) -> LakeError {
     LakeError::Data {
         file: file.to_owned(),
         line: Some(line),
-        column: Some(column),
+        column: (column > 0).then_some(column),
         message: problem.message,
     }
 }

@@ -269,14 +269,14 @@ impl<R: Read> Source for Elements<R> {
             Ok(true) => Ok(Some(Record {
                 bytes: &self.record,
                 line: self.line.unwrap_or(self.count),
-                column: 1,
+                column: u64::from(!self.lenient),
                 key: None,
             })),
             Err(error) => Err(match self.line.filter(|_| !self.broken) {
                 Some(line) => Broken::Syntax {
                     line,
                     // Where in the line is not known, and the message says the byte.
-                    column: 1,
+                    column: 0,
                     message: error.to_string(),
                     cause: Cause::Other,
                 },
