@@ -20,6 +20,8 @@ mod serde;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_frame;
+#[cfg(test)]
 mod tests_hostile;
 mod text;
 mod xml;

@@ -230,8 +230,9 @@ impl Column {
                 alone || text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
             }
             Store::Float64(_) => {
-                value::is_number(text) && (text.len() <= 15 || value::is_exact_double(text))
-                    || value::infinite(text)
+                // Integers of 64 bits widen to doubles, as in a table.
+                let exact = || alone && text.parse::<i64>().is_ok() || value::is_exact_double(text);
+                value::is_number(text) && (text.len() <= 15 || exact()) || value::infinite(text)
             }
             _ if self.is_number() => value::is_number(text),
             _ => true,

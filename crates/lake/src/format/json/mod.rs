@@ -255,7 +255,7 @@ fn lake_error(file: &str, broken: Broken) -> LakeError {
         } => LakeError::Data {
             file: file.to_owned(),
             line: Some(line),
-            column: Some(column),
+            column: (column > 0).then_some(column),
             message,
         },
     }
@@ -266,7 +266,7 @@ fn at(file: &str, record: &Record<'_>, problem: Problem) -> LakeError {
     LakeError::Data {
         file: file.to_owned(),
         line: Some(line),
-        column: Some(column),
+        column: (column > 0).then_some(column),
         message: problem.message,
     }
 }
@@ -330,7 +330,7 @@ pub(super) fn infer_from(
             }
             Ok(Some(record)) => {
                 bytes += record.bytes.len() as u64;
-                match see_record(file, &record, &mut root) {
+                match see_record(file, &record, &mut root, watch.lenient) {
                     Ok(()) => {
                         rows += 1;
                         if let Some(key) = record.key {
@@ -412,8 +412,13 @@ pub(super) fn infer_from(
     })
 }
 
-fn see_record(file: &str, record: &Record<'_>, root: &mut Node) -> Result<()> {
-    let mut parser = Parser::new(text(file, record)?);
+fn see_record(file: &str, record: &Record<'_>, root: &mut Node, lenient: bool) -> Result<()> {
+    let text = text(file, record)?;
+    // Of a record that is passed over nothing is seen.
+    if lenient && let Err(problem) = Parser::new(text).skip() {
+        return Err(at(file, record, problem));
+    }
+    let mut parser = Parser::new(text);
     let mut keys = Vec::new();
     let seen = parser
         .start()

@@ -129,6 +129,7 @@ pub(crate) struct Aside {
 pub(crate) struct Record<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) line: u64,
+    /// 0 where it is not known.
     pub(crate) column: u64,
     /// The key of the innermost object on the path of which all values are wanted.
     pub(crate) key: Option<&'a str>,
@@ -137,6 +138,9 @@ pub(crate) struct Record<'a> {
 impl Record<'_> {
     /// The line and column of byte `at` of this record.
     pub(crate) fn place(&self, at: usize) -> (u64, u64) {
+        if self.column == 0 {
+            return (self.line, 0);
+        }
         let before = &self.bytes[..at.min(self.bytes.len())];
         let lines = memchr::memchr_iter(b'\n', before).count() as u64;
         match memchr::memrchr(b'\n', before) {

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use serde_json::{Map, Number, Value};
 
 use super::XmlOptions;
-use super::gate::Gate;
+use super::gate::{Gate, TOO_LONG};
 use crate::format::json::records::{Aside, Broken, Cause, Failed, Record, Source};
 use crate::value;
 
@@ -33,8 +33,11 @@ pub(in crate::format) struct Elements<R: Read> {
     from: usize,
     /// The beginning of a record that was come upon in the search for it.
     pending: Option<BytesStart<'static>>,
-    /// Whether the record's end has been read.
+    /// Whether a record has begun, and whether its end has been read.
+    inside: bool,
     ended: bool,
+    /// Whether the text itself cannot be read any further.
+    broken: bool,
     /// How many elements around the records are open.
     depth: usize,
 }
@@ -60,7 +63,9 @@ impl<R: Read> Elements<R> {
             line: None,
             from: 0,
             pending: None,
+            inside: false,
             ended: false,
+            broken: false,
             depth: 0,
         }
     }
@@ -75,6 +80,13 @@ impl<R: Read> Elements<R> {
             io::ErrorKind::InvalidData,
             format!("at byte {at}: {message}"),
         )
+    }
+
+    fn failed(&mut self, error: &quick_xml::Error) -> io::Error {
+        if let quick_xml::Error::Io(error) = error {
+            self.broken |= error.kind() != TOO_LONG;
+        }
+        self.bad(error)
     }
 
     fn gate(&mut self) -> &mut Gate<R> {
@@ -98,6 +110,7 @@ impl<R: Read> Elements<R> {
 
     /// Reads on to the next record; whether there is one.
     fn advance(&mut self) -> io::Result<bool> {
+        (self.inside, self.ended) = (false, false);
         loop {
             self.gate().refill();
             let start = match self.pending.take() {
@@ -124,11 +137,11 @@ impl<R: Read> Elements<R> {
                         }
                         Ok(Event::Eof) => return Ok(false),
                         Ok(_) => continue,
-                        Err(error) => return Err(self.bad(error)),
+                        Err(error) => return Err(self.failed(&error)),
                     }
                 }
             };
-            self.ended = false;
+            self.inside = true;
             let value = self.element(&start, 0)?;
             let record = match value {
                 Value::Object(_) => value,
@@ -186,7 +199,7 @@ impl<R: Read> Elements<R> {
                 }
                 Ok(Event::Eof) => return Err(self.bad("the file is cut short")),
                 Ok(_) => {}
-                Err(error) => return Err(self.bad(error)),
+                Err(error) => return Err(self.failed(&error)),
             }
         }
         let text = text.trim();
@@ -212,8 +225,8 @@ impl<R: Read> Elements<R> {
     /// Reads on to the end of a record that cannot be read, or to the beginning of the next; whether there is
     /// either.
     fn resume(&mut self) -> bool {
-        if self.ended {
-            return true;
+        if self.ended || self.broken {
+            return self.ended;
         }
         let mut errors = 0;
         loop {
@@ -229,10 +242,18 @@ impl<R: Read> Elements<R> {
                     return true;
                 }
                 // The file ends within the record, and so within what is around it.
-                Ok(Event::Eof) => return false,
+                Ok(Event::Eof) => {
+                    self.depth = 0;
+                    return self.inside;
+                }
                 Ok(_) => {}
-                Err(_) if errors < MAX_ERRORS => errors += 1,
-                Err(_) => return false,
+                Err(error) => {
+                    self.failed(&error);
+                    errors += 1;
+                    if self.broken || errors > MAX_ERRORS {
+                        return false;
+                    }
+                }
             }
         }
     }
@@ -248,14 +269,14 @@ impl<R: Read> Source for Elements<R> {
             Ok(true) => Ok(Some(Record {
                 bytes: &self.record,
                 line: self.line.unwrap_or(self.count),
-                column: 1,
+                column: u64::from(!self.lenient),
                 key: None,
             })),
-            Err(error) => Err(match self.line {
+            Err(error) => Err(match self.line.filter(|_| !self.broken) {
                 Some(line) => Broken::Syntax {
                     line,
                     // Where in the line is not known, and the message says the byte.
-                    column: 1,
+                    column: 0,
                     message: error.to_string(),
                     cause: Cause::Other,
                 },

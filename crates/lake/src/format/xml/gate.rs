@@ -7,6 +7,9 @@ use crate::format::BadRecord;
 /// How many bytes a record, or anything between two, may have.
 const MAX_RECORD: u64 = 64 << 20;
 
+/// The error of a record that takes more.
+pub(super) const TOO_LONG: io::ErrorKind = io::ErrorKind::FileTooLarge;
+
 /// Lets no more bytes through than one record may have.
 pub(super) struct Gate<R> {
     inner: R,
@@ -43,7 +46,7 @@ impl<R> Gate<R> {
             return Ok(());
         }
         Err(io::Error::new(
-            io::ErrorKind::InvalidData,
+            TOO_LONG,
             "an element is longer than 64 MiB, or has more than a million others within, and is not read",
         ))
     }
