@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use mastic_schema::hive::format_type;
+use mastic_schema::choice::format_type;
 
 use crate::expression::{holds, parse};
 use crate::{DynamicFrame, FrameError, Result};
@@ -17,6 +17,12 @@ impl DynamicFrame {
     /// # Errors
     /// When the text is no SQL expression, does not fit the fields, or is no condition.
     pub fn filter(self, condition: &str) -> Result<Self> {
+        let expr = self.condition(condition)?;
+        Ok(Self::of(self.inner.filter(expr)?))
+    }
+
+    /// The SQL text as a condition over a record.
+    pub(super) fn condition(&self, condition: &str) -> Result<Expr> {
         let expr = parse(&self.state(), self.inner.schema(), condition)?;
         let data_type = expr.get_type(self.inner.schema())?;
         if !matches!(data_type, DataType::Boolean | DataType::Null) {
@@ -36,6 +42,6 @@ impl DynamicFrame {
                 hint: Some("compute it in a map step first, then filter by that field".to_owned()),
             });
         }
-        Ok(Self::of(self.inner.filter(expr)?))
+        Ok(expr)
     }
 }

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use arrow::json::writer::{EncoderOptions, make_encoder};
 use arrow::util::display::FormatOptions;
 use datafusion::common::{Result, exec_err};
-use mastic_schema::choice::alternatives;
+use mastic_schema::choice::{alternatives, format_type};
 use mastic_schema::hive::list_of;
 use mastic_schema::merge::position;
 
@@ -60,7 +60,7 @@ pub(crate) fn is_text(data_type: &DataType) -> bool {
 /// nested value becomes text as JSON; nothing becomes a choice.
 pub fn convertible(from: &DataType, to: &DataType) -> bool {
     use DataType::{Map, Null, Struct};
-    if from == to || matches!(from, Null) {
+    if from == to || matches!(from, Null) || same_choice(from, to) {
         return true;
     }
     if let Some(own) = alternatives(from) {
@@ -91,6 +91,13 @@ pub fn convertible(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Whether both are choices of the same types, which Arrow may write in several ways.
+fn same_choice(from: &DataType, to: &DataType) -> bool {
+    alternatives(from).is_some()
+        && alternatives(to).is_some()
+        && format_type(from) == format_type(to)
+}
+
 /// A key must not become NULL.
 fn same_keys(a: &DataType, b: &DataType) -> bool {
     a == b || is_text(b) && !a.is_nested()
@@ -105,8 +112,10 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if !convertible(from, to) || array.null_count() == array.len() {
         return Ok(new_null_array(to, array.len()));
     }
-    if alternatives(from).is_some() {
-        return from_choice(array.as_struct(), to);
+    match (alternatives(from), alternatives(to)) {
+        (Some(_), Some(wanted)) => return by_name(array.as_struct(), wanted),
+        (Some(_), None) => return from_choice(array.as_struct(), to),
+        (None, _) => {}
     }
     match (from, to) {
         (DataType::Struct(_), DataType::Struct(wanted)) => by_name(array.as_struct(), wanted),

@@ -188,6 +188,48 @@ pub fn array_field(array: Expr, name: &str) -> Expr {
     array_field_udf().call(vec![array, lit(name)])
 }
 
+/// The field that these names lead to through structs, NULL where a struct on the way is.
+///
+/// # Errors
+/// When there is no such field.
+pub fn field_at(array: &ArrayRef, path: &[String]) -> Result<ArrayRef> {
+    let mut here = Arc::clone(array);
+    for name in path {
+        let next = here.as_struct_opt().and_then(|own| {
+            let column = own.column_by_name(name)?;
+            Some(under(own.nulls(), column))
+        });
+        here = match next {
+            Some(next) => next?,
+            None => return exec_err!("there is no field '{name}'"),
+        };
+    }
+    Ok(here)
+}
+
+/// What an array's elements are, or a map's pairs; nothing where the type is neither.
+pub fn elements_type(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Map(entries, _) => Some(entries.data_type().clone()),
+        other => convert::item(other).map(|item| item.data_type().clone()),
+    }
+}
+
+/// The array, or the map as an array of its pairs, with offsets that begin at nought.
+///
+/// # Errors
+/// When it is neither.
+pub fn elements(array: &ArrayRef) -> Result<ListArray> {
+    let Some(map) = array.as_map_opt() else {
+        return as_list(array);
+    };
+    let pairs: ArrayRef = Arc::new(map.entries().clone());
+    let item = Arc::new(Field::new_list_field(pairs.data_type().clone(), true));
+    let list = ListArray::try_new(item, map.offsets().clone(), pairs, map.nulls().cloned())?;
+    let list: ArrayRef = Arc::new(list);
+    as_list(&list)
+}
+
 fn read(text: &str) -> Result<Vec<Resolution>> {
     serde_json::from_str(text).map_err(|e| {
         plan_datafusion_err!("resolve_choice: the text is no list of resolutions: {e}")
