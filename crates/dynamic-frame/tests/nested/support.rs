@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
 use arrow::json::ReaderBuilder;
 use datafusion::arrow::util::pretty::pretty_format_batches;
@@ -16,8 +17,13 @@ pub fn json(fields: &str, lines: &str) -> DynamicFrame {
         panic!()
     };
     let schema = Arc::new(Schema::new(fields));
-    let reader = ReaderBuilder::new(schema).build(lines.as_bytes()).unwrap();
-    let batches: Vec<_> = reader.map(Result::unwrap).collect();
+    let reader = ReaderBuilder::new(schema.clone())
+        .build(lines.as_bytes())
+        .unwrap();
+    let mut batches: Vec<_> = reader.map(Result::unwrap).collect();
+    if batches.is_empty() {
+        batches.push(RecordBatch::new_empty(schema));
+    }
     let ctx = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
     DynamicFrame::new(ctx.read_batches(batches).unwrap()).unwrap()
 }
