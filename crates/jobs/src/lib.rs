@@ -117,6 +117,7 @@
 //!
 //! This crate contains no transform: those are `mastic-dynamic-frame`'s.
 
+mod collections;
 mod error;
 mod explain;
 mod graph;
@@ -126,6 +127,7 @@ mod plan;
 mod run;
 mod script;
 mod session;
+mod shape;
 mod sinks;
 mod source;
 mod tables;
@@ -135,7 +137,7 @@ pub use explain::explain;
 pub use plan::{Plan, PlannedSink, SourceError, Sources, plan};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    FrameDef, MappingDef, Origin, Parameter, ParameterType, Script, SinkDef, SinkFormat, SinkMode,
-    SourceDef, Step, StepDef,
+    FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script, ShapeStep, SinkDef,
+    SinkFormat, SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::Fields;
 use datafusion::common::Result as EngineResult;
 use datafusion::prelude::{DataFrame, SessionContext};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use mastic_dynamic_frame::{Change, DynamicFrame, FrameError, JoinKey};
 
+use crate::collections::Value;
 use crate::error::{ScriptError, ScriptErrors};
-use crate::graph::{Input, order, resolve};
+use crate::graph::{Input, base, order, resolve};
 use crate::script::{FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
 use crate::sinks;
 use crate::source::{Span, Text};
@@ -30,6 +34,12 @@ pub trait Sources: Send + Sync {
         format: Option<&str>,
         options: &BTreeMap<String, String>,
     ) -> Result<DataFrame, SourceError>;
+
+    /// The columns of the catalog table `database.table`, its partition keys with them.
+    async fn columns(&self, name: &str) -> Result<Fields, SourceError> {
+        let table = self.table(name).await?;
+        Ok(table.schema().as_arrow().fields().clone())
+    }
 
     /// The session that plans are made in.
     fn context(&self) -> &SessionContext;
@@ -79,7 +89,8 @@ impl SourceError {
 pub struct Plan {
     /// The sources by name, as the script orders them.
     pub sources: Vec<(String, DynamicFrame)>,
-    /// The frames by name, each after those that it is made from.
+    /// The frames by name, each after those that it is made from; those of a collection as
+    /// `collection/key`.
     pub frames: Vec<(String, DynamicFrame)>,
     /// The sinks, as the script orders them.
     pub sinks: Vec<PlannedSink>,
@@ -131,28 +142,36 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
     }
     let mut planned = Vec::new();
     for sink in &script.sinks {
-        let name = sink.frame.as_str();
+        let name = base(sink.frame.as_str());
         let frames = script.frames.iter().position(|f| f.name.as_str() == name);
         let source = script.sources.iter().position(|s| s.name.as_str() == name);
         let frame = match (frames, source) {
             (Some(frame), _) => planner.frames[frame].clone(),
-            (None, Some(source)) => planner.opened[source].clone(),
+            (None, Some(source)) => planner.opened[source].clone().map(Value::Frame),
             (None, None) => None,
         };
         // What could not be planned was complained of.
         let Some(frame) = frame else { continue };
-        let (partition_by, errors) = sinks::check(script, sink, &frame);
-        planner.errors.extend(errors);
-        planned.push(PlannedSink {
-            def: sink.clone(),
-            frame,
-            partition_by,
-        });
+        for (def, frame) in planner.written(sink, frame) {
+            let (partition_by, errors) = sinks::check(script, &def, &frame);
+            planner.errors.extend(errors);
+            planned.push(PlannedSink {
+                def,
+                frame,
+                partition_by,
+            });
+        }
     }
     ScriptErrors::check(planner.errors)?;
 
     let named = |name: &Text, frame: &Option<DynamicFrame>| {
         frame.clone().map(|f| (name.as_str().to_owned(), f))
+    };
+    let all = |name: &Text, value: &Option<Value>| {
+        let value = value.as_ref().into_iter();
+        value
+            .flat_map(|v| v.frames(name.as_str()))
+            .collect::<Vec<_>>()
     };
     let opened = script.sources.iter().zip(&planner.opened);
     let frames = order
@@ -160,17 +179,17 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
         .map(|n| (&script.frames[*n], &planner.frames[*n]));
     Ok(Plan {
         sources: opened.filter_map(|(s, f)| named(&s.name, f)).collect(),
-        frames: frames.filter_map(|(d, f)| named(&d.name, f)).collect(),
+        frames: frames.flat_map(|(d, f)| all(&d.name, f)).collect(),
         sinks: planned,
     })
 }
 
-struct Planner<'a> {
-    script: &'a Script,
-    sources: &'a dyn Sources,
-    errors: Vec<ScriptError>,
+pub(crate) struct Planner<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) sources: &'a dyn Sources,
+    pub(crate) errors: Vec<ScriptError>,
     opened: Vec<Option<DynamicFrame>>,
-    frames: Vec<Option<DynamicFrame>>,
+    frames: Vec<Option<Value>>,
 }
 
 impl Planner<'_> {
@@ -212,12 +231,12 @@ impl Planner<'_> {
     }
 
     /// The frame, or a complaint about it at the text that it is about.
-    fn told(
+    pub(crate) fn told<T>(
         &mut self,
-        result: Result<DynamicFrame, FrameError>,
+        result: Result<T, FrameError>,
         texts: &[&Text],
         fallback: Span,
-    ) -> Option<DynamicFrame> {
+    ) -> Option<T> {
         result
             .map_err(|error| {
                 self.errors
@@ -226,31 +245,60 @@ impl Planner<'_> {
             .ok()
     }
 
-    fn input(&self, input: Input) -> Option<DynamicFrame> {
+    fn input(&self, input: Input) -> Option<Value> {
         match input {
-            Input::Source(number) => self.opened[number].clone(),
+            Input::Source(number) => self.opened[number].clone().map(Value::Frame),
             Input::Frame(number) => self.frames[number].clone(),
         }
     }
 
-    /// What a name stands for in a frame; nothing where it could not be planned.
-    fn named(&self, frame: &FrameDef, name: &str) -> Option<DynamicFrame> {
+    /// What a name stands for in a frame, whatever key follows it; nothing where it could not be planned.
+    pub(crate) fn value(&self, frame: &FrameDef, name: &str) -> Option<Value> {
         resolve(self.script, frame, name).and_then(|input| self.input(input))
     }
 
-    async fn frame(&mut self, def: &FrameDef) -> Option<DynamicFrame> {
-        let mut so_far = match def.steps.first().map(|s| &s.step) {
+    /// The frame that a name stands for; nothing where it could not be planned, or is a collection.
+    fn named(&mut self, frame: &FrameDef, name: &Text) -> Option<DynamicFrame> {
+        let value = self.chosen(frame, name)?;
+        self.one(value, name)
+    }
+
+    async fn frame(&mut self, def: &FrameDef) -> Option<Value> {
+        let so_far = match def.steps.first().map(|s| &s.step) {
             Some(Step::From(_) | Step::Sql(_)) => None,
-            _ => Some(self.named(def, def.name.as_str())?),
+            _ => Some(self.value(def, def.name.as_str())?),
         };
-        for step in &def.steps {
-            so_far = Some(match &step.step {
-                Step::From(name) => self.named(def, name.as_str())?,
-                Step::Sql(query) => self.sql(def, query, so_far).await?,
-                _ => self.step(def, step, so_far?)?,
-            });
+        self.steps(def, &def.steps, so_far).await
+    }
+
+    pub(crate) fn steps<'b>(
+        &'b mut self,
+        def: &'b FrameDef,
+        steps: &'b [StepDef],
+        so_far: Option<Value>,
+    ) -> BoxFuture<'b, Option<Value>> {
+        async move {
+            let mut so_far = so_far;
+            for step in steps {
+                so_far = Some(match &step.step {
+                    Step::From(name) => self.chosen(def, name)?,
+                    Step::Shape(shape) => self.shape(def, step, shape, so_far?).await?,
+                    Step::Sql(query) => {
+                        let own = match so_far {
+                            Some(value) => Some(self.one(value, &step.verb)?),
+                            None => None,
+                        };
+                        Value::Frame(self.sql(def, query, own).await?)
+                    }
+                    _ => {
+                        let frame = self.one(so_far?, &step.verb)?;
+                        Value::Frame(self.step(def, step, frame)?)
+                    }
+                });
+            }
+            so_far
         }
-        so_far
+        .boxed()
     }
 
     async fn sql(
@@ -276,23 +324,24 @@ impl Planner<'_> {
                 .push(error.hint(format!("read them by the frame's own name: FROM {own}")));
             return None;
         }
-        let mut frames: Vec<(&str, DynamicFrame)> = Vec::new();
+        let mut frames: Vec<(String, DynamicFrame)> = Vec::new();
         let sources = self.script.sources.iter().map(|s| s.name.as_str());
         for name in sources.chain(self.script.frames.iter().map(|f| f.name.as_str())) {
-            if frames.iter().any(|(known, _)| *known == name) {
+            if frames.iter().any(|(known, _)| base(known) == name) {
                 continue;
             }
-            let frame = match &so_far {
-                Some(frame) if name == own => Some(frame.clone()),
-                _ => self.named(def, name),
+            let value = match &so_far {
+                Some(frame) if name == own => Some(Value::Frame(frame.clone())),
+                _ => self.value(def, name),
             };
-            match frame {
-                Some(frame) => frames.push((name, frame)),
+            match value {
+                Some(value) => frames.extend(value.frames(name)),
                 // It could not be planned, and that was complained of.
-                None if read.iter().any(|r| r == name) => return None,
+                None if read.iter().any(|r| base(r) == name) => return None,
                 None => {}
             }
         }
+        let frames = frames.iter().map(|(name, f)| (name.as_str(), f.clone()));
         let answer = DynamicFrame::sql(&state, query.as_str(), frames).await;
         self.told(answer, &[query], query.span())
     }
@@ -305,7 +354,7 @@ impl Planner<'_> {
     ) -> Option<DynamicFrame> {
         let at = step.verb.span();
         match &step.step {
-            Step::From(_) | Step::Sql(_) => Some(frame),
+            Step::From(_) | Step::Sql(_) | Step::Shape(_) => Some(frame),
             Step::DropFields(fields) => {
                 let paths: Vec<&str> = fields.iter().map(Text::as_str).collect();
                 self.told(
@@ -352,7 +401,7 @@ impl Planner<'_> {
                 self.told(frame.map(&changes), &texts, at)
             }
             Step::Join { with, on, how } => {
-                let other = self.named(def, with.as_str())?;
+                let other = self.named(def, with)?;
                 let keys: Vec<JoinKey> = on
                     .iter()
                     .map(|(l, r)| JoinKey::new(l.as_str(), r.as_str()))
@@ -360,13 +409,13 @@ impl Planner<'_> {
                 let texts: Vec<&Text> = on.iter().flat_map(|(l, r)| [l, r]).collect();
                 self.told(frame.join(other, &keys, *how), &texts, at)
             }
-            Step::ApplyMapping(mappings) => {
+            Step::ApplyMapping(mappings, on_error) => {
                 let all: Vec<_> = mappings.iter().map(|m| m.mapping.clone()).collect();
                 let texts: Vec<&Text> = mappings.iter().flat_map(|m| &m.parts).collect();
-                self.told(frame.apply_mapping(&all), &texts, at)
+                self.told(frame.apply_mapping_with(&all, *on_error), &texts, at)
             }
             Step::Union(others) => others.iter().try_fold(frame, |frame, name| {
-                let other = self.named(def, name.as_str())?;
+                let other = self.named(def, name)?;
                 self.told(frame.union(other), &[name], name.span())
             }),
         }
@@ -409,7 +458,12 @@ fn placed(script: &Script, error: &FrameError, texts: &[&Text], fallback: Span) 
         | FrameError::FieldExists { path }
         | FrameError::BadPath { path, .. }
         | FrameError::TypeMismatch { path, .. } => whole(path),
-        FrameError::BadType { text, .. } | FrameError::BadMapping { text } => whole(text),
+        FrameError::BadType { text, .. }
+        | FrameError::BadMapping { text }
+        | FrameError::BadAction { text, .. }
+        | FrameError::BadComparison { text, .. }
+        | FrameError::KeyNotFound { key: text, .. }
+        | FrameError::KeyExists { key: text } => whole(text),
         _ => fallback,
     };
     let mut told = ScriptError::new(&Arc::clone(&script.source), span, error.to_string());
