@@ -50,6 +50,38 @@ pub enum FrameError {
         /// The text.
         text: String,
     },
+    /// The text is no action of `resolve_choice`.
+    #[error("'{text}' does not say what becomes of a choice")]
+    BadAction {
+        /// The text.
+        text: String,
+        /// The closest action.
+        did_you_mean: Option<String>,
+    },
+    /// The text is no comparison of `split_rows`.
+    #[error("'{text}' is no comparison")]
+    BadComparison {
+        /// The operator or value.
+        text: String,
+        /// What would do.
+        hint: String,
+    },
+    /// A collection has no frame under this key.
+    #[error("the collection has no frame '{key}'")]
+    KeyNotFound {
+        /// The key.
+        key: String,
+        /// The closest key.
+        did_you_mean: Option<String>,
+        /// The keys that exist.
+        available: Vec<String>,
+    },
+    /// Two frames of a collection would have the same key.
+    #[error("the collection has a frame '{key}' already")]
+    KeyExists {
+        /// The key of both.
+        key: String,
+    },
     /// A field has a type that the transform cannot work on.
     #[error("'{path}' is {found}, but {expected} is needed")]
     TypeMismatch {
@@ -128,6 +160,11 @@ impl FrameError {
                 did_you_mean,
                 available,
                 ..
+            }
+            | Self::KeyNotFound {
+                did_you_mean,
+                available,
+                ..
             } => meant(did_you_mean).or_else(|| {
                 (!available.is_empty()).then(|| format!("there are {}", listed(available)))
             }),
@@ -144,6 +181,11 @@ impl FrameError {
             Self::BadMapping { .. } => Some(
                 "write 'source type -> target type' or [source, type, target, type]".to_owned(),
             ),
+            Self::BadAction { did_you_mean, .. } => meant(did_you_mean).or_else(|| {
+                Some("write cast:TYPE, project:TYPE, make_cols or make_struct".to_owned())
+            }),
+            Self::BadComparison { hint, .. } => Some(hint.clone()),
+            Self::KeyExists { .. } => Some("give one of them another name".to_owned()),
             Self::NoFieldsLeft => Some("a frame needs at least one field".to_owned()),
             Self::TooManyErrors { first, .. } => first.file.as_ref().map(|file| match first.line {
                 Some(line) => format!("one of them is in {file}, line {line}"),
@@ -158,6 +200,8 @@ impl FrameError {
         match self {
             Self::FieldNotFound { did_you_mean, .. }
             | Self::FrameNotFound { did_you_mean, .. }
+            | Self::KeyNotFound { did_you_mean, .. }
+            | Self::BadAction { did_you_mean, .. }
             | Self::Expression { did_you_mean, .. } => did_you_mean.as_deref(),
             _ => None,
         }

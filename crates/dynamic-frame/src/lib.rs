@@ -84,6 +84,7 @@
 //! ([`DynamicFrame::into_dataframe`] keeps it): it turns off an optimizer rule of DataFusion 55.2
 //! that fails on renamed fields.
 
+mod collection;
 mod error;
 mod expression;
 mod frame;
@@ -93,11 +94,14 @@ mod run;
 mod transforms;
 mod types;
 
+pub use collection::FrameCollection;
 pub use error::FrameError;
 pub use frame::DynamicFrame;
 pub use path::Path;
 pub use run::{ErrorRecord, Ledger, StepCount, error_fields};
-pub use transforms::{Change, JoinKey, JoinKind, Mapping, sql_frames};
+pub use transforms::{
+    Change, ChoiceAction, Comparison, JoinKey, JoinKind, Mapping, OnError, sql_frames,
+};
 
 /// What every transform gives: the next frame, or why there is none.
 pub type Result<T, E = FrameError> = std::result::Result<T, E>;

@@ -5,10 +5,12 @@
 //! touches nothing nested stays a list of columns.
 
 use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::compute::can_cast_types;
 use datafusion::common::Column;
 use datafusion::functions::core;
 use datafusion::logical_expr::{Expr, lit, try_cast, when};
-use mastic_schema::hive::format_type;
+use mastic_functions::choice;
+use mastic_schema::choice::{alternatives, format_type, is_choice};
 use mastic_schema::names;
 
 use crate::path::Path;
@@ -73,7 +75,7 @@ pub(crate) fn position<'a>(
     }
 }
 
-fn field_expr(parent: &Expr, name: &str) -> Expr {
+pub(crate) fn field_expr(parent: &Expr, name: &str) -> Expr {
     core::get_field().call(vec![parent.clone(), lit(name)])
 }
 
@@ -97,8 +99,19 @@ impl Value {
 }
 
 impl Node {
-    /// Opens a struct, so that its fields can be changed one by one.
+    /// Opens a struct, so that its fields can be changed one by one. A choice is no struct: one of its
+    /// alternatives cannot be taken away or changed without the others.
     fn open(&mut self) -> Option<(&mut Presence, &mut Record)> {
+        if let Self::Value(value) = self
+            && is_choice(&value.data_type)
+        {
+            return None;
+        }
+        self.open_any()
+    }
+
+    /// Opens a struct or a choice.
+    fn open_any(&mut self) -> Option<(&mut Presence, &mut Record)> {
         if let Self::Value(value) = self
             && let DataType::Struct(fields) = &value.data_type
         {
@@ -215,13 +228,24 @@ impl Record {
         })
     }
 
-    /// The value at the path: a column, or a field of a struct.
+    /// The value at the path: a column, a field of a struct, or an alternative of a choice.
     pub(crate) fn value(&self, path: &Path) -> Result<Value> {
-        let mut record = self.clone();
-        record.take(path).and_then(|node| match node {
+        let mut node = match self.fields.get(self.at(path, 0)?) {
+            Some((_, node)) => node.clone(),
+            None => return Err(not_a_value(path)),
+        };
+        for depth in 1..path.parts().len() {
+            let found = node.type_name();
+            let Some((_, fields)) = node.open_any() else {
+                return Err(not_a_struct(path, depth - 1, found));
+            };
+            let at = fields.at(path, depth)?;
+            node = fields.fields.swap_remove(at).1;
+        }
+        match node {
             Node::Value(value) => Ok(value),
             Node::Struct { .. } => Err(not_a_value(path)),
-        })
+        }
     }
 
     /// Takes the field out of the record. A struct that loses its last field goes with it.
@@ -435,6 +459,34 @@ pub(crate) fn cast(value: &Value, to: DataType) -> Value {
     }
 }
 
+/// The value converted as far as it can be, as in Glue; what cannot be is NULL. Where the engine's own
+/// expressions do it, it is they, for the optimizer knows them.
+pub(crate) fn converted(value: &Value, to: &DataType) -> Result<Value> {
+    let plain = |from: &DataType| !from.is_nested() && can_cast_types(from, to);
+    let one = |expr: Expr, from: &DataType| match from == to {
+        true => expr,
+        false => try_cast(expr, to.clone()),
+    };
+    let own = alternatives(&value.data_type);
+    let expr = match own {
+        _ if value.data_type == *to => return Ok(value.clone()),
+        _ if to.is_nested() => choice::convert(value.expr.clone(), to)?,
+        None if plain(&value.data_type) => one(value.expr.clone(), &value.data_type),
+        Some(own) if own.iter().all(|f| plain(f.data_type())) => {
+            let all = own
+                .iter()
+                .map(|f| one(field_expr(&value.expr, f.name()), f.data_type()));
+            core::coalesce().call(all.collect())
+        }
+        _ => choice::convert(value.expr.clone(), to)?,
+    };
+    Ok(Value {
+        expr,
+        data_type: to.clone(),
+        nullable: true,
+    })
+}
+
 fn not_a_value(path: &Path) -> FrameError {
     FrameError::TypeMismatch {
         path: path.to_string(),
@@ -446,7 +498,9 @@ fn not_a_value(path: &Path) -> FrameError {
 
 pub(crate) fn not_a_struct(path: &Path, depth: usize, found: String) -> FrameError {
     let at = Path::of(&path.parts()[..=depth]);
-    let hint = if found.starts_with("array<") {
+    let hint = if found.starts_with("choice<") {
+        Some(format!("resolve it first: resolve_choice: {{{at}: ...}}"))
+    } else if found.starts_with("array<") {
         Some("paths do not lead into arrays here; use an sql step with unnest".to_owned())
     } else if found.starts_with("map<") {
         Some(format!("a map's value is an expression: {at}['key']"))

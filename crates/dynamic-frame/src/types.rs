@@ -1,7 +1,7 @@
 //! Types of lists and structs, taken apart.
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
-use mastic_schema::hive::format_type;
+use mastic_schema::choice::format_type;
 
 use crate::Result;
 use crate::path::Path;

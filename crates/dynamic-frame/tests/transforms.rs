@@ -5,7 +5,7 @@
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 use mastic_dynamic_frame::{
-    Change, DynamicFrame, FrameError, JoinKey, JoinKind, Mapping, sql_frames,
+    Change, DynamicFrame, FrameError, JoinKey, JoinKind, Mapping, OnError, sql_frames,
 };
 
 async fn frame(sql: &str) -> DynamicFrame {
@@ -400,13 +400,16 @@ async fn join_of_text_to_numbers_is_refused() {
 async fn apply_mapping_selects_casts_and_nests() {
     let mapped = flights()
         .await
-        .apply_mapping(&[
-            Mapping::typed("year", "bigint", "year", "int"),
-            "carrier string -> who.carrier string".parse().unwrap(),
-            "tailnum -> who.plane.tail".parse().unwrap(),
-            Mapping::new("dep_delay", "delay"),
-            "carrier -> number int".parse().unwrap(),
-        ])
+        .apply_mapping_with(
+            &[
+                Mapping::typed("year", "bigint", "year", "int"),
+                "carrier string -> who.carrier string".parse().unwrap(),
+                "tailnum -> who.plane.tail".parse().unwrap(),
+                Mapping::new("dep_delay", "delay"),
+                "carrier -> number int".parse().unwrap(),
+            ],
+            OnError::Null,
+        )
         .unwrap();
     assert_eq!(
         mapped.pretty_schema(),

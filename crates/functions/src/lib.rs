@@ -38,6 +38,7 @@
 //! | JSON | `json_extract_scalar`, `json_extract`, `json_array_length`, `json_size`, `json_parse`, `json_format` |
 //! | conditions and numbers | `if`, `mod`, `truncate`, `ceiling`, `sign`, `is_nan`, `is_finite`, `is_infinite`, `nan`, `infinity` |
 //! | arrays and maps | `element_at`, `cardinality`, `contains` |
+//! | frames' transforms | `resolve_choice`, `cast_failure`, `array_field`, `simplify_ddb_json`: see [`choice`] and [`ddb`] |
 //! | aggregates | `max_by`, `min_by`, `count_if`, `arbitrary`, `every`, `variance`, `map_agg`, `histogram` |
 //!
 //! # Where DataFusion's own meaning is replaced
@@ -71,12 +72,15 @@
 mod aggregates;
 mod args;
 mod arrays;
+pub mod choice;
 mod dates;
+pub mod ddb;
 mod function;
 mod json;
 mod regexp;
 mod scalars;
 mod strings;
+mod typed;
 
 use std::sync::Arc;
 
@@ -98,6 +102,8 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         json::all(),
         scalars::all(),
         arrays::all(),
+        choice::all(),
+        ddb::all(),
     ];
     for udf in scalars.concat() {
         registry.register_udf(udf)?;

@@ -8,7 +8,7 @@ use mastic_dynamic_frame::JoinKind;
 
 use crate::graph::{Input, inputs, order};
 use crate::plan::Plan;
-use crate::script::{ERRORS, FrameDef, Origin, Script, Step};
+use crate::script::{ERRORS, FrameDef, Origin, RowsDef, Script, ShapeStep, Step};
 use crate::source::Text;
 
 /// Draws the flow of frames, in the order in which they build on each other. With a plan, each
@@ -176,7 +176,7 @@ fn draw_step(step: &Step) -> String {
             };
             format!("{with} on {keys}{kind}")
         }
-        Step::ApplyMapping(mappings) => mappings
+        Step::ApplyMapping(mappings, _) => mappings
             .iter()
             .map(|m| {
                 let m = &m.mapping;
@@ -194,6 +194,52 @@ fn draw_step(step: &Step) -> String {
             .join("\n"),
         Step::Union(others) => list(others),
         Step::Sql(query) => query.as_str().trim_end().to_owned(),
+        Step::Shape(step) => draw_shape(step),
+    }
+}
+
+fn draw_shape(step: &ShapeStep) -> String {
+    match step {
+        ShapeStep::ResolveChoice(specs) => specs
+            .iter()
+            .map(|(path, action, _)| format!("{path} {action}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        ShapeStep::ResolveChoices(action, _) => format!("all {action}"),
+        ShapeStep::MatchCatalog(table) => format!("as in table {table}"),
+        ShapeStep::Unnest => String::new(),
+        ShapeStep::DynamoDb { numbers, .. } => match numbers {
+            Some(numbers) => format!("numbers {numbers}"),
+            None => String::new(),
+        },
+        ShapeStep::SplitFields {
+            paths,
+            names: (first, second),
+        } => format!("{} to {first}, all else to {second}", list(paths)),
+        ShapeStep::SplitRows {
+            rows,
+            names: (first, second),
+        } => {
+            let rows = match rows {
+                RowsDef::Where(condition) => one_line(condition),
+                RowsDef::Comparisons(all) => all
+                    .iter()
+                    .map(|(path, operator, value)| format!("{path} {operator} {value}"))
+                    .collect::<Vec<_>>()
+                    .join(" and "),
+            };
+            format!("{rows} to {first}, all else to {second}")
+        }
+        ShapeStep::Relationalize(name) | ShapeStep::Select(name) => name.to_string(),
+        ShapeStep::MapEach(steps) => steps
+            .iter()
+            .map(|s| {
+                format!("{} {}", s.verb, draw_step(&s.step))
+                    .trim_end()
+                    .to_owned()
+            })
+            .collect::<Vec<_>>()
+            .join("\n"),
     }
 }
 
@@ -221,6 +267,12 @@ fn width<'a>(names: impl Iterator<Item = &'a Text>) -> usize {
 
 fn count(frames: &[(String, mastic_dynamic_frame::DynamicFrame)], name: &str) -> String {
     let found = frames.iter().find(|(known, _)| known == name);
+    let of_it = |known: &str| known.split_once('/').is_some_and(|(base, _)| base == name);
+    match frames.iter().filter(|(known, _)| of_it(known)).count() {
+        0 => {}
+        1 => return "  (1 frame)".to_owned(),
+        n => return format!("  ({n} frames)"),
+    }
     found.map_or_else(String::new, |(_, frame)| match frame.fields().len() {
         1 => "  (1 field)".to_owned(),
         n => format!("  ({n} fields)"),

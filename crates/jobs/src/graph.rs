@@ -4,7 +4,7 @@ use datafusion::execution::SessionState;
 use mastic_dynamic_frame::sql_frames;
 
 use crate::error::ScriptError;
-use crate::script::{ERRORS, FrameDef, Script, Step, StepDef};
+use crate::script::{ERRORS, FrameDef, Script, ShapeStep, Step, StepDef};
 use crate::source::{Span, Text};
 
 /// What a name in a step stands for.
@@ -16,9 +16,27 @@ pub(crate) enum Input {
     Errors,
 }
 
+/// The frame or collection that a name leads to: `tables` of `tables/root_a`.
+pub(crate) fn base(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(base, _)| base)
+}
+
+/// The steps, and those within them.
+pub(crate) fn all_steps(steps: &[StepDef]) -> Vec<&StepDef> {
+    let mut all = Vec::new();
+    for step in steps {
+        all.push(step);
+        if let Step::Shape(ShapeStep::MapEach(inner)) = &step.step {
+            all.extend(all_steps(inner));
+        }
+    }
+    all
+}
+
 /// What a name means inside a frame. A frame's own name is the source of that name, which the
 /// frame continues; any other name is the frame of that name before the source.
 pub(crate) fn resolve(script: &Script, inside: &FrameDef, name: &str) -> Option<Input> {
+    let name = base(name);
     let source = || {
         script
             .sources
@@ -56,7 +74,7 @@ pub(crate) fn inputs(
     {
         out.push((input, frame.name.span()));
     }
-    for (number, step) in frame.steps.iter().enumerate() {
+    for (number, step) in all_steps(&frame.steps).into_iter().enumerate() {
         let mut add = |name: &Text| {
             if let Some(input) = resolve(script, frame, name.as_str()) {
                 out.push((input, name.span()));

@@ -7,13 +7,16 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
 use datafusion::common::Result as EngineResult;
 use datafusion::prelude::{DataFrame, SessionContext};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
 use mastic_lake::format::{BadRecord, BadRecords};
 use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
 
+use crate::collections::Value;
 use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
-use crate::graph::{Input, late, order, others, resolve};
+use crate::graph::{Input, base, late, order, others, resolve};
 use crate::script::{ERRORS, FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
 use crate::sinks;
 use crate::source::{Span, Text};
@@ -48,6 +51,15 @@ pub trait Sources: Send + Sync {
         _options: &FrameOptions,
     ) -> Result<Fields, SourceError> {
         Err(SourceError::new("the source's columns cannot change"))
+    }
+
+    /// The columns of the catalog table `database.table`, its partition keys with them.
+    async fn columns(&self, name: &str) -> Result<Fields, SourceError> {
+        let source = FrameSource::Table(name.to_owned());
+        let ledger = Ledger::new(None, self.context().runtime_env());
+        let options = FrameOptions::new(source_records("catalog", &ledger));
+        let table = self.open(&source, &options).await?;
+        Ok(table.schema().as_arrow().fields().clone())
     }
 
     /// The session that plans are made in.
@@ -178,7 +190,8 @@ impl SourceError {
 pub struct Plan {
     /// The sources by name, as the script orders them.
     pub sources: Vec<(String, DynamicFrame)>,
-    /// The frames by name, each after those that it is made from.
+    /// The frames by name, each after those that it is made from; those of a collection as
+    /// `collection/key`.
     pub frames: Vec<(String, DynamicFrame)>,
     /// The sinks, as the script orders them.
     pub sinks: Vec<PlannedSink>,
@@ -260,7 +273,7 @@ pub async fn plan_reading(
         frames: vec![None; script.frames.len()],
         records,
         steps: Vec::new(),
-        labels: vec![None; script.frames.len()],
+        labels: vec![Labels::new(); script.frames.len()],
         ledger,
     };
     for (number, source) in script.sources.iter().enumerate() {
@@ -271,30 +284,39 @@ pub async fn plan_reading(
     }
     let mut planned = Vec::new();
     for sink in &script.sinks {
-        let name = sink.frame.as_str();
+        let name = base(sink.frame.as_str());
         let frames = script.frames.iter().position(|f| f.name.as_str() == name);
         let source = script.sources.iter().position(|s| s.name.as_str() == name);
         let frame = match (frames, source) {
-            _ if name == ERRORS => Some(planner.records.clone()),
+            _ if name == ERRORS => Some(Value::Frame(planner.records.clone())),
             (Some(frame), _) => planner.frames[frame].clone(),
-            (None, Some(source)) => planner.opened[source].clone(),
+            (None, Some(source)) => planner.opened[source].clone().map(Value::Frame),
             (None, None) => None,
         };
         // What could not be planned was complained of.
         let Some(frame) = frame else { continue };
-        let (partition_by, errors) = sinks::check(script, sink, &frame);
-        planner.errors.extend(errors);
-        planned.push(PlannedSink {
-            def: sink.clone(),
-            frame,
-            partition_by,
-            late: name == ERRORS || frames.is_some_and(|frame| late[frame]),
-        });
+        let late = name == ERRORS || frames.is_some_and(|frame| late[frame]);
+        for (def, frame) in planner.written(sink, frame) {
+            let (partition_by, errors) = sinks::check(script, &def, &frame);
+            planner.errors.extend(errors);
+            planned.push(PlannedSink {
+                def,
+                frame,
+                partition_by,
+                late,
+            });
+        }
     }
     ScriptErrors::check(planner.errors)?;
 
     let named = |name: &Text, frame: &Option<DynamicFrame>| {
         frame.clone().map(|f| (name.as_str().to_owned(), f))
+    };
+    let all = |name: &Text, value: &Option<Value>| {
+        let value = value.as_ref().into_iter();
+        value
+            .flat_map(|v| v.frames(name.as_str()))
+            .collect::<Vec<_>>()
     };
     let opened = script.sources.iter().zip(&planner.opened);
     let frames = order
@@ -302,7 +324,7 @@ pub async fn plan_reading(
         .map(|n| (&script.frames[*n], &planner.frames[*n]));
     Ok(Plan {
         sources: opened.filter_map(|(s, f)| named(&s.name, f)).collect(),
-        frames: frames.filter_map(|(d, f)| named(&d.name, f)).collect(),
+        frames: frames.flat_map(|(d, f)| all(&d.name, f)).collect(),
         sinks: planned,
         steps: planner.steps,
         ledger: planner.ledger,
@@ -310,28 +332,37 @@ pub async fn plan_reading(
 }
 
 /// Steps that give as many records as they take, and fail none: there is nothing to count.
-const EVEN: [&str; 6] = [
+const EVEN: [&str; 11] = [
     "from",
     "drop_fields",
     "drop_null_fields",
     "rename_field",
     "select_fields",
     "map",
+    "resolve_choice",
+    "unnest",
+    "simplify_ddb_json",
+    "unnest_ddb_json",
+    "select_from_collection",
 ];
 
-struct Planner<'a> {
-    script: &'a Script,
-    sources: &'a dyn Sources,
+/// The labels of the steps that were counted last on the way to a frame, each with the key of a collection's
+/// frame, or nothing.
+pub(crate) type Labels = Vec<(String, String)>;
+
+pub(crate) struct Planner<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) sources: &'a dyn Sources,
     reading: &'a Reading,
-    errors: Vec<ScriptError>,
+    pub(crate) errors: Vec<ScriptError>,
     opened: Vec<Option<DynamicFrame>>,
-    frames: Vec<Option<DynamicFrame>>,
+    frames: Vec<Option<Value>>,
     /// The frame of error records.
     records: DynamicFrame,
     /// What is counted.
-    steps: Vec<StepInfo>,
-    /// For each frame, the label of the last step that was counted on the way to it.
-    labels: Vec<Option<String>>,
+    pub(crate) steps: Vec<StepInfo>,
+    /// For each frame, the labels of the last steps that were counted on the way to it.
+    labels: Vec<Labels>,
     ledger: Arc<Ledger>,
 }
 
@@ -368,12 +399,12 @@ impl Planner<'_> {
     }
 
     /// The frame, or a complaint about it at the text that it is about.
-    fn told(
+    pub(crate) fn told<T>(
         &mut self,
-        result: Result<DynamicFrame, FrameError>,
+        result: Result<T, FrameError>,
         texts: &[&Text],
         fallback: Span,
-    ) -> Option<DynamicFrame> {
+    ) -> Option<T> {
         result
             .map_err(|error| {
                 self.errors
@@ -382,70 +413,153 @@ impl Planner<'_> {
             .ok()
     }
 
-    fn input(&self, input: Input) -> Option<DynamicFrame> {
+    fn input(&self, input: Input) -> Option<Value> {
         match input {
-            Input::Source(number) => self.opened[number].clone(),
+            Input::Source(number) => self.opened[number].clone().map(Value::Frame),
             Input::Frame(number) => self.frames[number].clone(),
-            Input::Errors => Some(self.records.clone()),
+            Input::Errors => Some(Value::Frame(self.records.clone())),
         }
     }
 
-    /// The label of the last step that was counted on the way to what a name stands for.
-    fn label(&self, frame: &FrameDef, name: &str) -> Option<String> {
-        match resolve(self.script, frame, name)? {
-            Input::Source(number) => Some(self.script.sources[number].name.as_str().to_owned()),
-            Input::Frame(number) => self.labels[number].clone(),
-            Input::Errors => Some(ERRORS.to_owned()),
+    /// The labels of the last steps that were counted on the way to what a name stands for.
+    fn labels_of(&self, frame: &FrameDef, name: &str) -> Labels {
+        let one = |label: &str| vec![(String::new(), label.to_owned())];
+        match resolve(self.script, frame, name) {
+            Some(Input::Source(number)) => one(self.script.sources[number].name.as_str()),
+            Some(Input::Errors) => one(ERRORS),
+            Some(Input::Frame(number)) => {
+                let all = &self.labels[number];
+                match name.split_once('/') {
+                    None => all.clone(),
+                    Some((_, key)) => all.iter().filter(|(k, _)| k == key).cloned().collect(),
+                }
+            }
+            None => Labels::new(),
         }
     }
 
-    /// What a name stands for in a frame; nothing where it could not be planned.
-    fn named(&self, frame: &FrameDef, name: &str) -> Option<DynamicFrame> {
+    /// What a name stands for in a frame, whatever key follows it; nothing where it could not be planned.
+    pub(crate) fn value(&self, frame: &FrameDef, name: &str) -> Option<Value> {
         resolve(self.script, frame, name).and_then(|input| self.input(input))
     }
 
-    async fn frame(&mut self, number: usize) -> Option<DynamicFrame> {
-        let def = &self.script.frames[number];
+    /// The frame that a name stands for; nothing where it could not be planned, or is a collection.
+    fn named(&mut self, frame: &FrameDef, name: &Text) -> Option<DynamicFrame> {
+        let value = self.chosen(frame, name)?;
+        self.one(value, name)
+    }
+
+    async fn frame(&mut self, number: usize) -> Option<Value> {
+        let script = self.script;
+        let def = &script.frames[number];
         let own = def.name.as_str();
-        let (mut so_far, mut label) = match def.steps.first().map(|s| &s.step) {
-            Some(Step::From(_) | Step::Sql(_)) => (None, None),
-            _ => (Some(self.named(def, own)?), self.label(def, own)),
+        let (so_far, labels) = match def.steps.first().map(|s| &s.step) {
+            Some(Step::From(_) | Step::Sql(_)) => (None, Labels::new()),
+            _ => (Some(self.value(def, own)?), self.labels_of(def, own)),
         };
-        for (at, step) in def.steps.iter().enumerate() {
-            let verb = step.verb.as_str();
-            let name = format!("{own}: {} {verb}", at + 1);
-            if let Some(threshold) = step.stage_threshold.or(self.script.stage_threshold) {
-                self.ledger.limit(&name, threshold);
-            }
-            let taken: Vec<String> = others(step, &self.sources.context().state())
-                .iter()
-                .filter(|other| {
-                    so_far.is_none() || !matches!(step.step, Step::Sql(_)) || *other != own
-                })
-                .filter_map(|other| self.label(def, other))
-                .collect();
-            let labelled = so_far.take().map(|frame| frame.in_step(&name));
-            let mut made = match &step.step {
-                Step::From(name) => self.named(def, name.as_str())?,
-                Step::Sql(query) => self.sql(def, query, labelled).await?,
-                _ => self.step(def, step, labelled?)?,
-            };
-            let inputs: Vec<String> = label.take().into_iter().chain(taken).collect();
-            if EVEN.contains(&verb) {
-                label = inputs.into_iter().next();
-            } else {
-                made = made.counted(&name);
-                self.steps.push(StepInfo {
-                    label: name.clone(),
-                    verb: verb.to_owned(),
-                    inputs,
+        let (value, labels) = self.steps(def, &def.steps, so_far, labels, own).await?;
+        self.labels[number] = labels;
+        Some(value)
+    }
+
+    /// Applies steps, and counts what they give; `prefix` tells the steps from others of their kind.
+    pub(crate) fn steps<'b>(
+        &'b mut self,
+        def: &'b FrameDef,
+        steps: &'b [StepDef],
+        so_far: Option<Value>,
+        labels: Labels,
+        prefix: &'b str,
+    ) -> BoxFuture<'b, Option<(Value, Labels)>> {
+        async move {
+            let (mut so_far, mut labels) = (so_far, labels);
+            for (at, step) in steps.iter().enumerate() {
+                let verb = step.verb.as_str();
+                let name = format!("{prefix}: {} {verb}", at + 1);
+                if let Some(threshold) = step.stage_threshold.or(self.script.stage_threshold) {
+                    self.ledger.limit(&name, threshold);
+                }
+                let taken = self.taken(def, step, so_far.is_some());
+                let labelled = so_far.take().map(|value| match value {
+                    Value::Frame(frame) => Value::Frame(frame.in_step(&name)),
+                    all => all,
                 });
-                label = Some(name);
+                let mut counted = None;
+                let made = match &step.step {
+                    Step::From(name) => self.chosen(def, name)?,
+                    Step::Shape(shape) => {
+                        let shaped = self
+                            .shape(def, step, shape, labelled?, &labels, &name)
+                            .await?;
+                        counted = shaped.1;
+                        shaped.0
+                    }
+                    Step::Sql(query) => {
+                        let own = match labelled {
+                            Some(value) => Some(self.one(value, &step.verb)?),
+                            None => None,
+                        };
+                        Value::Frame(self.sql(def, query, own).await?)
+                    }
+                    _ => {
+                        let frame = self.one(labelled?, &step.verb)?;
+                        Value::Frame(self.step(def, step, frame)?)
+                    }
+                };
+                let inputs: Labels = labels.drain(..).chain(taken).collect();
+                (so_far, labels) = match (counted, EVEN.contains(&verb)) {
+                    (Some(labels), _) => (Some(made), labels),
+                    (None, true) => (Some(made), inputs),
+                    (None, false) => {
+                        let (made, labels) = self.count(made, &name, verb, &inputs);
+                        (Some(made), labels)
+                    }
+                };
             }
-            so_far = Some(made);
+            so_far.map(|value| (value, labels))
         }
-        self.labels[number] = label;
-        so_far
+        .boxed()
+    }
+
+    /// Where a step's records come from, beside what its frame has so far.
+    fn taken(&self, def: &FrameDef, step: &StepDef, so_far: bool) -> Labels {
+        let own = def.name.as_str();
+        let names = others(step, &self.sources.context().state());
+        names
+            .iter()
+            .filter(|name| !so_far || !matches!(step.step, Step::Sql(_)) || *name != own)
+            .flat_map(|name| self.labels_of(def, name))
+            .collect()
+    }
+
+    /// Counts what a step gives.
+    fn count(&mut self, made: Value, name: &str, verb: &str, inputs: &Labels) -> (Value, Labels) {
+        let mut told = |label: &str| {
+            self.steps.push(StepInfo {
+                label: label.to_owned(),
+                verb: verb.to_owned(),
+                inputs: inputs.iter().map(|(_, label)| label.clone()).collect(),
+            });
+        };
+        match made {
+            Value::Frame(frame) => {
+                told(name);
+                let labels = vec![(String::new(), name.to_owned())];
+                (Value::Frame(frame.counted(name)), labels)
+            }
+            Value::Collection(all) => {
+                let mut labels = Labels::new();
+                let counted = all.map(|key, frame| {
+                    let label = format!("{name}/{key}");
+                    told(&label);
+                    let frame = frame.counted(&label);
+                    labels.push((key.to_owned(), label));
+                    Ok(frame)
+                });
+                // Counting changes no field, so there is nothing that could fail.
+                (Value::Collection(counted.unwrap_or_default()), labels)
+            }
+        }
     }
 
     async fn sql(
@@ -471,24 +585,25 @@ impl Planner<'_> {
                 .push(error.hint(format!("read them by the frame's own name: FROM {own}")));
             return None;
         }
-        let mut frames: Vec<(&str, DynamicFrame)> = Vec::new();
+        let mut frames: Vec<(String, DynamicFrame)> = Vec::new();
         let sources = self.script.sources.iter().map(|s| s.name.as_str());
         let made = self.script.frames.iter().map(|f| f.name.as_str());
         for name in sources.chain(made).chain([ERRORS]) {
-            if frames.iter().any(|(known, _)| *known == name) {
+            if frames.iter().any(|(known, _)| base(known) == name) {
                 continue;
             }
-            let frame = match &so_far {
-                Some(frame) if name == own => Some(frame.clone()),
-                _ => self.named(def, name),
+            let value = match &so_far {
+                Some(frame) if name == own => Some(Value::Frame(frame.clone())),
+                _ => self.value(def, name),
             };
-            match frame {
-                Some(frame) => frames.push((name, frame)),
+            match value {
+                Some(value) => frames.extend(value.frames(name)),
                 // It could not be planned, and that was complained of.
-                None if read.iter().any(|r| r == name) => return None,
+                None if read.iter().any(|r| base(r) == name) => return None,
                 None => {}
             }
         }
+        let frames = frames.iter().map(|(name, f)| (name.as_str(), f.clone()));
         let answer = DynamicFrame::sql(&state, query.as_str(), frames).await;
         self.told(answer, &[query], query.span())
     }
@@ -501,7 +616,7 @@ impl Planner<'_> {
     ) -> Option<DynamicFrame> {
         let at = step.verb.span();
         match &step.step {
-            Step::From(_) | Step::Sql(_) => Some(frame),
+            Step::From(_) | Step::Sql(_) | Step::Shape(_) => Some(frame),
             Step::DropFields(fields) => {
                 let paths: Vec<&str> = fields.iter().map(Text::as_str).collect();
                 self.told(
@@ -548,7 +663,7 @@ impl Planner<'_> {
                 self.told(frame.map(&changes), &texts, at)
             }
             Step::Join { with, on, how } => {
-                let other = self.named(def, with.as_str())?;
+                let other = self.named(def, with)?;
                 let keys: Vec<JoinKey> = on
                     .iter()
                     .map(|(l, r)| JoinKey::new(l.as_str(), r.as_str()))
@@ -556,13 +671,13 @@ impl Planner<'_> {
                 let texts: Vec<&Text> = on.iter().flat_map(|(l, r)| [l, r]).collect();
                 self.told(frame.join(other, &keys, *how), &texts, at)
             }
-            Step::ApplyMapping(mappings) => {
+            Step::ApplyMapping(mappings, on_error) => {
                 let all: Vec<_> = mappings.iter().map(|m| m.mapping.clone()).collect();
                 let texts: Vec<&Text> = mappings.iter().flat_map(|m| &m.parts).collect();
-                self.told(frame.apply_mapping(&all), &texts, at)
+                self.told(frame.apply_mapping_with(&all, *on_error), &texts, at)
             }
             Step::Union(others) => others.iter().try_fold(frame, |frame, name| {
-                let other = self.named(def, name.as_str())?;
+                let other = self.named(def, name)?;
                 self.told(frame.union(other), &[name], name.span())
             }),
         }
@@ -605,7 +720,12 @@ fn placed(script: &Script, error: &FrameError, texts: &[&Text], fallback: Span) 
         | FrameError::FieldExists { path }
         | FrameError::BadPath { path, .. }
         | FrameError::TypeMismatch { path, .. } => whole(path),
-        FrameError::BadType { text, .. } | FrameError::BadMapping { text } => whole(text),
+        FrameError::BadType { text, .. }
+        | FrameError::BadMapping { text }
+        | FrameError::BadAction { text, .. }
+        | FrameError::BadComparison { text, .. }
+        | FrameError::KeyNotFound { key: text, .. }
+        | FrameError::KeyExists { key: text } => whole(text),
         _ => fallback,
     };
     let mut told = ScriptError::new(&Arc::clone(&script.source), span, error.to_string());

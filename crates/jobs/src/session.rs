@@ -49,9 +49,28 @@ impl Sources for Session {
             .map_err(|error| source_error(&error))
     }
 
+    async fn columns(&self, name: &str) -> Result<Fields, SourceError> {
+        match catalog_columns(self, name).await {
+            Ok(fields) => Ok(fields),
+            Err(error) => {
+                let error = QueryError::Catalog(error);
+                let meant = closest_table(self, name, &error).await;
+                Err(source_error(&error).meant(meant))
+            }
+        }
+    }
+
     fn context(&self) -> &SessionContext {
         Self::context(self)
     }
+}
+
+/// A table's columns as the catalog has them: no file is looked at.
+async fn catalog_columns(session: &Session, name: &str) -> Result<Fields, CatalogError> {
+    let (database, table) = name.split_once('.').unwrap_or(("default", name));
+    let table = session.catalog().get_table(database, table).await?;
+    let (own, keys) = (table.arrow_columns()?, table.arrow_partition_keys()?);
+    Ok(own.iter().chain(&keys).cloned().collect())
 }
 
 fn source_error(error: &QueryError) -> SourceError {

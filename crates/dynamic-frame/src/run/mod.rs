@@ -5,14 +5,19 @@
 //! and error records go to the run's [`Ledger`], which rides in the session's configuration, as an extension;
 //! a plan that runs without one loses nothing: its first error record is an error.
 
+mod batch;
 mod errors;
+mod explode;
 mod hint;
 mod ledger;
+mod number;
 mod planner;
 mod step;
 
 pub use errors::{ErrorRecord, error_fields};
+pub(crate) use explode::{ExplodeNode, INDEX, PARENT, RECORD, VALUE};
 pub(crate) use hint::hinted;
 pub use ledger::{Ledger, StepCount};
+pub(crate) use number::NumberNode;
 pub(crate) use planner::with_planner;
 pub(crate) use step::StepNode;

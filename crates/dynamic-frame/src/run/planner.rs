@@ -12,6 +12,9 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use super::batch::{BatchExec, Operator};
+use super::explode::ExplodeNode;
+use super::number::{Number, NumberNode};
 use super::step::{StepExec, StepNode};
 
 /// The session with a planner that knows a frame's nodes.
@@ -54,6 +57,19 @@ impl ExtensionPlanner for Nodes {
         session: &dyn Session,
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if let Some(operator) = operator(node) {
+            let [input] = physical_inputs else {
+                return Err(DataFusionError::Internal(
+                    "an operator on batches has one input".into(),
+                ));
+            };
+            let schema = Arc::new(node.schema().as_arrow().clone());
+            return Ok(Some(Arc::new(BatchExec::new(
+                operator,
+                schema,
+                Arc::clone(input),
+            ))));
+        }
         let Some(step) = node.as_any().downcast_ref::<StepNode>() else {
             return Ok(None);
         };
@@ -71,4 +87,14 @@ impl ExtensionPlanner for Nodes {
             Arc::clone(input),
         ))))
     }
+}
+
+/// The operator of a node that makes one batch of another.
+fn operator(node: &dyn UserDefinedLogicalNode) -> Option<Arc<dyn Operator>> {
+    let node = node.as_any();
+    if node.is::<NumberNode>() {
+        return Some(Arc::new(Number));
+    }
+    let explode = node.downcast_ref::<ExplodeNode>()?;
+    Some(Arc::new(explode.operator()))
 }

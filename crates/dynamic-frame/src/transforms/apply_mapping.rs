@@ -3,12 +3,15 @@
 use std::str::FromStr;
 
 use arrow::datatypes::DataType;
-use datafusion::arrow::compute::can_cast_types;
-use mastic_schema::hive::{format_type, parse_type};
+use datafusion::functions::core;
+use mastic_functions::choice::{can_fail, cast_failure, convertible};
+use mastic_schema::choice::{alternatives, format_type};
+use mastic_schema::hive::parse_type;
 use mastic_schema::merge::widen;
+use mastic_schema::names;
 
 use crate::path::Path;
-use crate::record::{Node, Record, cast};
+use crate::record::{Node, Record, converted};
 use crate::{DynamicFrame, FrameError, Result};
 
 /// One field of a [`DynamicFrame::apply_mapping`]: where it comes from and where it goes.
@@ -99,11 +102,53 @@ fn field_and_type(text: &str) -> Option<(String, Option<String>)> {
     ))
 }
 
+/// What becomes of a record with a value that cannot be cast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OnError {
+    /// It becomes an error record.
+    #[default]
+    SetAside,
+    /// The value becomes NULL, as in Glue.
+    Null,
+}
+
+impl OnError {
+    /// The names, as a script writes them.
+    pub const NAMES: [&'static str; 2] = ["set_aside", "null"];
+}
+
+impl FromStr for OnError {
+    type Err = Option<String>;
+
+    /// Reads a name; the error is the closest one, where one is close.
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "set_aside" => Ok(Self::SetAside),
+            "null" => Ok(Self::Null),
+            _ => Err(names::closest(text, Self::NAMES)),
+        }
+    }
+}
+
 impl DynamicFrame {
-    /// Puts out exactly the mapped fields, in their order. Dots in a source lead into structs, dots
-    /// in a target nest into structs that are made; neither leads into arrays, as in Glue.
+    /// [`DynamicFrame::apply_mapping_with`], in which a record with a value that cannot be cast is set aside.
     ///
-    /// * A value that cannot be cast to the target type becomes NULL, as in Glue.
+    /// # Errors
+    /// As there.
+    pub fn apply_mapping(self, mappings: &[Mapping]) -> Result<Self> {
+        self.apply_mapping_with(mappings, OnError::SetAside)
+    }
+
+    /// Puts out exactly the mapped fields, in their order. Dots in a source lead into structs and to a
+    /// choice's alternatives, dots in a target nest into structs that are made; neither leads into arrays, as
+    /// in Glue.
+    ///
+    /// * A record with a value that cannot be cast to the target type is set aside as an error record, or the
+    ///   value becomes NULL, as in Glue: `on_error` says which. In structs, arrays and maps, which are cast by
+    ///   the names of their fields and by their elements, it is the same.
+    /// * A choice that is mapped to a type is cast to it as by [`DynamicFrame::resolve_choice`]; mapped without
+    ///   one, it stays a choice. Its source type is `choice` or that of one of its alternatives.
     /// * A source type that does not hold the field's own type is an error: the field is not what
     ///   the mapping was written for.
     /// * A struct that is made is NULL where all its fields are.
@@ -111,48 +156,35 @@ impl DynamicFrame {
     /// # Errors
     /// When a source does not exist (Glue passes over it), a type is no Hive type or cannot be
     /// cast, or two mappings have the same target.
-    pub fn apply_mapping(self, mappings: &[Mapping]) -> Result<Self> {
+    pub fn apply_mapping_with(self, mappings: &[Mapping], on_error: OnError) -> Result<Self> {
         let source = self.record();
         let mut target = Record::default();
+        let mut reasons = Vec::new();
         for mapping in mappings {
             let from = Path::parse(&mapping.source)?;
             let to = Path::parse(&mapping.target)?;
             let mut value = source.value(&from)?;
-            if let Some(text) = &mapping.source_type {
-                let declared = data_type(text)?;
-                let own = &value.data_type;
-                if !same(&declared, own) && !same(&widen(own, &declared), &declared) {
+            if let Some(wanted) = wanted(mapping, &value.data_type)?
+                && !same(&wanted, &value.data_type)
+            {
+                if !convertible(&value.data_type, &wanted) {
                     return Err(FrameError::TypeMismatch {
                         path: mapping.source.clone(),
-                        expected: format_type(&declared),
-                        found: format_type(own),
-                        hint: Some(format!(
-                            "write its own type, '{}', or leave the source type out",
-                            format_type(own)
-                        )),
+                        expected: format!("a type that can be cast to {}", format_type(&wanted)),
+                        found: format_type(&value.data_type),
+                        hint: None,
                     });
                 }
-            }
-            let wanted = mapping
-                .target_type
-                .as_ref()
-                .or(mapping.source_type.as_ref());
-            if let Some(text) = wanted {
-                let wanted = data_type(text)?;
-                if !same(&wanted, &value.data_type) {
-                    if !castable(&value.data_type, &wanted) {
-                        return Err(FrameError::TypeMismatch {
-                            path: mapping.source.clone(),
-                            expected: format!(
-                                "a type that can be cast to {}",
-                                format_type(&wanted)
-                            ),
-                            found: format_type(&value.data_type),
-                            hint: None,
-                        });
-                    }
-                    value = cast(&value, wanted);
+                let made = converted(&value, &wanted)?;
+                if on_error == OnError::SetAside && can_fail(&value.data_type, &wanted) {
+                    reasons.push(cast_failure(
+                        value.expr,
+                        made.expr.clone(),
+                        &mapping.source,
+                        &format_type(&wanted),
+                    ));
                 }
+                value = made;
             }
             if target.has(&to) {
                 return Err(FrameError::FieldExists {
@@ -161,7 +193,44 @@ impl DynamicFrame {
             }
             target.set_new(&to, Node::Value(value))?;
         }
-        self.with_record(&target)
+        let step = self.step("apply_mapping");
+        let frame = match reasons.len() {
+            0 => self,
+            1 => reasons
+                .into_iter()
+                .fold(self, |f, reason| f.set_aside(&step, reason)),
+            _ => self.set_aside(&step, core::coalesce().call(reasons)),
+        };
+        frame.with_record(&target)
+    }
+}
+
+/// The type that a mapping gives its target, where it says one.
+fn wanted(mapping: &Mapping, own: &DataType) -> Result<Option<DataType>> {
+    let choice = alternatives(own);
+    let declared = match &mapping.source_type {
+        // Glue's scripts write so where they do not know better.
+        Some(text) if choice.is_some() && text.trim() == "choice" => None,
+        Some(text) => Some(data_type(text)?),
+        None => None,
+    };
+    if let Some(declared) = &declared {
+        let one_of = choice.is_some_and(|all| all.iter().any(|f| same(declared, f.data_type())));
+        if !one_of && !same(declared, own) && !same(&widen(own, declared), declared) {
+            return Err(FrameError::TypeMismatch {
+                path: mapping.source.clone(),
+                expected: format_type(declared),
+                found: format_type(own),
+                hint: Some(format!(
+                    "write its own type, '{}', or leave the source type out",
+                    format_type(own)
+                )),
+            });
+        }
+    }
+    match &mapping.target_type {
+        Some(text) => data_type(text).map(Some),
+        None => Ok(declared),
     }
 }
 
@@ -175,17 +244,4 @@ fn data_type(text: &str) -> Result<DataType> {
 /// Whether the types are the same to Hive: Arrow has several for text, and units of time.
 fn same(a: &DataType, b: &DataType) -> bool {
     a.equals_datatype(b) || format_type(a) == format_type(b)
-}
-
-fn castable(from: &DataType, to: &DataType) -> bool {
-    match (from, to) {
-        (DataType::Struct(a), DataType::Struct(b)) => b.iter().any(|wanted| {
-            a.iter().any(|own| {
-                own.name() == wanted.name() && castable(own.data_type(), wanted.data_type())
-            })
-        }),
-        (DataType::Struct(_) | DataType::Map(..), _) => false,
-        (_, DataType::Struct(_) | DataType::Map(..)) => matches!(from, DataType::Null),
-        _ => can_cast_types(from, to),
-    }
 }

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use mastic_schema::hive::format_type;
+use mastic_schema::choice::format_type;
 
 use crate::expression::{holds, parse};
 use crate::run::hinted;
@@ -19,6 +19,14 @@ impl DynamicFrame {
     /// # Errors
     /// When the text is no SQL expression, does not fit the fields, or is no condition.
     pub fn filter(self, condition: &str) -> Result<Self> {
+        let expr = self.condition(condition)?;
+        let (state, plan) = self.inner.into_parts();
+        let plan = hinted(&plan, &expr)?;
+        Ok(Self::of(DataFrame::new(state, plan).filter(expr)?))
+    }
+
+    /// The SQL text as a condition over a record.
+    pub(super) fn condition(&self, condition: &str) -> Result<Expr> {
         let expr = parse(&self.state(), self.inner.schema(), condition)?;
         let data_type = expr.get_type(self.inner.schema())?;
         if !matches!(data_type, DataType::Boolean | DataType::Null) {
@@ -38,8 +46,6 @@ impl DynamicFrame {
                 hint: Some("compute it in a map step first, then filter by that field".to_owned()),
             });
         }
-        let (state, plan) = self.inner.into_parts();
-        let plan = hinted(&plan, &expr)?;
-        Ok(Self::of(DataFrame::new(state, plan).filter(expr)?))
+        Ok(expr)
     }
 }

@@ -8,7 +8,7 @@ use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::core;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
-use mastic_schema::hive::format_type;
+use mastic_schema::choice::format_type;
 use mastic_schema::names;
 
 use crate::path::Path;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Fields;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider,
@@ -11,6 +12,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
+use mastic_schema::choice::alternatives;
 use mastic_schema::names;
 
 use crate::expression::{find_word, from_engine};
@@ -38,6 +40,11 @@ impl DynamicFrame {
             }
         }
 
+        let choices: Vec<(String, Fields)> = frames
+            .iter()
+            .flat_map(|(_, frame)| frame.fields())
+            .filter_map(|f| Some((f.name().clone(), alternatives(f.data_type())?.clone())))
+            .collect();
         let schema = MemorySchemaProvider::new();
         for (name, frame) in frames {
             schema.register_table(name.to_owned(), frame.into_dataframe().into_view())?;
@@ -47,7 +54,16 @@ impl DynamicFrame {
         let plan = own
             .statement_to_plan(statement)
             .await
-            .map_err(|error| from_engine(query, &error, &datafusion::common::DFSchema::empty()))?;
+            .map_err(|error| from_engine(query, &error, &datafusion::common::DFSchema::empty()))
+            .map_err(|error| about_choices(error, &choices))?;
+        // What the planner leaves to the analyzer: types that do not go together.
+        if !choices.is_empty() {
+            state
+                .analyzer()
+                .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
+                .map_err(|error| from_engine(query, &error, &datafusion::common::DFSchema::empty()))
+                .map_err(|error| about_choices(error, &choices))?;
+        }
         Self::new(DataFrame::new(state.clone(), plan)).map_err(|error| match error {
             FrameError::FieldExists { path } => FrameError::Expression {
                 text: query.to_owned(),
@@ -58,6 +74,38 @@ impl DynamicFrame {
             },
             other => other,
         })
+    }
+}
+
+/// The error, with a word about choices where types do not go together and the query reads one.
+fn about_choices(error: FrameError, choices: &[(String, Fields)]) -> FrameError {
+    match error {
+        FrameError::Expression {
+            text,
+            message,
+            span,
+            did_you_mean: None,
+            hint,
+        } if message.contains("Struct") => {
+            let read = choices.iter().find(|(n, _)| find_word(&text, n).is_some());
+            let told = read.map(|(name, all)| {
+                let names: Vec<&str> = all.iter().map(|f| f.name().as_str()).collect();
+                let first = names.first().copied().unwrap_or_default();
+                format!(
+                    "'{name}' is a choice of {}, which SQL sees as a struct: write {name}.{first}, or resolve it \
+                     first",
+                    names.join(", ")
+                )
+            });
+            FrameError::Expression {
+                text,
+                message,
+                span,
+                did_you_mean: None,
+                hint: told.or(hint),
+            }
+        }
+        other => other,
     }
 }
 

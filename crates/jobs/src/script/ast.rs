@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mastic_dynamic_frame::{JoinKind, Mapping};
+use mastic_dynamic_frame::{ChoiceAction, JoinKind, Mapping, OnError};
 
 use crate::script::parameters::Parameter;
 use crate::source::{Source, Span, Text};
@@ -116,12 +116,65 @@ pub enum Step {
         /// Which records are kept.
         how: JoinKind,
     },
-    /// Puts out exactly the mapped fields.
-    ApplyMapping(Vec<MappingDef>),
+    /// Puts out exactly the mapped fields; what becomes of a record that cannot be cast.
+    ApplyMapping(Vec<MappingDef>, OnError),
     /// Adds other frames' records.
     Union(Vec<Text>),
     /// Runs a query over frames.
     Sql(Text),
+    /// Takes nested records, choices or collections apart.
+    Shape(ShapeStep),
+}
+
+/// What a step does to the shape of records: to choices, nested values, and frames made of several.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ShapeStep {
+    /// Resolves choices by their paths.
+    ResolveChoice(Vec<(Text, ChoiceAction, Text)>),
+    /// Resolves all choices in one way.
+    ResolveChoices(ChoiceAction, Text),
+    /// Casts choices and columns to those of a catalog table.
+    MatchCatalog(Text),
+    /// Makes columns of structs.
+    Unnest,
+    /// Takes the types out of DynamoDB's JSON.
+    DynamoDb {
+        /// What numbers become; text where nothing is said.
+        numbers: Option<Text>,
+        /// Whether structs become columns as well.
+        unnest: bool,
+    },
+    /// Makes a collection of two frames: these fields, and all others.
+    SplitFields {
+        /// The fields' paths.
+        paths: Vec<Text>,
+        /// The frames' names.
+        names: (Text, Text),
+    },
+    /// Makes a collection of two frames: the records for which something is true, and all others.
+    SplitRows {
+        /// What is to be true.
+        rows: RowsDef,
+        /// The frames' names.
+        names: (Text, Text),
+    },
+    /// Makes a collection of flat tables, of which the first has this name.
+    Relationalize(Text),
+    /// Goes on with one frame of a collection.
+    Select(Text),
+    /// Does these steps to every frame of a collection.
+    MapEach(Vec<StepDef>),
+}
+
+/// Which records a `split_rows` splits off.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum RowsDef {
+    /// Those for which an SQL condition is true.
+    Where(Text),
+    /// Those for which all comparisons are true: path, operator, value.
+    Comparisons(Vec<(Text, Text, Text)>),
 }
 
 /// One mapping, and where its parts stand.

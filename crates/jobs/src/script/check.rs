@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::graph::{all_steps, base};
 use crate::paths::{inside, normal};
 use crate::script::ERRORS;
 use crate::script::ast::{Origin, Script, Step};
@@ -29,12 +30,12 @@ pub(crate) fn check(script: &Script, reader: &mut Reader) {
         }
     }
     let mut look_up = |name: &Text, what: &str| {
-        if !names.iter().any(|known| known == name.as_str()) {
+        if !names.iter().any(|known| known == base(name.as_str())) {
             reader.unknown(name, what, names.iter().map(String::as_str));
         }
     };
     for frame in &script.frames {
-        for step in &frame.steps {
+        for step in all_steps(&frame.steps) {
             match &step.step {
                 Step::From(name) => look_up(name, "source or frame"),
                 Step::Join { with, .. } => look_up(with, "source or frame"),
@@ -113,7 +114,7 @@ fn check_start(script: &Script, frame: &crate::script::ast::FrameDef, reader: &m
             )
             .hint = Some("make '- from: SOURCE' its first step".to_owned());
     }
-    for step in frame.steps.iter().skip(1) {
+    for step in all_steps(&frame.steps).into_iter().skip(1) {
         if matches!(step.step, Step::From(_)) {
             reader
                 .error(step.verb.span(), "'from' is a frame's first step")

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use ast::{
-    FrameDef, MappingDef, Origin, Script, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
+    FrameDef, MappingDef, Origin, RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode,
+    SourceDef, Step, StepDef,
 };
 pub(crate) use parameters::GIVEN;
 pub use parameters::{Parameter, ParameterType};

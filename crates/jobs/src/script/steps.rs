@@ -1,6 +1,8 @@
 //! The steps of frames.
 
-use mastic_dynamic_frame::{JoinKind, Mapping};
+mod shape;
+
+use mastic_dynamic_frame::{JoinKind, Mapping, OnError};
 
 use crate::script::ast::{FrameDef, MappingDef, Step, StepDef};
 use crate::script::reader::{Reader, first_line, get};
@@ -8,7 +10,7 @@ use crate::script::tree::{Kind, Node};
 use crate::source::Text;
 
 /// Every verb, as a script writes it.
-pub(crate) const VERBS: [&str; 11] = [
+pub(crate) const VERBS: [&str; 20] = [
     "from",
     "drop_fields",
     "drop_null_fields",
@@ -20,6 +22,15 @@ pub(crate) const VERBS: [&str; 11] = [
     "apply_mapping",
     "union",
     "sql",
+    "resolve_choice",
+    "unnest",
+    "simplify_ddb_json",
+    "unnest_ddb_json",
+    "split_fields",
+    "split_rows",
+    "relationalize",
+    "select_from_collection",
+    "map_to_collection",
 ];
 
 /// The one key that stands beside a step's verb.
@@ -54,7 +65,7 @@ impl Reader {
         frames.collect()
     }
 
-    fn read_step(&mut self, node: &Node) -> Option<StepDef> {
+    pub(crate) fn read_step(&mut self, node: &Node) -> Option<StepDef> {
         // `- drop_null_fields` takes nothing, so it needs no colon.
         if let Kind::Scalar { value, .. } = &node.kind {
             let verb = Text::aligned(value, self.source.text(), node.span);
@@ -62,6 +73,14 @@ impl Reader {
                 return Some(StepDef {
                     verb,
                     step: Step::DropNullFields,
+                    stage_threshold: None,
+                });
+            }
+            if let Some(step) = shape::without_argument(&verb) {
+                let step = Step::Shape(step);
+                return Some(StepDef {
+                    verb,
+                    step,
                     stage_threshold: None,
                 });
             }
@@ -143,20 +162,21 @@ impl Reader {
             }
             "join" => self.read_join(verb, value)?,
             "apply_mapping" => {
+                let (value, on_error) = self.read_on_error(value);
                 let Kind::Sequence(items) = &value.kind else {
                     self.error(first_line(value), "a list of mappings was expected here")
                         .hint = Some("write one a line: - source type -> target type".to_owned());
                     return None;
                 };
                 let mappings = items.iter().filter_map(|n| self.read_mapping(n));
-                Step::ApplyMapping(mappings.collect())
+                Step::ApplyMapping(mappings.collect(), on_error)
             }
             "union" => Step::Union(self.texts(value, "a frame")),
             "sql" => Step::Sql(self.sql(value, "a query")?),
-            _ => {
-                self.unknown(verb, "step", VERBS);
-                return None;
-            }
+            _ => match self.read_shape(verb, value) {
+                Some(step) => Step::Shape(step),
+                None => return None,
+            },
         };
         (self.errors.len() == before).then_some(step)
     }
@@ -207,6 +227,27 @@ impl Reader {
             }
         };
         Some(Step::Join { with, on, how })
+    }
+
+    /// The mappings, and what becomes of records that cannot be cast where the step says so:
+    /// `{mappings: […], on_error: null}`.
+    fn read_on_error<'n>(&mut self, value: &'n Node) -> (&'n Node, OnError) {
+        if !matches!(value.kind, Kind::Mapping(_)) {
+            return (value, OnError::default());
+        }
+        let pairs = self.known(value, "apply_mapping", &["mappings", "on_error"]);
+        let on_error = match get(&pairs, "on_error") {
+            None => OnError::default(),
+            Some(node) if node.is_null() => OnError::Null,
+            Some(node) => match self.text(node, "set_aside or null") {
+                None => OnError::default(),
+                Some(text) => text.as_str().parse().unwrap_or_else(|_| {
+                    self.unknown(&text, "way with errors", OnError::NAMES);
+                    OnError::default()
+                }),
+            },
+        };
+        (get(&pairs, "mappings").unwrap_or(value), on_error)
     }
 
     fn read_mapping(&mut self, node: &Node) -> Option<MappingDef> {

@@ -10,6 +10,7 @@ mod bad;
 mod good;
 mod runs;
 mod samples;
+mod shape;
 mod support;
 
 use proptest::prelude::*;

@@ -74,6 +74,9 @@ impl Memory {
     }
 
     async fn table(&self, name: &str) -> Result<DataFrame, SourceError> {
+        if name == "odd.mixed" {
+            return mixed(&self.context);
+        }
         let known = TABLES.iter().find(|(known, _)| *known == name);
         let Some((_, sql)) = known else {
             let names = TABLES.iter().map(|(known, _)| *known);
@@ -102,6 +105,28 @@ impl Sources for Memory {
     fn context(&self) -> &SessionContext {
         &self.context
     }
+}
+
+/// A table whose columns disagree in type: the alternatives of a choice are named in its JSON.
+fn mixed(context: &SessionContext) -> Result<DataFrame, SourceError> {
+    use datafusion::arrow::datatypes::{DataType, Schema};
+    let DataType::Struct(fields) = mastic_schema::hive::parse_type(
+        "struct<id:bigint,c:choice<bigint,string>,tags:array<struct<k:string,v:choice<double,string>>>>",
+    )
+    .unwrap() else {
+        panic!()
+    };
+    let lines = r#"{"id": 1, "c": {"long": 7}, "tags": [{"k": "a", "v": {"double": 1}}, {"k": "b"}]}
+                   {"id": 2, "c": {"string": "n/a"}, "tags": [{"v": {"string": "x"}}]}
+                   {"id": 3}"#;
+    let reader =
+        datafusion::arrow::json::ReaderBuilder::new(std::sync::Arc::new(Schema::new(fields)))
+            .build(lines.as_bytes())
+            .unwrap();
+    let batches: Vec<_> = reader.map(Result::unwrap).collect();
+    context
+        .read_batches(batches)
+        .map_err(|e| SourceError::new(e.to_string()))
 }
 
 pub fn parse(text: &str, given: &[(&str, &str)]) -> Result<Script, ScriptErrors> {
