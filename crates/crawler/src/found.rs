@@ -163,8 +163,8 @@ fn bind_by_position(a: &mut Found, b: &mut Found) {
                 .map(|(field, named)| Arc::new(field.as_ref().clone().with_name(named.name())))
                 .collect()
         };
+        bare.choices = bare.choices.as_ref().map(&renamed);
         bare.fields = renamed(&bare.fields);
-        bare.choices = bare.choices.as_ref().map(renamed);
         headed.why.push(
             "files without a header are bound by position to the columns of those with one".into(),
         );

@@ -45,9 +45,9 @@ pub(super) enum Of {
     },
     Folder {
         /// The files that are read.
-        folder: Folder,
+        folder: Box<Folder>,
         /// Some of those that are not, by which the columns are told where no other is left.
-        others: Folder,
+        others: Box<Folder>,
         wanted: Option<FileFormat>,
     },
 }
@@ -215,12 +215,12 @@ impl Opened {
             listed,
             pruning: None,
             of: Of::Folder {
-                folder,
-                others: Folder {
+                folder: Box::new(folder),
+                others: Box::new(Folder {
                     root,
                     keys,
                     files: others,
-                },
+                }),
                 wanted,
             },
         })

@@ -480,11 +480,16 @@ async fn the_reader_of_parquet_gets_filters_and_columns() {
         .select(vec![col("b"), col("s").field("y").alias("y")])
         .unwrap();
     let read = scans(&filtered);
-    println!("{read:?}");
+    assert_eq!(read.filters, ["a > 1", "get_field(s, Utf8(\"x\")) < 3"]);
+    assert_eq!((read.columns.len(), read.all_columns), (3, 3));
     let plan = filtered.clone().create_physical_plan().await.unwrap();
     let shown = datafusion::physical_plan::displayable(plan.as_ref())
         .indent(false)
         .to_string();
-    println!("{shown}");
+    // Neither a filter nor a projection is left above the reader.
+    let told = "projection=[b, get_field(s@2, y) as y], file_type=parquet, \
+                predicate=a@0 > 1 AND get_field(s@2, x) < 3, pruning_predicate=";
+    assert!(shown.starts_with("DataSourceExec"), "{shown}");
+    assert!(shown.contains(told), "{shown}");
     assert_eq!(rows(filtered).await, ["2,2"]);
 }
