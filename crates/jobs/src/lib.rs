@@ -118,6 +118,7 @@
 //! This crate contains no transform: those are `mastic-dynamic-frame`'s.
 
 mod collections;
+mod enrich;
 mod error;
 mod errors_table;
 mod explain;
@@ -146,8 +147,8 @@ pub use job::{BookmarkMode, JobError, JobOptions, run_job};
 pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    ERRORS, FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script, ShapeStep,
-    SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
+    ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script,
+    ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
 pub use summary::SourceReport;
