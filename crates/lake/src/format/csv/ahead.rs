@@ -381,7 +381,7 @@ impl Work {
         (0..count)
             .map(|i| {
                 let rows = rows * i / count..rows * (i + 1) / count;
-                self.target.batch(&mut columns, grid, rows, &|_| false, bad)
+                self.target.batch(&mut columns, grid, rows, None, bad)
             })
             .collect()
     }
