@@ -6,7 +6,7 @@ use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use mastic_dynamic_frame::JoinKind;
 
-use crate::graph::{Input, inputs, order};
+use crate::graph::{Input, base, inputs, order};
 use crate::plan::Plan;
 use crate::script::{FrameDef, Origin, RowsDef, Script, ShapeStep, Step};
 use crate::source::Text;
@@ -105,7 +105,7 @@ fn draw_frame(
         script
             .sinks
             .iter()
-            .filter(|s| s.frame == frame.name)
+            .filter(|s| base(s.frame.as_str()) == frame.name.as_str())
             .map(|s| s.path.to_string()),
     );
     let fields = plan

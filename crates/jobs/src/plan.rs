@@ -147,7 +147,7 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
         let source = script.sources.iter().position(|s| s.name.as_str() == name);
         let frame = match (frames, source) {
             (Some(frame), _) => planner.frames[frame].clone(),
-            (None, Some(source)) => planner.opened[source].clone().map(Value::Frame),
+            (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
         // What could not be planned was complained of.
@@ -247,7 +247,7 @@ impl Planner<'_> {
 
     fn input(&self, input: Input) -> Option<Value> {
         match input {
-            Input::Source(number) => self.opened[number].clone().map(Value::Frame),
+            Input::Source(number) => self.opened[number].clone().map(Value::from),
             Input::Frame(number) => self.frames[number].clone(),
         }
     }
@@ -288,11 +288,11 @@ impl Planner<'_> {
                             Some(value) => Some(self.one(value, &step.verb)?),
                             None => None,
                         };
-                        Value::Frame(self.sql(def, query, own).await?)
+                        Value::from(self.sql(def, query, own).await?)
                     }
                     _ => {
                         let frame = self.one(so_far?, &step.verb)?;
-                        Value::Frame(self.step(def, step, frame)?)
+                        Value::from(self.step(def, step, frame)?)
                     }
                 });
             }
@@ -331,7 +331,7 @@ impl Planner<'_> {
                 continue;
             }
             let value = match &so_far {
-                Some(frame) if name == own => Some(Value::Frame(frame.clone())),
+                Some(frame) if name == own => Some(Value::from(frame.clone())),
                 _ => self.value(def, name),
             };
             match value {

@@ -23,15 +23,15 @@ impl Planner<'_> {
             ShapeStep::Select(key) => {
                 let all = self.several(value, &step.verb)?;
                 let frame = self.told(all.select(key.as_str()), &[key], key.span())?;
-                Some(Value::Frame(frame))
+                Some(Value::from(frame))
             }
             ShapeStep::MapEach(steps) => {
                 let all = self.several(value, &step.verb)?;
                 let mut made = Vec::new();
                 for (key, frame) in all.iter() {
-                    let one = Some(Value::Frame(frame.clone()));
+                    let one = Some(Value::from(frame.clone()));
                     match self.steps(def, steps, one).await? {
-                        Value::Frame(frame) => made.push((key.to_owned(), frame)),
+                        Value::Frame(frame) => made.push((key.to_owned(), *frame)),
                         // Several of each: Glue's FlatMap.
                         Value::Collection(inner) => {
                             let inner = inner.iter();
@@ -128,6 +128,6 @@ impl Planner<'_> {
             // Steps on collections: they were done above.
             ShapeStep::Select(_) | ShapeStep::MapEach(_) => Some(frame),
         };
-        frame.map(Value::Frame)
+        frame.map(Value::from)
     }
 }

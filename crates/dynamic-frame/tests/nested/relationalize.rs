@@ -123,3 +123,41 @@ async fn numbers_join() {
         format!("n|ids|keys|off\n60000|{ids}|15000|0")
     );
 }
+
+/// Long arrays are handed on in several batches, numbered on.
+#[tokio::test]
+async fn long_arrays() {
+    let lines: String = (0..40)
+        .map(|id| {
+            let inner: Vec<String> = (0..2500).map(|n| format!("[{n}]")).collect();
+            format!("{{\"id\": {id}, \"l\": [{}]}}\n", inner.join(","))
+        })
+        .collect();
+    let tables = json("id:bigint,l:array<array<int>>", &lines)
+        .relationalize("root")
+        .unwrap();
+    let batches = tables
+        .select("root_l")
+        .unwrap()
+        .into_dataframe()
+        .collect()
+        .await
+        .unwrap();
+    assert!(
+        batches.iter().all(|b| b.num_rows() <= 40_000),
+        "{}",
+        batches.len()
+    );
+    let state = datafusion::prelude::SessionContext::new().state();
+    let frames = [("root_l", "l"), ("root_l.val", "m")]
+        .map(|(key, name)| (name, tables.select(key).unwrap()));
+    let joined = mastic_dynamic_frame::DynamicFrame::sql(
+        &state,
+        "SELECT count(*) AS n, sum(m.\"l.val.val\" - l.index) AS off, count(DISTINCT m.id) AS keys
+         FROM l JOIN m ON m.id = l.\"l.val\"",
+        frames,
+    )
+    .await
+    .unwrap();
+    assert_eq!(rows(joined).await, "n|off|keys\n100000|0|100000");
+}

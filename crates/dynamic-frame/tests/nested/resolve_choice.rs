@@ -119,7 +119,7 @@ async fn nested_alternatives() {
     assert_eq!(
         rows(array).await,
         r#"c
-[{"a":{"long":1}}]
+[{"a":1}]
 [x, y]
 [s]"#
     );
@@ -213,4 +213,19 @@ fn mistakes() {
         error.hint().unwrap(),
         "resolve it first: resolve_choice: {c: ...}"
     );
+}
+
+#[test]
+fn other_transforms_leave_choices_whole() {
+    let frame = json(
+        "n:int,c:choice<struct<a:int>,string>,l:array<choice<bigint,string>>",
+        "{}",
+    );
+    assert_eq!(
+        frame.clone().drop_null_fields().unwrap().pretty_schema(),
+        frame.pretty_schema()
+    );
+    assert!(frame.clone().drop_fields(&["l.long"]).is_err());
+    assert!(frame.clone().select_fields(&["c.string"]).is_err());
+    assert!(frame.rename_field("c.string", "s").is_err());
 }
