@@ -55,6 +55,7 @@
 //! let both = airlines.clone().union(airlines)?;
 //!
 //! // Exactly these fields: renamed, cast, nested.
+//! let mixed = joined.clone();
 //! let out = joined.apply_mapping(&[
 //!     "name -> airline.name".parse()?,
 //!     "carrier string -> airline.code string".parse()?,
@@ -78,6 +79,18 @@
 //! let newer = clusters.clone().merge(clusters.filter("minutes > 0")?, &["carrier"])?;
 //! assert_eq!(newer.repartition(2).into_dataframe().count().await?, 1);
 //!
+//! // Nested records: structs to columns, arrays to tables of their own, which are a collection.
+//! let nested = DynamicFrame::new(ctx.sql(
+//!     "SELECT 1 AS id, named_struct('x', 2) AS at, ['a', 'b'] AS tags",
+//! ).await?)?;
+//! assert_eq!(names(&nested.clone().unnest()?), ["id", "at.x", "tags"]);
+//! let tables = nested.relationalize("root")?;
+//! assert_eq!(tables.keys().collect::<Vec<_>>(), ["root", "root_tags"]);
+//! assert_eq!(names(&tables.select("root_tags")?), ["id", "index", "tags.val"]);
+//!
+//! // Values of types that disagree (here there are none), as one type.
+//! let resolved = mixed.resolve_choice(&[("minutes".to_owned(), "cast:string".parse()?)])?;
+//!
 //! // A query over frames by name.
 //! let query = "SELECT airline.name, sum(minutes) AS minutes FROM f JOIN b ON b.code = f.airline.code GROUP BY 1";
 //! let answer = DynamicFrame::sql(&ctx.state(), query, [("f", out), ("b", both)]).await?;
@@ -96,6 +109,10 @@
 //! * A field that does not exist is an error; Glue passes over it in silence.
 //! * `join` has all kinds, not only inner; a key of one name is there once; other names that clash
 //!   get the prefix `right_` or another one (Glue's library writes `.name`, Glue Studio `right_name`).
+//! * `resolve_choice` of what is no choice is an error, unless it is a cast; Glue passes over it.
+//! * `apply_mapping` sets a record aside whose value cannot be cast; Glue makes the value NULL.
+//! * In an expression a choice stands for its first alternative (`c > 3`); `c.string` names one.
+//! * `select` from a collection is an error where there is no such frame; Glue gives an empty one.
 //! * `union` widens numbers that differ in width; Glue makes a choice of them, too.
 //!
 //! The frame's plan must be run by the frame's own session state

@@ -37,6 +37,23 @@
 //! source. A frame's own name is, in its first step, the source of that name, and in a later `sql`
 //! step what the steps before it made.
 //!
+//! # Collections
+//!
+//! `relationalize`, `split_fields` and `split_rows` make a frame a collection of frames, each under a key.
+//! Wherever a frame is named, `tables/root_tags` is the frame under that key (in SQL, in double quotes).
+//! `map_to_collection` does steps to each, `select_from_collection` goes on with one, and a sink of a
+//! collection writes all: to the folders `PATH/KEY` and the tables `PREFIX` with the key behind it.
+//!
+//! ```yaml
+//! frames:
+//!   tables:
+//!     - from: countries
+//!     - resolve_choice: {currencies: make_struct, languages: 'cast:string'}
+//!     - relationalize: countries
+//! sinks:
+//!   - {frame: tables, path: lake/flat, table: geo.flat_}    # geo.flat_countries, geo.flat_countries_borders
+//! ```
+//!
 //! # Reading
 //!
 //! [`Script::parse`] finds every mistake that can be found without opening a source, all at once,

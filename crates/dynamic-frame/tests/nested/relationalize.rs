@@ -161,3 +161,40 @@ async fn long_arrays() {
     .unwrap();
     assert_eq!(rows(joined).await, "n|off|keys\n100000|0|100000");
 }
+
+/// An element that a later step cannot take is set aside with the line of the record that it came from.
+#[tokio::test]
+async fn elements_know_their_line() {
+    let frame = json(
+        "id:int,l:array<string>,`$line`:bigint",
+        r#"{"id": 1, "l": ["1", "2"], "$line": 10}
+           {"id": 2, "l": null, "$line": 20}
+           {"id": 3, "l": ["3", "x"], "$line": 30}"#,
+    );
+    let child = frame
+        .relationalize("root")
+        .unwrap()
+        .select("root_l")
+        .unwrap();
+    assert_eq!(child.fields().len(), 3);
+    let mapped = child
+        .apply_mapping(&[
+            "id -> id".parse().unwrap(),
+            "`l.val` -> n int".parse().unwrap(),
+        ])
+        .unwrap();
+    let (mut state, plan) = mapped.into_dataframe().into_parts();
+    let ledger = mastic_dynamic_frame::Ledger::new(None, state.runtime_env().clone());
+    ledger.attach(&mut state);
+    let left = datafusion::dataframe::DataFrame::new(state, plan)
+        .count()
+        .await
+        .unwrap();
+    assert_eq!((left, ledger.errors()), (3, 1));
+    let batch = &ledger.error_batches().unwrap()[0];
+    let line = batch.column_by_name("line").unwrap();
+    assert_eq!(
+        arrow::util::display::array_value_to_string(line, 0).unwrap(),
+        "30"
+    );
+}

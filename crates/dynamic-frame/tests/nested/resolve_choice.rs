@@ -215,8 +215,8 @@ fn mistakes() {
     );
 }
 
-#[test]
-fn other_transforms_leave_choices_whole() {
+#[tokio::test]
+async fn other_transforms_leave_choices_whole() {
     let frame = json(
         "n:int,c:choice<struct<a:int>,string>,l:array<choice<bigint,string>>",
         "{}",
@@ -225,6 +225,17 @@ fn other_transforms_leave_choices_whole() {
         frame.clone().drop_null_fields().unwrap().pretty_schema(),
         frame.pretty_schema()
     );
+    let within = json(
+        "t:array<struct<k:string,v:choice<bigint,string>>>",
+        r#"{"t": [{"k": "a", "v": {"long": 1}}]}"#,
+    );
+    let within = within.drop_fields(&["t.k"]).unwrap();
+    assert!(
+        within.pretty_schema().contains("v: choice"),
+        "{}",
+        within.pretty_schema()
+    );
+    assert_eq!(rows(within).await, "t\n[{v: {long: 1, string: }}]");
     assert!(frame.clone().drop_fields(&["l.long"]).is_err());
     assert!(frame.clone().select_fields(&["c.string"]).is_err());
     assert!(frame.rename_field("c.string", "s").is_err());
