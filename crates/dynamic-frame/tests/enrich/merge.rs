@@ -15,7 +15,7 @@ async fn staged_records_replace_those_with_the_same_keys() {
         .unwrap();
     assert_eq!(
         merged.pretty_schema(),
-        "root\n|-- id: bigint\n|-- name: string\n|-- n: choice\n|    |-- long: bigint\n|    |-- string: string\n"
+        "root\n|-- id: bigint\n|-- name: string\n|-- n: choice\n|    |-- long\n|    |-- string\n"
     );
     let (merged, _, ledger) = run(merged).await;
     assert_eq!(

@@ -8,8 +8,8 @@ async fn types_that_disagree_become_a_choice() {
     let both = one.clone().union(other.clone()).unwrap();
     assert_eq!(
         both.pretty_schema(),
-        "root\n|-- id: double\n|-- x: choice\n|    |-- long: bigint\n|    |-- string: string\n\
-         |-- xs: array\n|    |-- element: choice\n|    |    |-- long: bigint\n|    |    |-- string: string\n"
+        "root\n|-- id: double\n|-- x: choice\n|    |-- long\n|    |-- string\n\
+         |-- xs: array\n|    |-- element: choice\n|    |    |-- long\n|    |    |-- string\n"
     );
     assert_eq!(
         rows(both.clone()).await,

@@ -318,7 +318,7 @@ mod tests {
     fn columns_that_say_nothing() {
         // A constant, a copy, nothing but y, and no rows.
         let rows: Vec<Vec<f64>> = (0..9)
-            .map(|i| f64::from(i))
+            .map(f64::from)
             .map(|x| vec![1.0 + x, 7.0, x, x])
             .collect();
         let found = fitted(&rows, 2).unwrap();

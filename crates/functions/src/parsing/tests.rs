@@ -171,6 +171,7 @@ async fn avro_of_every_kind() {
         {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},
         {"name":"inner","type":{"type":"record","name":"i","fields":[{"name":"ok","type":"boolean"}]}}]}"#;
     let datum = "BAICYQAAAgJ4AAAAAAAA+D8AAorA//r/oIkGApirAQT7LgE=";
+    let schema = schema.replace('\n', "");
     let answer = run(&format!("SELECT from_avro('{datum}', '{schema}')")).await;
     assert_eq!(
         answer.unwrap(),
