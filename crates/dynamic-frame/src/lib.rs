@@ -89,7 +89,7 @@
 //! assert_eq!(names(&tables.select("root_tags")?), ["id", "index", "tags.val"]);
 //!
 //! // Values of types that disagree (here there are none), as one type.
-//! let resolved = flights.clone().resolve_choice(&[("minutes".to_owned(), "cast:string".parse()?)])?;
+//! let resolved = mixed.resolve_choice(&[("minutes".to_owned(), "cast:string".parse()?)])?;
 //!
 //! // A query over frames by name.
 //! let query = "SELECT airline.name, sum(minutes) AS minutes FROM f JOIN b ON b.code = f.airline.code GROUP BY 1";
