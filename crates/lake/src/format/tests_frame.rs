@@ -714,8 +714,8 @@ fn plain(value: serde_json::Value, data_type: &DataType) -> serde_json::Value {
         (Value::Object(mut map), t) if choice::is_choice(t) => {
             let (name, value) = map.pop_first_entry();
             assert!(map.is_empty());
-            let own = choice::alternatives(t).unwrap().iter();
-            let own = own.filter(|f| *f.name() == name).next().unwrap();
+            let mut own = choice::alternatives(t).unwrap().iter();
+            let own = own.find(|f| *f.name() == name).unwrap();
             plain(value, own.data_type())
         }
         (Value::Object(map), DataType::Struct(fields)) => Value::Object(
