@@ -807,7 +807,7 @@ proptest! {
     #[test]
     fn bad_records_do_not_disturb_others(
         records in proptest::collection::vec(any_record(), 1..10),
-        bad in proptest::collection::vec(("[{\\[\",:a1 }\\]]{0,12}", 0usize..10), 0..5),
+        bad in proptest::collection::vec(("[\\[\",:a1 \\]]{0,12}", 0usize..10), 0..5),
         batch_size in 1usize..5,
     ) {
         let good: Vec<String> = records.iter().map(ToString::to_string).collect();
@@ -820,7 +820,7 @@ proptest! {
         for (text, at) in bad {
             // A record that begins as one and breaks off.
             let line = format!("{{\"a\":[1,{{\"b\":{text}");
-            if serde_json::from_str::<serde_json::Value>(&line).is_err() && !text.contains('}') {
+            if serde_json::from_str::<serde_json::Value>(&line).is_err() {
                 lines.insert(1 + at % good.len().min(lines.len()), line);
                 added += 1;
             }
