@@ -7,6 +7,7 @@ mod compare;
 mod crawl;
 mod etl;
 mod grow;
+mod json;
 mod judge;
 mod lake;
 mod measure;
@@ -90,6 +91,12 @@ enum Command {
         #[arg(long, value_delimiter = ',', value_name = "N")]
         queries: Vec<u8>,
     },
+    /// Read JSON into Arrow arrays on one thread, beside arrow-json. In this process, without a binary.
+    Json {
+        /// Megabytes of each kind of records.
+        #[arg(long, default_value_t = 500)]
+        megabytes: usize,
+    },
     /// `crawl`, `etl` and `tpch`, as large as they are by default.
     All,
     /// Only make a lake of small files, in a folder that does not exist yet.
@@ -128,6 +135,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Outcome<bool> {
     match cli.command {
         Command::Measure(args) => return measure::measure(&args).map(|()| true),
+        Command::Json { megabytes } => return json::run(megabytes, cli.options.runs),
         Command::MakeLake { dir, files } => return lake::make(&dir, files).map(|_| true),
         Command::MakeTpch { dir, scale } => {
             return tpch_data::make_csv(&dir, scale, &tpch_data::TABLES).map(|()| true);

@@ -19,7 +19,7 @@ pub(crate) struct Options {
     mastic: Option<PathBuf>,
     /// How often each program does each task.
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
+    pub(crate) runs: u32,
     /// Measure only these.
     #[arg(long, global = true, value_delimiter = ',', default_values = ["mastic", "duckdb", "polars"])]
     who: Vec<Who>,

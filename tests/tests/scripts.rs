@@ -171,9 +171,10 @@ id,k,n,text
 
 #[test]
 fn every_format_and_compression_reads_back_with_null_keys() {
-    for format in ["parquet", "csv", "json"] {
+    for format in ["parquet", "csv", "json", "orc"] {
         let compressions: &[&str] = match format {
-            "parquet" => &["none", "snappy", "gzip", "zstd"],
+            "parquet" => &["none", "snappy", "gzip", "zstd", "lz4"],
+            "orc" => &["none", "snappy", "zlib", "zstd", "lz4"],
             _ => &["none", "gzip", "zstd", "bzip2"],
         };
         for compression in compressions {

@@ -23,7 +23,9 @@ use crate::store::{
     Applied, CatalogStore, Change, ChangeSet, Expected, PartitionChanges, TableOutcome,
 };
 
+mod bookmarks;
 mod changes;
+mod commits;
 mod crawlers;
 mod crawls;
 mod databases;
@@ -31,6 +33,7 @@ mod memory;
 mod partitions;
 mod predicates;
 mod retention;
+mod runs;
 mod statistics;
 mod transfer;
 mod versions;
@@ -61,7 +64,21 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     crawls::crawl_history_is_bounded(&*make().await).await;
     memory::memory(&*make().await).await;
     statistics::statistics(&*make().await).await;
+    runs::runs(&*make().await).await;
+    runs::killed_runs(&*make().await).await;
+    runs::run_history_is_bounded(&*make().await).await;
+    bookmarks::bookmarks(&*make().await).await;
+    bookmarks::bookmark_conflicts(&*make().await).await;
+    bookmarks::moved_bookmarks(&*make().await).await;
+    bookmarks::paused_and_set_bookmarks(&*make().await).await;
+    bookmarks::ranges_of_runs(&*make().await).await;
+    bookmarks::many_objects(&*make().await).await;
+    commits::crashes(&*make().await).await;
+    commits::two_runs_at_once(&*make().await).await;
+    commits::parts_of_commits(&*make().await).await;
+    commits::racing_runs(make().await).await;
     transfer::transfer_of_crawlers(&*make().await, &*make().await).await;
+    transfer::transfer_of_bookmarks(&*make().await, &*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

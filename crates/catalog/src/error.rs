@@ -2,7 +2,9 @@
 
 use std::error::Error as StdError;
 
-use crate::model::VersionId;
+use chrono::{DateTime, Utc};
+
+use crate::model::{RunState, VersionId};
 
 /// The result of everything here that can fail.
 pub type Result<T, E = CatalogError> = std::result::Result<T, E>;
@@ -68,6 +70,103 @@ pub enum CatalogError {
         /// The number that was asked for.
         id: i64,
     },
+    /// Nothing is known of such a job: it has neither runs nor bookmarks. Glue: `EntityNotFoundException`.
+    #[error("job {name} does not exist: it was never run, and has no bookmarks")]
+    JobNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The job whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// There is no such run, or its history is no longer kept ([`crate::KEPT_RUNS`]).
+    #[error("the history has no run {id}")]
+    RunNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// Several runs have ids that begin so.
+    #[error("several runs begin with {id}: {}", matches.join(", "))]
+    RunAmbiguous {
+        /// What was asked for.
+        id: String,
+        /// Some of them.
+        matches: Vec<String>,
+    },
+    /// A run's end was written already.
+    #[error("run {id} has ended already: it is {}", state.as_str())]
+    RunEnded {
+        /// The run.
+        id: String,
+        /// How it ended.
+        state: RunState,
+    },
+    /// A job has no bookmark for that source.
+    #[error("job {job} has no bookmark for a source {source_name}")]
+    BookmarkNotFound {
+        /// The job, which does exist.
+        job: String,
+        /// The source that was asked for.
+        source_name: String,
+        /// The source of that job whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// Somebody else changed the bookmark meanwhile. Glue: `VersionMismatchException`.
+    #[error(
+        "the bookmark of source {source_name} in job {job} was {} meanwhile{}: version {expected} was expected, version {found} is current",
+        if run.is_some() { "advanced" } else { "changed" },
+        by(run.as_deref(), *committed_on)
+    )]
+    BookmarkConflict {
+        /// The job.
+        job: String,
+        /// The source.
+        source_name: String,
+        /// The version that the commit was made for.
+        expected: i64,
+        /// The version that is current.
+        found: i64,
+        /// The run that came first; `None`: it was reset, rewound or set by hand.
+        run: Option<String>,
+        /// When that run committed.
+        committed_on: Option<DateTime<Utc>>,
+    },
+    /// Another run has begun to commit the bookmark, and has not settled it.
+    #[error("run {run} is committing the bookmark of source {source_name} in job {job}")]
+    BookmarkBusy {
+        /// The job.
+        job: String,
+        /// The source.
+        source_name: String,
+        /// The run that came first.
+        run: String,
+    },
+    /// A bookmark's history does not go back so far ([`crate::KEPT_COMMITS`]).
+    #[error(
+        "the history of the bookmark of source {source_name} in job {job} begins {}",
+        oldest.map_or_else(|| "with its last reset".to_owned(), |oldest| format!("at {}", shown(oldest)))
+    )]
+    BookmarkHistory {
+        /// The job.
+        job: String,
+        /// The source.
+        source_name: String,
+        /// When the oldest commit that is kept was made.
+        oldest: Option<DateTime<Utc>>,
+    },
+    /// A run that a bookmark was to be told by has committed none, or it is no longer kept.
+    #[error("the bookmarks of job {job} have no commit by run {run}")]
+    RunWithoutBookmark {
+        /// The job.
+        job: String,
+        /// The run that was asked for.
+        run: String,
+    },
+    /// A run has no commit that waits to be settled.
+    #[error("run {run} has no commit under way: it began none, or it was settled already")]
+    CommitNotFound {
+        /// The run.
+        run: String,
+    },
     /// A classifier that crawlers name was to be deleted.
     #[error("classifier {name} is named by the crawler(s) {}", crawlers.join(", "))]
     ClassifierInUse {
@@ -79,7 +178,7 @@ pub enum CatalogError {
     /// What was to be made is there already. Glue: `AlreadyExistsException`.
     #[error("{what} already exists")]
     AlreadyExists {
-        /// `database x`, `table x.y`, `classifier x` or `crawler x`.
+        /// `database x`, `table x.y`, `classifier x`, `crawler x`…
         what: String,
     },
     /// A database that still has tables was to be deleted without them.
@@ -204,7 +303,9 @@ impl CatalogError {
         match self {
             Self::DatabaseNotFound { did_you_mean, .. }
             | Self::ClassifierNotFound { did_you_mean, .. }
-            | Self::CrawlerNotFound { did_you_mean, .. } => did_you_mean
+            | Self::CrawlerNotFound { did_you_mean, .. }
+            | Self::JobNotFound { did_you_mean, .. }
+            | Self::BookmarkNotFound { did_you_mean, .. } => did_you_mean
                 .as_ref()
                 .map(|name| format!("did you mean {name}?")),
             Self::TableNotFound {
@@ -221,6 +322,21 @@ impl CatalogError {
                 Some("delete its tables first, or delete with cascade".to_owned())
             }
             Self::CrawlNotFound { .. } => Some("list the crawls to see those there are".to_owned()),
+            Self::RunNotFound { .. } => Some("list the runs to see those there are".to_owned()),
+            Self::RunAmbiguous { .. } => Some("give more of the id".to_owned()),
+            Self::BookmarkConflict { .. } => {
+                Some("nothing was written; run the job again, and it sees what is left".to_owned())
+            }
+            Self::BookmarkBusy { .. } => Some(
+                "wait for that run to end; if it was killed, the next run of the job settles what it left"
+                    .to_owned(),
+            ),
+            Self::BookmarkHistory { .. } => Some(
+                "rewind to a later time, or reset the bookmark to forget all that was seen".to_owned(),
+            ),
+            Self::RunWithoutBookmark { .. } => {
+                Some("show the bookmark to see the runs that committed it".to_owned())
+            }
             Self::ClassifierInUse { .. } => {
                 Some("take it from those crawlers first, or delete them".to_owned())
             }
@@ -240,6 +356,17 @@ impl CatalogError {
             _ => None,
         }
     }
+}
+
+/// Who came first, and when.
+fn by(run: Option<&str>, time: Option<DateTime<Utc>>) -> String {
+    let run = run.map(|run| format!(" by run {run}")).unwrap_or_default();
+    let time = time.map(|time| format!(" at {}", shown(time)));
+    format!("{run}{}", time.unwrap_or_default())
+}
+
+fn shown(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The name nearest to `name`, if one is near enough to be what was meant.

@@ -1,5 +1,6 @@
 //! What is known of the data: databases, tables with their versions, partitions and statistics; and of how it is found:
-//! crawlers, classifiers and the history of crawls. All of it has the shapes of AWS Glue's API, and is kept in a store that several programs can change at once without losing each other's work.
+//! crawlers, classifiers and the history of crawls; and of what is done with it: runs of jobs, and bookmarks that say what
+//! they have processed. All of it has the shapes of AWS Glue's API, and is kept in a store that several programs can change at once without losing each other's work.
 //!
 //! The store is a SQLite file (the default) or a PostgreSQL schema; both are behind the trait [`CatalogStore`], take
 //! the same migrations (the top-level folder `catalog/`), and run one public suite, `conformance`.
@@ -122,6 +123,51 @@
 //! # }
 //! ```
 //!
+//! # Runs of jobs, and what they have seen
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> mastic_catalog::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("catalog.db").display().to_string();
+//! use chrono::Utc;
+//! use mastic_catalog::{
+//!     Change, ChangeSet, NewCommit, NewRun, OpenMode, PlannedBookmark, RunOutcome, RunState, Seen,
+//!     SourceObject, open,
+//! };
+//!
+//! let store = open(&path, OpenMode::CreateIfMissing).await?;
+//! let run = store.start_run(NewRun::new("clean")).await?;
+//! let bookmark = store.get_bookmark("clean", "orders").await?;
+//! let listed = vec![SourceObject::new("s3://lake/orders/1.csv", 7, Utc::now(), None)];
+//! assert_eq!(store.seen_objects("clean", "orders", &listed).await?, [Seen::New]);
+//!
+//! // Before anything that the run wrote becomes visible.
+//! let orders = PlannedBookmark {
+//!     source_name: "orders".into(),
+//!     expected_version: bookmark.version,
+//!     objects: listed.clone(),
+//! };
+//! let commit = NewCommit {
+//!     job_name: "clean".into(),
+//!     run_id: run.id.clone(),
+//!     attempt: run.attempt,
+//!     bookmarks: vec![orders],
+//!     ..NewCommit::default()
+//! };
+//! store.begin_commit(commit).await?;
+//! // … the sinks are committed; then, with the tables that were written:
+//! let changes = ChangeSet::new("run clean")
+//!     .with(Change::SettleCommit { run_id: run.id.clone() })
+//!     .with(Change::FinishRun { run_id: run.id.clone(), outcome: RunOutcome::new(RunState::Succeeded) });
+//! store.apply(changes).await?;
+//! assert_eq!(store.seen_objects("clean", "orders", &listed).await?, [Seen::Unchanged]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a run that dies in between leaves behind, and who clears it up, is told at [`BookmarkStore`].
+//!
 //! # What holds
 //!
 //! * **A version is immutable.** What [`CatalogStore::get_table`] returned with its `version_id`, and the partitions
@@ -161,19 +207,23 @@ pub mod transfer;
 pub use diff::{TableDiff, ValueChange, diff_tables, diff_versions};
 pub use error::{CatalogError, Result};
 pub use model::{
-    BinaryColumnStatisticsData, BooleanColumnStatisticsData, Classifier, Column, ColumnStatistics,
-    ColumnStatisticsData, Crawl, CrawlState, Crawler, CrawlerTargets, CsvClassifier,
-    CsvHeaderOption, CsvSerdeOption, Database, DateColumnStatisticsData,
-    DecimalColumnStatisticsData, DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData,
-    GrokClassifier, HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCrawl,
-    Order, Parameters, Partition, RecrawlBehavior, RecrawlPolicy, S3Target, SchemaChangePolicy,
-    SerDeInfo, SkewedInfo, StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics,
-    TableVersion, UpdateBehavior, VersionId, XmlClassifier, parameters,
+    BinaryColumnStatisticsData, Bookmark, BookmarkCommit, BookmarkPosition,
+    BooleanColumnStatisticsData, Classifier, Column, ColumnStatistics, ColumnStatisticsData, Crawl,
+    CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption, CsvSerdeOption,
+    DEAD_AFTER_SECONDS, Database, DateColumnStatisticsData, DecimalColumnStatisticsData,
+    DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData, GrokClassifier, HEARTBEAT_SECONDS,
+    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCommit, NewCrawl, NewRun,
+    Order, Parameters, Partition, PendingCommit, PlannedBookmark, RecrawlBehavior, RecrawlPolicy,
+    RewindTo, Run, RunBeat, RunOutcome, RunProcess, RunScript, RunState, RunStep, RunSummary,
+    RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject,
+    StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics, TableVersion,
+    UpdateBehavior, VersionId, XmlClassifier, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
-    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, CatalogStore, Change, ChangeSet,
-    DatabaseOutcome, DefinitionOutcome, Expected, KEPT_CRAWLS, KEPT_VERSIONS, OpenMode,
-    PartitionChanges, PartitionDiff, TableOutcome, open,
+    Applied, AppliedBookmark, AppliedDatabase, AppliedDefinition, AppliedRun, AppliedTable,
+    BookmarkOutcome, BookmarkStore, CatalogStore, Change, ChangeSet, DatabaseOutcome,
+    DefinitionOutcome, Expected, KEPT_COMMITS, KEPT_CRAWLS, KEPT_RUNS, KEPT_VERSIONS, OpenMode,
+    PartitionChanges, PartitionDiff, RunStore, TableOutcome, open,
 };
-pub use transfer::{DatabaseDocument, Document, TableDocument, export, import};
+pub use transfer::{BookmarkDocument, DatabaseDocument, Document, TableDocument, export, import};

@@ -13,15 +13,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CatalogError, Result};
 
+mod bookmark;
 mod classifier;
 mod crawl;
 mod crawler;
 pub(crate) mod named;
 pub mod parameters;
+mod process;
+mod run;
 mod statistics;
 mod time;
 mod version;
 
+pub use bookmark::{
+    Bookmark, BookmarkCommit, BookmarkPosition, NewCommit, PendingCommit, PlannedBookmark,
+    RewindTo, Seen, SinkCommit, SourceObject,
+};
 pub use classifier::{
     Classifier, CsvClassifier, CsvHeaderOption, CsvSerdeOption, GrokClassifier, JsonClassifier,
     XmlClassifier,
@@ -31,12 +38,19 @@ pub use crawler::{
     Crawler, CrawlerTargets, DeleteBehavior, RecrawlBehavior, RecrawlPolicy, S3Target,
     SchemaChangePolicy, UpdateBehavior,
 };
+pub use process::RunProcess;
+pub(crate) use run::DIED;
+pub use run::{
+    DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunOutcome, RunScript, RunState,
+    RunStep, RunSummary, RunVolume,
+};
 pub use statistics::{
     BinaryColumnStatisticsData, BooleanColumnStatisticsData, ColumnStatistics,
     ColumnStatisticsData, DateColumnStatisticsData, DecimalColumnStatisticsData, DecimalNumber,
     DoubleColumnStatisticsData, LongColumnStatisticsData, StringColumnStatisticsData,
     TableStatistics,
 };
+pub(crate) use time::optional as optional_time;
 pub use version::VersionId;
 
 /// The value of a partition whose key is NULL, in paths and in [`Partition::values`].

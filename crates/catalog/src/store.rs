@@ -11,12 +11,15 @@ use crate::model::{
 };
 use crate::predicate::PartitionPredicate;
 
+mod bookmarks;
 mod change;
 mod crawls;
 mod definitions;
 mod descriptors;
 pub(crate) mod dialect;
 pub(crate) mod driver;
+mod job_store;
+mod jobs;
 mod location;
 mod lock;
 mod lookup;
@@ -26,19 +29,28 @@ mod partitions;
 mod plan;
 mod postgres;
 mod prune;
+mod runs;
 mod sql;
 mod sqlite;
 mod statistics;
 mod write;
 
 pub use change::{
-    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
-    DefinitionOutcome, Expected, KEPT_VERSIONS, PartitionChanges, TableOutcome,
+    Applied, AppliedBookmark, AppliedDatabase, AppliedDefinition, AppliedRun, AppliedTable,
+    BookmarkOutcome, Change, ChangeSet, DatabaseOutcome, DefinitionOutcome, Expected,
+    KEPT_VERSIONS, PartitionChanges, TableOutcome,
 };
+pub use job_store::{BookmarkStore, RunStore};
 pub use location::{OpenMode, open};
 
 /// How many crawls the history keeps: the newest.
 pub const KEPT_CRAWLS: u32 = 1_000;
+
+/// How many runs of each job the history keeps: the newest.
+pub const KEPT_RUNS: u32 = 1_000;
+
+/// How many commits a bookmark can be rewound by: the newest. What was seen by older ones stays seen.
+pub const KEPT_COMMITS: u32 = 1_000;
 
 /// 64-bit FNV-1a of the bytes, for digests and numbers of locks: stable, whatever the program and the machine.
 /// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
@@ -68,14 +80,15 @@ impl PartitionDiff {
     }
 }
 
-/// A store of databases, tables, their versions and partitions.
+/// A store of databases, tables, their versions and partitions; of runs ([`RunStore`]) and bookmarks
+/// ([`BookmarkStore`]).
 ///
 /// Names of databases and tables are taken in any case and kept in lower case, as Glue does. Every change of what is
 /// defined goes through [`apply`](Self::apply); what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
 ///
 /// Whoever writes another store runs [`crate::conformance::conformance`] on it.
 #[async_trait]
-pub trait CatalogStore: Send + Sync + Debug {
+pub trait CatalogStore: RunStore + BookmarkStore + Send + Sync + Debug {
     /// Where the store is, without password: for messages.
     fn location(&self) -> String;
 

@@ -7,8 +7,12 @@
 //!                    "Tables": [ { "Table": { "Name": "orders" }, "Partitions": [ { "Values": ["2024"] } ] } ] } ],
 //!   "Classifiers": [ { "CsvClassifier": { "Name": "percent", "Delimiter": "%" } } ],
 //!   "Crawlers": [ { "Name": "nightly", "DatabaseName": "sales", "Classifiers": ["percent"],
-//!                   "Targets": { "S3Targets": [ { "Path": "s3://lake/orders/" } ] } } ] }
+//!                   "Targets": { "S3Targets": [ { "Path": "s3://lake/orders/" } ] } } ],
+//!   "Bookmarks": [ { "JobName": "clean", "SourceName": "orders",
+//!                    "Objects": [ { "Path": "s3://lake/orders/1.csv", "Size": 7 } ] } ] }
 //! ```
+//!
+//! The history of crawls and runs stays where it was made.
 //!
 //! An import takes that, and what the AWS CLI prints: `aws glue get-database(s)`, `get-table(s)`,
 //! `get-partition(s)`, `get-crawler(s)`, `get-classifier(s)`: `{"Database": …}`, `{"DatabaseList": […]}`, `{"Table": …}`, `{"TableList": […]}`,
@@ -18,12 +22,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{CatalogError, Result};
-use crate::model::{Classifier, Crawler, Database, Partition, Table};
+use crate::model::{
+    BookmarkPosition, Classifier, Crawler, Database, Partition, SourceObject, Table, optional_time,
+};
 use crate::store::{Applied, CatalogStore, Change, ChangeSet, Expected, PartitionChanges};
 
 /// A catalog, or a part of one.
@@ -38,6 +45,28 @@ pub struct Document {
     /// The crawlers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crawlers: Vec<Crawler>,
+    /// Where job bookmarks stand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bookmarks: Vec<BookmarkDocument>,
+}
+
+/// Where a bookmark stands, without how it came there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct BookmarkDocument {
+    /// The job.
+    pub job_name: String,
+    /// The source.
+    pub source_name: String,
+    /// Whether it is paused.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    /// Objects that were last modified at this time or before count as seen.
+    #[serde(skip_serializing_if = "Option::is_none", with = "optional_time")]
+    pub up_to: Option<DateTime<Utc>>,
+    /// The objects that were seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<SourceObject>,
 }
 
 /// A database with its tables.
@@ -63,7 +92,7 @@ pub struct TableDocument {
 }
 
 /// The current state of these databases, with the crawlers that write to them and the classifiers that those name; if
-/// none is named, of all databases, with all crawlers and classifiers. Each table is read with the partitions of the very
+/// none is named, of all databases, with all crawlers, classifiers and bookmarks. Each table is read with the partitions of the very
 /// version that is written; two tables may be of different moments if somebody writes meanwhile.
 pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Document> {
     let wanted = if databases.is_empty() {
@@ -109,11 +138,44 @@ pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Docu
             .classifiers
             .retain(|classifier| named.contains(classifier.name()));
     }
+    if databases.is_empty() {
+        document.bookmarks = export_bookmarks(store).await?;
+    }
     Ok(document)
 }
 
+/// How many objects are read at once.
+const OBJECTS_AT_ONCE: usize = 10_000;
+
+async fn export_bookmarks(store: &dyn CatalogStore) -> Result<Vec<BookmarkDocument>> {
+    let mut documents = Vec::new();
+    for bookmark in store.list_bookmarks(None).await? {
+        let (job, source) = (bookmark.job_name, bookmark.source_name);
+        let mut objects: Vec<SourceObject> = Vec::new();
+        loop {
+            let after = objects.last().map(|object| object.path.as_str());
+            let page = store
+                .list_seen(&job, &source, "", after, OBJECTS_AT_ONCE)
+                .await?;
+            if page.is_empty() {
+                break;
+            }
+            objects.extend(page);
+        }
+        documents.push(BookmarkDocument {
+            job_name: job,
+            source_name: source,
+            paused: bookmark.paused,
+            up_to: bookmark.up_to,
+            objects,
+        });
+    }
+    Ok(documents)
+}
+
 /// Puts what the text holds into the store, in one transaction: new databases and tables are made, tables that exist
-/// get a new version where they differ, partitions are added or replaced, and so are crawlers and classifiers. **Nothing is deleted.** Tables without a
+/// get a new version where they differ, partitions are added or replaced, and so are crawlers and classifiers; a bookmark
+/// that is there already stays where it stands, so that an old export makes no job repeat itself. **Nothing is deleted.** Tables without a
 /// `DatabaseName` go to `default_database`.
 pub async fn import(
     store: &dyn CatalogStore,
@@ -143,6 +205,7 @@ struct Anything {
     classifiers: Vec<Value>,
     crawler: Option<Value>,
     crawlers: Vec<Value>,
+    bookmarks: Vec<BookmarkDocument>,
 }
 
 /// What was read, flat.
@@ -154,6 +217,7 @@ struct Parsed {
     partitions: Vec<Partition>,
     classifiers: Vec<Classifier>,
     crawlers: Vec<Crawler>,
+    bookmarks: Vec<BookmarkDocument>,
 }
 
 impl Parsed {
@@ -192,7 +256,7 @@ impl Parsed {
     }
 
     fn take(&mut self, value: Value) -> Result<()> {
-        const KNOWN: [&str; 12] = [
+        const KNOWN: [&str; 13] = [
             "Databases",
             "Database",
             "DatabaseList",
@@ -205,6 +269,7 @@ impl Parsed {
             "Classifiers",
             "Crawler",
             "Crawlers",
+            "Bookmarks",
         ];
         let Some(object) = value.as_object() else {
             return Err(invalid("it is not a JSON object"));
@@ -243,6 +308,7 @@ impl Parsed {
                     partitions: Vec::new(),
                 }),
         );
+        self.bookmarks.extend(anything.bookmarks);
         self.partitions.extend(
             anything
                 .partition
@@ -335,6 +401,20 @@ impl Parsed {
             replace: true,
         });
         changes.changes.extend(crawlers);
+        let bookmarks = self
+            .bookmarks
+            .into_iter()
+            .map(|bookmark| Change::SetBookmark {
+                job: bookmark.job_name,
+                source: bookmark.source_name,
+                position: BookmarkPosition {
+                    objects: bookmark.objects,
+                    up_to: bookmark.up_to,
+                },
+                paused: bookmark.paused,
+                only_new: true,
+            });
+        changes.changes.extend(bookmarks);
         Ok(changes)
     }
 }

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::bookmark::Bookmark;
+use crate::command::generate::Generate;
+use crate::command::runs::Runs;
+
 /// Crawl files into a catalog, run ETL scripts over it, and query it with SQL.
 #[derive(Debug, Parser)]
 #[command(
@@ -61,6 +65,13 @@ pub(crate) enum Command {
     Classifier(Classifier),
     /// Run an ETL script
     Run(Run),
+    /// List what runs of scripts read and wrote, and how they ended
+    Runs(Runs),
+    /// Write a script that maps every column of a source to a target, and resolves every choice
+    Generate(Generate),
+    /// Show and move what jobs have seen of their sources
+    #[command(subcommand)]
+    Bookmark(Bookmark),
     /// Answer SQL over the catalog's tables
     Sql(Sql),
     /// Show and change the catalog
@@ -403,6 +414,27 @@ pub(crate) struct Run {
     /// The database of table names without one
     #[arg(long, short, value_name = "NAME")]
     pub(crate) database: Option<String>,
+    /// What becomes of the script's bookmarks: read what is new and advance; read what is new and stay; read all
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) bookmarks: Bookmarks,
+    /// With `--bookmarks pause`: read again what was committed after this run
+    #[arg(long, value_name = "RUN", requires = "bookmarks")]
+    pub(crate) bookmark_from: Option<String>,
+    /// And up to this run
+    #[arg(long, value_name = "RUN", requires = "bookmarks")]
+    pub(crate) bookmark_to: Option<String>,
+}
+
+/// What a run does with bookmarks. Glue: `--job-bookmark-option`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bookmarks {
+    /// Read what is new, and advance
+    #[default]
+    Enable,
+    /// Read what is new, and do not advance
+    Pause,
+    /// Read everything, and do not advance
+    Disable,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,8 @@ fn help_is_data_and_names_every_command() {
     for word in [
         "crawl",
         "run",
+        "runs",
+        "bookmark",
         "sql",
         "catalog",
         "demo",
@@ -48,7 +50,15 @@ fn help_is_data_and_names_every_command() {
 
 #[test]
 fn every_command_teaches_by_example() {
-    for command in ["crawl", "run", "sql", "catalog", "completions"] {
+    for command in [
+        "crawl",
+        "run",
+        "runs",
+        "bookmark",
+        "sql",
+        "catalog",
+        "completions",
+    ] {
         let output = mastic(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         let help = text(&output.stdout);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_schema::Fields;
 use mastic_catalog::parameters as names;
 use mastic_catalog::{
     CatalogError, CatalogStore, Change, ChangeSet, Partition, PartitionChanges, Table, diff_tables,
@@ -14,6 +15,7 @@ use mastic_lake::list::Exclusions;
 use mastic_lake::store::{Location, Stores};
 use object_store::ObjectStoreExt;
 
+use crate::choices::same_columns;
 use crate::facts::Shapes;
 use crate::found::{Found, akin, same_kind};
 use crate::group::Rules;
@@ -181,12 +183,15 @@ impl Changed<'_> {
                 None => old.arrow_columns()?,
             };
             let keys = &old.partition_keys;
-            let fields = found
-                .fields
-                .iter()
-                .filter(|f| !keys.iter().any(|k| &k.name == f.name()))
-                .cloned()
-                .collect();
+            let without_keys = |fields: &Fields| -> Fields {
+                fields
+                    .iter()
+                    .filter(|f| !keys.iter().any(|k| &k.name == f.name()))
+                    .cloned()
+                    .collect()
+            };
+            let fields = without_keys(&found.fields);
+            found.choices = found.choices.as_ref().map(without_keys);
             // A folder of the table's own levels is a partition, as in a crawl of everything.
             if own.next().is_some() || !akin(&fields, &columns) {
                 return Ok(Err(unlike()));
@@ -260,7 +265,7 @@ impl Changed<'_> {
         by_values: &BTreeMap<Vec<String>, Option<usize>>,
         put: &mut Vec<Partition>,
     ) -> Result<()> {
-        if self.options.inherit_from_table || old.columns() == table.columns() {
+        if self.options.inherit_from_table || same_columns(old.columns(), table.columns()) {
             return Ok(());
         }
         let all = self
@@ -276,7 +281,11 @@ impl Changed<'_> {
             };
             if storage.columns.is_empty() {
                 storage.columns = old.columns().to_vec();
-            } else if storage.columns == table.columns() {
+                for column in &mut storage.columns {
+                    // What frames make of a table's columns is the table's.
+                    column.parameters.remove(names::CHOICE);
+                }
+            } else if same_columns(&storage.columns, table.columns()) {
                 storage.columns.clear();
             } else {
                 continue;

@@ -3,10 +3,12 @@
 use arrow_schema::{DataType, Field, Fields};
 use mastic_catalog::parameters as names;
 use mastic_catalog::{Column, Table};
+use mastic_schema::choice::choose_fields;
 use mastic_schema::hive::{format_type, parse_type};
 use mastic_schema::merge::{position, widen, widen_fields};
 
 use crate::UpdateBehavior;
+use crate::choices;
 use crate::table::{INFERRED, Proposal, inferred, inferred_text};
 
 /// Gives a proposal the columns that its table is to have, by what the catalog has, and whatever people
@@ -39,6 +41,7 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
         _ => widen_fields(&before, &known(&now, &before), &mut |_| ()),
     };
     let mut fields: Vec<Field> = Vec::new();
+    let mut by_hand: Vec<String> = Vec::new();
     for field in &wanted {
         let was = position(&before, field.name()).map(|at| &before[at]);
         let inferred = last
@@ -64,6 +67,7 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
                     ));
                 }
                 fields.push(was.as_ref().clone());
+                by_hand.push(was.name().clone());
             }
             _ => fields.push(field.as_ref().clone()),
         }
@@ -90,6 +94,14 @@ pub(crate) fn reconcile(old: &Table, proposal: &mut Proposal, update: UpdateBeha
     }
     set_inferred(proposal, last.as_ref(), update);
     let mut columns = with_comments(old, &before, &fields);
+    // All files tell what there is now, whatever columns were before.
+    let chosen = match proposal.some {
+        false => proposal.choices.clone(),
+        true => choose_fields(&choices::of(old, &before), &proposal.choices),
+    };
+    // To a column that somebody edited files are read as it says.
+    let chosen = chosen.iter().filter(|f| !by_hand.contains(f.name()));
+    choices::set(&mut columns, &chosen.cloned().collect());
     // Of a type that is none of ours nothing can be said, and so it is left as it is.
     for column in old.columns() {
         if parse_type(column.hive_type()).is_err() {

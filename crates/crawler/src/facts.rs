@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arrow_schema::Fields;
-use mastic_lake::format::{Classifier, Considered, Examined, FileFormat, Serde};
+use mastic_lake::format::{Classifier, Considered, Examined, FileFormat, Serde, choice_fields_of};
 use mastic_lake::infer::{Kind, Node, Sighting};
 use mastic_lake::list::hive_folder;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     pub(crate) format: FileFormat,
     /// The columns, by the names that a catalog gives them.
     pub(crate) fields: Fields,
+    /// The columns by choosing and not widening, where those are others.
+    pub(crate) choices: Option<Fields>,
     /// How the files are compressed as a whole.
     pub(crate) compression: String,
     /// Null markers of columns that hold nothing else, by column.
@@ -35,6 +37,8 @@ struct KeptShape {
     library: String,
     parameters: std::collections::BTreeMap<String, String>,
     fields: Fields,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choices: Option<Fields>,
     compression: String,
     lone_markers: Vec<(String, String)>,
     reason: String,
@@ -81,6 +85,7 @@ impl Shapes {
         let shape = Shape {
             format,
             fields: kept_shape.fields,
+            choices: kept_shape.choices,
             compression: kept_shape.compression,
             lone_markers: kept_shape.lone_markers,
             reason: kept_shape.reason,
@@ -108,6 +113,7 @@ fn kept(shape: &Shape) -> (ShapeId, Vec<u8>) {
         library: library.to_string(),
         parameters,
         fields: shape.fields.clone(),
+        choices: shape.choices.clone(),
         compression: shape.compression.clone(),
         lone_markers: shape.lone_markers.clone(),
         reason: String::new(),
@@ -194,17 +200,20 @@ pub(crate) fn of(
         .collect();
     let rows = all_rows(&inference, size);
     // Columns are named as catalogs need them; files bind to them without regard to case.
-    let names =
-        mastic_schema::names::column_names(inference.fields.iter().map(|f| f.name().as_str()));
-    let fields = inference
-        .fields
-        .iter()
-        .zip(names)
-        .map(|(field, name)| Arc::new(field.as_ref().clone().with_name(name)))
-        .collect();
+    let named = |fields: &Fields| -> Fields {
+        let names = mastic_schema::names::column_names(fields.iter().map(|f| f.name().as_str()));
+        fields
+            .iter()
+            .zip(names)
+            .map(|(field, name)| Arc::new(field.as_ref().clone().with_name(name)))
+            .collect()
+    };
+    let fields = named(&inference.fields);
+    let choices = Some(named(&choice_fields_of(&inference))).filter(|chosen| *chosen != fields);
     let shape = shapes.intern(Shape {
         format: found.format,
         fields,
+        choices,
         compression: found.compression.to_string(),
         lone_markers,
         reason,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef, Fields};
 use mastic_lake::format::FileFormat;
+use mastic_schema::choice::choose_fields;
 use mastic_schema::merge::{Disagreement, position, widen, widen_fields};
 use mastic_schema::similarity::similarity;
 
@@ -74,6 +75,8 @@ pub(crate) struct Found {
     pub(crate) format: FileFormat,
     /// All columns, widened.
     pub(crate) fields: Fields,
+    /// All columns, chosen and not widened, where those are others.
+    pub(crate) choices: Option<Fields>,
     /// What its files look like.
     pub(crate) shapes: BTreeSet<ShapeId>,
     /// The distinct schemas of its files.
@@ -153,12 +156,15 @@ fn bind_by_position(a: &mut Found, b: &mut Found) {
     };
     if headed.fields.len() == bare.fields.len() && headed.fields.iter().zip(&bare.fields).all(fits)
     {
-        bare.fields = bare
-            .fields
-            .iter()
-            .zip(&headed.fields)
-            .map(|(field, named)| Arc::new(field.as_ref().clone().with_name(named.name())))
-            .collect();
+        let renamed = |fields: &Fields| -> Fields {
+            fields
+                .iter()
+                .zip(&headed.fields)
+                .map(|(field, named)| Arc::new(field.as_ref().clone().with_name(named.name())))
+                .collect()
+        };
+        bare.choices = bare.choices.as_ref().map(&renamed);
+        bare.fields = renamed(&bare.fields);
         headed.why.push(
             "files without a header are bound by position to the columns of those with one".into(),
         );
@@ -191,6 +197,7 @@ impl Found {
             depths: Vec::new(),
             format: shape.format.clone(),
             fields: shape.fields.clone(),
+            choices: shape.choices.clone(),
             shapes: [part.shape].into(),
             schemas: vec![shape.fields.clone()],
             compressions: [shape.compression.clone()].into(),
@@ -202,6 +209,11 @@ impl Found {
             reason: shape.reason.clone(),
             why: Vec::new(),
         })
+    }
+
+    /// All columns, chosen and not widened: what a dynamic frame reads.
+    pub(crate) fn chosen(&self) -> &Fields {
+        self.choices.as_ref().unwrap_or(&self.fields)
     }
 
     pub(crate) fn files(&self) -> u64 {
@@ -227,6 +239,8 @@ impl Found {
     pub(crate) fn absorb(&mut self, mut other: Found) {
         bind_by_position(self, &mut other);
         merge_format(&mut self.format, &other.format);
+        let chosen = (self.fields != other.fields || self.choices != other.choices)
+            .then(|| choose_fields(self.chosen(), other.chosen()));
         if self.fields != other.fields {
             let told = &mut self.disagreements;
             self.fields = widen_fields(&self.fields, &other.fields, &mut |d| {
@@ -237,6 +251,9 @@ impl Found {
                     told.push((other.first.clone(), d));
                 }
             });
+        }
+        if let Some(chosen) = chosen {
+            self.choices = (chosen != self.fields).then_some(chosen);
         }
         let room = TOLD.saturating_sub(self.disagreements.len());
         self.disagreements

@@ -35,6 +35,7 @@
 
 mod changed;
 mod changes;
+mod choices;
 mod columns;
 mod definition;
 mod error;

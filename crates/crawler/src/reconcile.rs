@@ -9,6 +9,7 @@ use mastic_catalog::{
 };
 use mastic_schema::names::table_name;
 
+use crate::choices::same_columns;
 use crate::facts::Shapes;
 use crate::report::{CrawlReport, Outcome, TableReport};
 use crate::survey::Root;
@@ -216,7 +217,7 @@ impl Reconciler<'_> {
             && of(was, names::INCLUDE) == of(now, names::INCLUDE)
             && of(was, names::INHERIT) == of(now, names::INHERIT)
             && was.partition_keys == now.partition_keys
-            && was.columns() == now.columns()
+            && same_columns(was.columns(), now.columns())
             && serde(was) == serde(now);
         let count = self
             .catalog

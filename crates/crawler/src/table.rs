@@ -11,6 +11,7 @@ use mastic_lake::store::Location;
 use mastic_schema::hive::{format_type, parse_type};
 use mastic_schema::merge::{position, widen_fields};
 
+use crate::choices::{self, same_columns};
 use crate::facts::Shapes;
 use crate::found::{Found, Part, same_dialect};
 use crate::levels::{self, KeyType};
@@ -27,6 +28,10 @@ pub(crate) struct Proposal {
     pub(crate) table: Table,
     /// The columns as they were inferred, with null for those of which nothing is known.
     pub(crate) fields: Fields,
+    /// The columns by choosing and not widening: what a dynamic frame reads.
+    pub(crate) choices: Fields,
+    /// Whether only some of the table's files were looked at.
+    pub(crate) some: bool,
     /// Its folders; each is a partition, or several are one, where the table has partition keys.
     pub(crate) parts: Vec<Part>,
     pub(crate) why: Vec<String>,
@@ -47,18 +52,23 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
     let mut why = std::mem::take(&mut found.why);
     why.push(std::mem::take(&mut found.reason));
     why.extend(why::disagreements(&found, root));
+    why.extend(why::choices(&found));
 
     let keys = key_names(&found, &mut why);
-    let fields: Fields = found
-        .fields
-        .iter()
-        .filter(|f| !keys.iter().any(|(name, _)| name == f.name()))
-        .cloned()
-        .collect();
-    let columns: Vec<Column> = fields
+    let without_keys = |fields: &Fields| -> Fields {
+        fields
+            .iter()
+            .filter(|f| !keys.iter().any(|(name, _)| name == f.name()))
+            .cloned()
+            .collect()
+    };
+    let fields = without_keys(&found.fields);
+    let choices = without_keys(found.chosen());
+    let mut columns: Vec<Column> = fields
         .iter()
         .map(|f: &Arc<Field>| Column::new(f.name(), format_type(f.data_type())))
         .collect();
+    choices::set(&mut columns, &choices);
 
     let (files, bytes, records) = (found.files(), found.bytes(), found.rows());
     let compression = Vec::from_iter(found.compressions.iter().map(String::as_str)).join(",");
@@ -88,6 +98,8 @@ pub(crate) fn propose(mut found: Found, root: &Location, globs: &[String]) -> Pr
     Proposal {
         table,
         fields,
+        choices,
+        some: false,
         parts: found.parts,
         why,
         files,
@@ -294,7 +306,12 @@ impl Proposal {
             bytes: found.bytes(),
             records: found.rows(),
             compression: Vec::from_iter(found.compressions.iter().map(String::as_str)).join(","),
-            why: why::disagreements(&found, root),
+            why: why::disagreements(&found, root)
+                .into_iter()
+                .chain(why::choices(&found))
+                .collect(),
+            choices: found.chosen().clone(),
+            some: true,
             fields: found.fields,
             parts: found.parts,
             levels: found.levels,
@@ -417,7 +434,7 @@ impl Proposal {
             .collect();
         // Without a header it is the table that names the columns.
         let named = !matches!(format, FileFormat::Csv(options) if !options.header);
-        if own && named && columns != self.table.columns() {
+        if own && named && !same_columns(&columns, self.table.columns()) {
             storage.columns = columns;
         }
     }

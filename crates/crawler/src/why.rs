@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mastic_lake::store::Location;
+use mastic_schema::choice::{self, has_choice};
 use mastic_schema::hive::format_type;
 use mastic_schema::merge::position;
 
@@ -10,6 +11,24 @@ use crate::found::Found;
 
 /// How many columns are told of.
 const SHOWN: usize = 20;
+
+/// Which columns are choices to a dynamic frame.
+pub(crate) fn choices(found: &Found) -> Vec<String> {
+    let all = found.chosen().iter();
+    let mut told: Vec<String> = all
+        .filter(|f| has_choice(f.data_type()))
+        .map(|f| {
+            let chosen = choice::format_type(f.data_type());
+            format!("column '{}' is {chosen} to a dynamic frame", f.name())
+        })
+        .collect();
+    if told.len() > SHOWN {
+        let more = told.len() - SHOWN;
+        told.truncate(SHOWN);
+        told.push(format!("… and {more} more columns are choices"));
+    }
+    told
+}
 
 /// What files, lines and values made columns wider than most of their values.
 pub(crate) fn disagreements(found: &Found, root: &Location) -> Vec<String> {

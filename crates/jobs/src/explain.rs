@@ -8,7 +8,7 @@ use mastic_dynamic_frame::JoinKind;
 
 use crate::graph::{Input, base, inputs, order};
 use crate::plan::Plan;
-use crate::script::{FrameDef, Origin, RowsDef, Script, ShapeStep, Step};
+use crate::script::{ERRORS, FrameDef, Origin, RowsDef, Script, ShapeStep, Step};
 use crate::source::Text;
 
 /// Draws the flow of frames, in the order in which they build on each other. With a plan, each
@@ -72,6 +72,7 @@ fn draw_frame(
         let name = match input {
             Input::Source(number) => script.sources[number].name.as_str(),
             Input::Frame(number) => script.frames[number].name.as_str(),
+            Input::Errors => ERRORS,
         };
         if !from.contains(&name) {
             from.push(name);
@@ -159,7 +160,7 @@ fn draw_step(step: &Step) -> String {
             })
             .collect::<Vec<_>>()
             .join("\n"),
-        Step::Join { with, on, how } => {
+        Step::Join { with, on, how, .. } => {
             let keys = on.iter().map(|(left, right)| match left == right {
                 true => left.to_string(),
                 false => format!("{left} = {right}"),
@@ -194,6 +195,7 @@ fn draw_step(step: &Step) -> String {
         Step::Union(others) => list(others),
         Step::Sql(query) => query.as_str().trim_end().to_owned(),
         Step::Shape(step) => draw_shape(step),
+        Step::Enrich(step) => step.draw(),
     }
 }
 

@@ -4,7 +4,7 @@ use datafusion::execution::SessionState;
 use mastic_dynamic_frame::sql_frames;
 
 use crate::error::ScriptError;
-use crate::script::{FrameDef, Script, ShapeStep, Step, StepDef};
+use crate::script::{ERRORS, FrameDef, Script, ShapeStep, Step, StepDef};
 use crate::source::{Span, Text};
 
 /// What a name in a step stands for.
@@ -12,6 +12,8 @@ use crate::source::{Span, Text};
 pub(crate) enum Input {
     Source(usize),
     Frame(usize),
+    /// The run's error records.
+    Errors,
 }
 
 /// The frame or collection that a name leads to: `tables` of `tables/root_a`.
@@ -49,7 +51,9 @@ pub(crate) fn resolve(script: &Script, inside: &FrameDef, name: &str) -> Option<
             .position(|f| f.name.as_str() == name)
             .map(Input::Frame)
     };
-    if inside.name.as_str() == name {
+    if name == ERRORS {
+        Some(Input::Errors)
+    } else if inside.name.as_str() == name {
         source().or_else(frame)
     } else {
         frame().or_else(source)
@@ -79,6 +83,7 @@ pub(crate) fn inputs(
         match &step.step {
             Step::From(name) | Step::Join { with: name, .. } => add(name),
             Step::Union(others) => others.iter().for_each(add),
+            Step::Enrich(step) => step.inputs().iter().for_each(add),
             Step::Sql(query) => {
                 // A query that cannot be read is complained of when it is planned.
                 for name in sql_frames(state, query.as_str()).unwrap_or_default() {
@@ -95,6 +100,22 @@ pub(crate) fn inputs(
         }
     }
     out
+}
+
+/// The names of what a step takes its records from, beside what its frame has so far.
+pub(crate) fn others(step: &StepDef, state: &SessionState) -> Vec<String> {
+    match &step.step {
+        Step::From(name) | Step::Join { with: name, .. } => vec![name.as_str().to_owned()],
+        Step::Union(others) => others.iter().map(|name| name.as_str().to_owned()).collect(),
+        Step::Enrich(step) => step
+            .inputs()
+            .iter()
+            .map(|name| name.as_str().to_owned())
+            .collect(),
+        // A query that cannot be read is complained of when it is planned.
+        Step::Sql(query) => sql_frames(state, query.as_str()).unwrap_or_default(),
+        _ => Vec::new(),
+    }
 }
 
 /// Where a name stands in a query.
@@ -165,4 +186,23 @@ impl Visit<'_> {
         self.order.push(frame);
         Ok(())
     }
+}
+
+/// Which frames are made from the run's error records, and so can be written only when everything else is.
+pub(crate) fn late(script: &Script, state: &SessionState) -> Vec<bool> {
+    let mut late = vec![false; script.frames.len()];
+    // A chain is no longer than there are frames.
+    for _ in 0..script.frames.len() {
+        for (number, frame) in script.frames.iter().enumerate() {
+            late[number] = late[number]
+                || inputs(script, frame, state)
+                    .iter()
+                    .any(|(input, _)| match input {
+                        Input::Errors => true,
+                        Input::Frame(other) => late[*other],
+                        Input::Source(_) => false,
+                    });
+        }
+    }
+    late
 }

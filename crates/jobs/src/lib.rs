@@ -135,26 +135,38 @@
 //! This crate contains no transform: those are `mastic-dynamic-frame`'s.
 
 mod collections;
+mod enrich;
 mod error;
+mod errors_table;
 mod explain;
+mod generate;
 mod graph;
 mod guard;
+mod job;
 mod paths;
 mod plan;
 mod run;
 mod script;
 mod session;
+mod settle;
 mod shape;
 mod sinks;
 mod source;
+mod stage;
+mod summary;
 mod tables;
+mod tally;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
-pub use plan::{Plan, PlannedSink, SourceError, Sources, plan};
+pub use generate::{GenerateRequest, generate};
+pub use job::{BookmarkMode, JobError, JobOptions, run_job};
+pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script, ShapeStep, SinkDef,
-    SinkFormat, SinkMode, SourceDef, Step, StepDef,
+    ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script,
+    ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
+pub use summary::SourceReport;
+pub use tally::{StepInfo, StepReport, Totals};

@@ -1,6 +1,6 @@
 //! A script over its sources: frames planned in order, sinks checked against what they get.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,40 +9,134 @@ use datafusion::common::Result as EngineResult;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mastic_dynamic_frame::{Change, DynamicFrame, FrameError, JoinKey};
+use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
+use mastic_lake::format::{BadRecord, BadRecords};
+use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
 
 use crate::collections::Value;
+use crate::enrich::Enriching;
 use crate::error::{ScriptError, ScriptErrors};
-use crate::graph::{Input, base, order, resolve};
-use crate::script::{FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
+use crate::errors_table;
+use crate::graph::{Input, base, late, order, others, resolve};
+use crate::script::{ERRORS, FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
 use crate::sinks;
 use crate::source::{Span, Text};
+use crate::tally::StepInfo;
 
 /// Where a script's sources come from. A query session is one; a test may hold tables in memory.
 #[async_trait]
 pub trait Sources: Send + Sync {
-    /// The records of the catalog table `database.table`.
+    /// The records of a source: a table of the catalog, or the files under a path.
     ///
-    /// A source's `where` is put over them as a filter, which the engine pushes down into the
-    /// table's scan: there is nothing to do for it here.
-    async fn table(&self, name: &str) -> Result<DataFrame, SourceError>;
-
-    /// The records of the files under a path, in this format, or in what they turn out to be.
-    async fn path(
+    /// A source's `where` is put over them as a filter, which is told to the scan: `options.condition`
+    /// has it for what can be done with it earlier.
+    async fn open(
         &self,
-        path: &str,
-        format: Option<&str>,
-        options: &BTreeMap<String, String>,
+        source: &FrameSource,
+        options: &FrameOptions,
     ) -> Result<DataFrame, SourceError>;
+
+    /// The objects that the source would read. A source that is not made of files has none.
+    async fn objects(
+        &self,
+        _source: &FrameSource,
+        _options: &FrameOptions,
+    ) -> Result<Vec<SeenObject>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// The fields that hold every value of the source as it is, found by looking at all of its records.
+    async fn find_choices(
+        &self,
+        _source: &FrameSource,
+        _options: &FrameOptions,
+    ) -> Result<Fields, SourceError> {
+        Err(SourceError::new("the source's columns cannot change"))
+    }
 
     /// The columns of the catalog table `database.table`, its partition keys with them.
     async fn columns(&self, name: &str) -> Result<Fields, SourceError> {
-        let table = self.table(name).await?;
+        let source = FrameSource::Table(name.to_owned());
+        let ledger = Ledger::new(None, self.context().runtime_env());
+        let options = FrameOptions::new(source_records("catalog", &ledger));
+        let table = self.open(&source, &options).await?;
         Ok(table.schema().as_arrow().fields().clone())
     }
 
     /// The session that plans are made in.
     fn context(&self) -> &SessionContext;
+}
+
+/// What is known of a script's sources, by their names, beyond what the script says.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// The fields of sources whose records have all been looked at.
+    pub fields: BTreeMap<String, Fields>,
+    /// The objects that are read of sources with a bookmark.
+    pub objects: BTreeMap<String, Arc<HashSet<String>>>,
+}
+
+impl SourceDef {
+    /// What it is to whoever opens it.
+    pub fn frame_source(&self) -> FrameSource {
+        match &self.origin {
+            Origin::Table(table) => FrameSource::Table(table.to_string()),
+            Origin::Path {
+                path,
+                format,
+                options,
+            } => FrameSource::Path {
+                path: path.to_string(),
+                format: format.as_ref().map(ToString::to_string),
+                options: options
+                    .iter()
+                    .map(|(k, v)| (k.to_string(), v.to_string()))
+                    .collect(),
+            },
+        }
+    }
+
+    /// How it is opened; its bad records go to the ledger.
+    pub(crate) fn frame_options(&self, reading: &Reading, ledger: &Arc<Ledger>) -> FrameOptions {
+        let name = self.name.as_str();
+        let mut options = FrameOptions::new(source_records(name, ledger));
+        options.partition_predicate = self.partitions.as_ref().map(ToString::to_string);
+        options.condition = self.predicate.as_ref().map(ToString::to_string);
+        options.fields = reading.fields.get(name).cloned();
+        options.objects = reading.objects.get(name).cloned();
+        options
+    }
+}
+
+/// Where the bad records of a source go.
+pub(crate) fn source_records(source: &str, ledger: &Arc<Ledger>) -> Arc<dyn BadRecords> {
+    Arc::new(SourceRecords {
+        source: source.to_owned(),
+        ledger: Arc::clone(ledger),
+    })
+}
+
+#[derive(Debug)]
+struct SourceRecords {
+    source: String,
+    ledger: Arc<Ledger>,
+}
+
+impl BadRecords for SourceRecords {
+    fn set_aside(&self, record: BadRecord) -> mastic_lake::Result<()> {
+        let reason = match record.column {
+            Some(column) => format!("{} (column {column})", record.reason),
+            None => record.reason,
+        };
+        let record = ErrorRecord {
+            step: self.source.clone(),
+            reason,
+            file: Some(record.file),
+            line: record.line.and_then(|line| i64::try_from(line).ok()),
+            record: record.text,
+        };
+        Ok(self.ledger.set_aside(&self.source, vec![record])?)
+    }
 }
 
 /// A source that cannot be opened.
@@ -75,6 +169,14 @@ impl SourceError {
         self
     }
 
+    /// The help line: "did you mean", else the hint.
+    pub fn help(&self) -> Option<String> {
+        match &self.did_you_mean {
+            Some(name) => Some(format!("did you mean '{name}'?")),
+            None => self.hint.clone(),
+        }
+    }
+
     /// With what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -94,6 +196,11 @@ pub struct Plan {
     pub frames: Vec<(String, DynamicFrame)>,
     /// The sinks, as the script orders them.
     pub sinks: Vec<PlannedSink>,
+    /// The sources, and the steps that take, drop, make or fail records, each after those that it takes
+    /// from.
+    pub steps: Vec<StepInfo>,
+    /// Where the counts and error records of its run go.
+    pub ledger: Arc<Ledger>,
 }
 
 /// A sink and the records that go into it.
@@ -106,9 +213,23 @@ pub struct PlannedSink {
     pub frame: DynamicFrame,
     /// The partition keys, spelled as the frame's columns are.
     pub partition_by: Vec<String>,
+    /// Whether it is made from the run's error records, and so written when all others are staged.
+    pub(crate) late: bool,
+    /// Whether it is a sample that a step writes aside, whose records go on in their frame.
+    pub(crate) aside: bool,
 }
 
 impl PlannedSink {
+    /// What the optimized plan reads of each source: partitions chosen in the catalog store, filters and columns
+    /// that the files' readers are told of.
+    ///
+    /// # Errors
+    /// When the engine cannot optimize the plan.
+    pub fn reads(&self) -> EngineResult<Vec<FrameScan>> {
+        let plan = self.frame.clone().into_dataframe().into_optimized_plan()?;
+        Ok(frame_scans(&plan))
+    }
+
     /// The optimized logical plan, as text.
     ///
     /// # Errors
@@ -125,20 +246,45 @@ impl PlannedSink {
 /// # Errors
 /// Every mistake that does not follow from another one, with its place.
 pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, ScriptErrors> {
+    plan_reading(script, sources, &Reading::default()).await
+}
+
+/// Plans a script like [`plan()`], with what is known of its sources.
+///
+/// # Errors
+/// As [`plan()`].
+pub async fn plan_reading(
+    script: &Script,
+    sources: &dyn Sources,
+    reading: &Reading,
+) -> Result<Plan, ScriptErrors> {
     let state = sources.context().state();
     let order = order(script, &state).map_err(|e| ScriptErrors(vec![e]))?;
+    let runtime = sources.context().runtime_env();
+    let ledger = Ledger::new(script.total_threshold, runtime);
+    let records = errors_table::frame(&ledger, sources.context()).map_err(|error| {
+        let error = placed(script, &error, &[], Span::default());
+        ScriptErrors(vec![error])
+    })?;
+    let late = late(script, &state);
     let mut planner = Planner {
         script,
         sources,
+        reading,
         errors: Vec::new(),
         opened: vec![None; script.sources.len()],
         frames: vec![None; script.frames.len()],
+        records,
+        steps: Vec::new(),
+        labels: vec![Labels::new(); script.frames.len()],
+        ledger,
+        enriching: Enriching::default(),
     };
     for (number, source) in script.sources.iter().enumerate() {
         planner.opened[number] = planner.open(source).await;
     }
     for number in &order {
-        planner.frames[*number] = planner.frame(&script.frames[*number]).await;
+        planner.frames[*number] = planner.frame(*number).await;
     }
     let mut planned = Vec::new();
     for sink in &script.sinks {
@@ -146,12 +292,14 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
         let frames = script.frames.iter().position(|f| f.name.as_str() == name);
         let source = script.sources.iter().position(|s| s.name.as_str() == name);
         let frame = match (frames, source) {
+            _ if name == ERRORS => Some(Value::from(planner.records.clone())),
             (Some(frame), _) => planner.frames[frame].clone(),
             (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
         // What could not be planned was complained of.
         let Some(frame) = frame else { continue };
+        let late = name == ERRORS || frames.is_some_and(|frame| late[frame]);
         for (def, frame) in planner.written(sink, frame) {
             let (partition_by, errors) = sinks::check(script, &def, &frame);
             planner.errors.extend(errors);
@@ -159,9 +307,12 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
                 def,
                 frame,
                 partition_by,
+                late,
+                aside: false,
             });
         }
     }
+    planned.extend(planner.spigots());
     ScriptErrors::check(planner.errors)?;
 
     let named = |name: &Text, frame: &Option<DynamicFrame>| {
@@ -181,37 +332,58 @@ pub async fn plan(script: &Script, sources: &dyn Sources) -> Result<Plan, Script
         sources: opened.filter_map(|(s, f)| named(&s.name, f)).collect(),
         frames: frames.flat_map(|(d, f)| all(&d.name, f)).collect(),
         sinks: planned,
+        steps: planner.steps,
+        ledger: planner.ledger,
     })
 }
+
+/// Steps that give as many records as they take, and fail none: there is nothing to count.
+const EVEN: [&str; 15] = [
+    "from",
+    "drop_fields",
+    "drop_null_fields",
+    "rename_field",
+    "select_fields",
+    "map",
+    "resolve_choice",
+    "unnest",
+    "simplify_ddb_json",
+    "unnest_ddb_json",
+    "select_from_collection",
+    "fill_missing_values",
+    "kmeans",
+    "repartition",
+    "coalesce",
+];
+
+/// The labels of the steps that were counted last on the way to a frame, each with the key of a collection's
+/// frame, or nothing.
+pub(crate) type Labels = Vec<(String, String)>;
 
 pub(crate) struct Planner<'a> {
     pub(crate) script: &'a Script,
     pub(crate) sources: &'a dyn Sources,
+    reading: &'a Reading,
     pub(crate) errors: Vec<ScriptError>,
     opened: Vec<Option<DynamicFrame>>,
     frames: Vec<Option<Value>>,
+    /// The frame of error records.
+    records: DynamicFrame,
+    /// What is counted.
+    pub(crate) steps: Vec<StepInfo>,
+    /// For each frame, the labels of the last steps that were counted on the way to it.
+    labels: Vec<Labels>,
+    ledger: Arc<Ledger>,
+    pub(crate) enriching: Enriching,
 }
 
 impl Planner<'_> {
     async fn open(&mut self, source: &SourceDef) -> Option<DynamicFrame> {
-        let (place, opened) = match &source.origin {
-            Origin::Table(table) => (table, self.sources.table(table.as_str()).await),
-            Origin::Path {
-                path,
-                format,
-                options,
-            } => {
-                let options = options
-                    .iter()
-                    .map(|(k, v)| (k.to_string(), v.to_string()))
-                    .collect();
-                let format = format.as_ref().map(Text::as_str);
-                (
-                    path,
-                    self.sources.path(path.as_str(), format, &options).await,
-                )
-            }
+        let place = match &source.origin {
+            Origin::Table(place) | Origin::Path { path: place, .. } => place,
         };
+        let options = source.frame_options(self.reading, &self.ledger);
+        let opened = self.sources.open(&source.frame_source(), &options).await;
         let frame = match opened {
             Ok(frame) => frame,
             Err(error) => {
@@ -227,7 +399,14 @@ impl Planner<'_> {
             None => Ok(frame),
         });
         let texts: Vec<&Text> = source.predicate.iter().collect();
-        self.told(frame, &texts, place.span())
+        let frame = self.told(frame, &texts, place.span())?;
+        let label = source.name.as_str().to_owned();
+        self.steps.push(StepInfo {
+            label: label.clone(),
+            verb: "read".to_owned(),
+            inputs: Vec::new(),
+        });
+        Some(frame.counted(&label))
     }
 
     /// The frame, or a complaint about it at the text that it is about.
@@ -249,6 +428,24 @@ impl Planner<'_> {
         match input {
             Input::Source(number) => self.opened[number].clone().map(Value::from),
             Input::Frame(number) => self.frames[number].clone(),
+            Input::Errors => Some(Value::from(self.records.clone())),
+        }
+    }
+
+    /// The labels of the last steps that were counted on the way to what a name stands for.
+    fn labels_of(&self, frame: &FrameDef, name: &str) -> Labels {
+        let one = |label: &str| vec![(String::new(), label.to_owned())];
+        match resolve(self.script, frame, name) {
+            Some(Input::Source(number)) => one(self.script.sources[number].name.as_str()),
+            Some(Input::Errors) => one(ERRORS),
+            Some(Input::Frame(number)) => {
+                let all = &self.labels[number];
+                match name.split_once('/') {
+                    None => all.clone(),
+                    Some((_, key)) => all.iter().filter(|(k, _)| k == key).cloned().collect(),
+                }
+            }
+            None => Labels::new(),
         }
     }
 
@@ -258,47 +455,126 @@ impl Planner<'_> {
     }
 
     /// The frame that a name stands for; nothing where it could not be planned, or is a collection.
-    fn named(&mut self, frame: &FrameDef, name: &Text) -> Option<DynamicFrame> {
+    pub(crate) fn named(&mut self, frame: &FrameDef, name: &Text) -> Option<DynamicFrame> {
         let value = self.chosen(frame, name)?;
         self.one(value, name)
     }
 
-    async fn frame(&mut self, def: &FrameDef) -> Option<Value> {
-        let so_far = match def.steps.first().map(|s| &s.step) {
-            Some(Step::From(_) | Step::Sql(_)) => None,
-            _ => Some(self.value(def, def.name.as_str())?),
+    async fn frame(&mut self, number: usize) -> Option<Value> {
+        let script = self.script;
+        let def = &script.frames[number];
+        let own = def.name.as_str();
+        let (so_far, labels) = match def.steps.first().map(|s| &s.step) {
+            Some(Step::From(_) | Step::Sql(_)) => (None, Labels::new()),
+            _ => (Some(self.value(def, own)?), self.labels_of(def, own)),
         };
-        self.steps(def, &def.steps, so_far).await
+        let (value, labels) = self.steps(def, &def.steps, so_far, labels, own).await?;
+        self.labels[number] = labels;
+        Some(value)
     }
 
+    /// Applies steps, and counts what they give; `prefix` tells the steps from others of their kind.
     pub(crate) fn steps<'b>(
         &'b mut self,
         def: &'b FrameDef,
         steps: &'b [StepDef],
         so_far: Option<Value>,
-    ) -> BoxFuture<'b, Option<Value>> {
+        labels: Labels,
+        prefix: &'b str,
+    ) -> BoxFuture<'b, Option<(Value, Labels)>> {
         async move {
-            let mut so_far = so_far;
-            for step in steps {
-                so_far = Some(match &step.step {
+            let (mut so_far, mut labels) = (so_far, labels);
+            for (at, step) in steps.iter().enumerate() {
+                let verb = step.verb.as_str();
+                let name = format!("{prefix}: {} {verb}", at + 1);
+                if let Some(threshold) = step.stage_threshold.or(self.script.stage_threshold) {
+                    self.ledger.limit(&name, threshold);
+                }
+                let taken = self.taken(def, step, so_far.is_some());
+                let labelled = so_far.take().map(|value| match value {
+                    Value::Frame(frame) => Value::from(frame.in_step(&name)),
+                    all => all,
+                });
+                let mut counted = None;
+                let made = match &step.step {
                     Step::From(name) => self.chosen(def, name)?,
-                    Step::Shape(shape) => self.shape(def, step, shape, so_far?).await?,
+                    Step::Shape(shape) => {
+                        let shaped = self
+                            .shape(def, step, shape, labelled?, &labels, &name)
+                            .await?;
+                        counted = shaped.1;
+                        shaped.0
+                    }
+                    Step::Enrich(enrich) => {
+                        let frame = self.one(labelled?, &step.verb)?;
+                        Value::from(self.enrich(def, step, enrich, frame).await?)
+                    }
                     Step::Sql(query) => {
-                        let own = match so_far {
+                        let own = match labelled {
                             Some(value) => Some(self.one(value, &step.verb)?),
                             None => None,
                         };
                         Value::from(self.sql(def, query, own).await?)
                     }
                     _ => {
-                        let frame = self.one(so_far?, &step.verb)?;
+                        let frame = self.one(labelled?, &step.verb)?;
                         Value::from(self.step(def, step, frame)?)
                     }
-                });
+                };
+                let inputs: Labels = labels.drain(..).chain(taken).collect();
+                (so_far, labels) = match (counted, EVEN.contains(&verb)) {
+                    (Some(labels), _) => (Some(made), labels),
+                    (None, true) => (Some(made), inputs),
+                    (None, false) => {
+                        let (made, labels) = self.count(made, &name, verb, &inputs);
+                        (Some(made), labels)
+                    }
+                };
             }
-            so_far
+            so_far.map(|value| (value, labels))
         }
         .boxed()
+    }
+
+    /// Where a step's records come from, beside what its frame has so far.
+    fn taken(&self, def: &FrameDef, step: &StepDef, so_far: bool) -> Labels {
+        let own = def.name.as_str();
+        let names = others(step, &self.sources.context().state());
+        names
+            .iter()
+            .filter(|name| !so_far || !matches!(step.step, Step::Sql(_)) || *name != own)
+            .flat_map(|name| self.labels_of(def, name))
+            .collect()
+    }
+
+    /// Counts what a step gives.
+    fn count(&mut self, made: Value, name: &str, verb: &str, inputs: &Labels) -> (Value, Labels) {
+        let mut told = |label: &str| {
+            self.steps.push(StepInfo {
+                label: label.to_owned(),
+                verb: verb.to_owned(),
+                inputs: inputs.iter().map(|(_, label)| label.clone()).collect(),
+            });
+        };
+        match made {
+            Value::Frame(frame) => {
+                told(name);
+                let labels = vec![(String::new(), name.to_owned())];
+                (Value::from(frame.counted(name)), labels)
+            }
+            Value::Collection(all) => {
+                let mut labels = Labels::new();
+                let counted = all.map(|key, frame| {
+                    let label = format!("{name}/{key}");
+                    told(&label);
+                    let frame = frame.counted(&label);
+                    labels.push((key.to_owned(), label));
+                    Ok(frame)
+                });
+                // Counting changes no field, so there is nothing that could fail.
+                (Value::Collection(counted.unwrap_or_default()), labels)
+            }
+        }
     }
 
     async fn sql(
@@ -326,7 +602,8 @@ impl Planner<'_> {
         }
         let mut frames: Vec<(String, DynamicFrame)> = Vec::new();
         let sources = self.script.sources.iter().map(|s| s.name.as_str());
-        for name in sources.chain(self.script.frames.iter().map(|f| f.name.as_str())) {
+        let made = self.script.frames.iter().map(|f| f.name.as_str());
+        for name in sources.chain(made).chain([ERRORS]) {
             if frames.iter().any(|(known, _)| base(known) == name) {
                 continue;
             }
@@ -354,7 +631,7 @@ impl Planner<'_> {
     ) -> Option<DynamicFrame> {
         let at = step.verb.span();
         match &step.step {
-            Step::From(_) | Step::Sql(_) | Step::Shape(_) => Some(frame),
+            Step::From(_) | Step::Sql(_) | Step::Shape(_) | Step::Enrich(_) => Some(frame),
             Step::DropFields(fields) => {
                 let paths: Vec<&str> = fields.iter().map(Text::as_str).collect();
                 self.told(
@@ -400,14 +677,23 @@ impl Planner<'_> {
                     .collect();
                 self.told(frame.map(&changes), &texts, at)
             }
-            Step::Join { with, on, how } => {
+            Step::Join {
+                with,
+                on,
+                how,
+                prefix,
+            } => {
                 let other = self.named(def, with)?;
                 let keys: Vec<JoinKey> = on
                     .iter()
                     .map(|(l, r)| JoinKey::new(l.as_str(), r.as_str()))
                     .collect();
                 let texts: Vec<&Text> = on.iter().flat_map(|(l, r)| [l, r]).collect();
-                self.told(frame.join(other, &keys, *how), &texts, at)
+                let joined = match prefix {
+                    Some(prefix) => frame.join_prefixed(other, &keys, *how, prefix.as_str()),
+                    None => frame.join(other, &keys, *how),
+                };
+                self.told(joined, &texts, at)
             }
             Step::ApplyMapping(mappings, on_error) => {
                 let all: Vec<_> = mappings.iter().map(|m| m.mapping.clone()).collect();

@@ -5,17 +5,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use mastic_catalog::{Applied, CatalogError, CatalogStore, ChangeSet};
+use mastic_catalog::{
+    Applied, CatalogError, CatalogStore, Change, ChangeSet, NewCommit, PlannedBookmark, RunOutcome,
+    RunState, SinkCommit,
+};
+use mastic_dynamic_frame::{ErrorRecord, Ledger};
 use mastic_lake::error::LakeError;
 use mastic_lake::sink::{
-    self, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
+    self, Intent, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
 };
 use mastic_lake::store::Stores;
 
 use crate::error::{ScriptError, ScriptErrors};
 use crate::plan::{Plan, PlannedSink};
 use crate::script::{Script, SinkMode};
+use crate::stage::{self, Job, Stop};
+use crate::summary::SourceReport;
 use crate::tables::{self, Target};
+use crate::tally::{self, StepReport, Totals};
 
 /// Told how far each sink has come, by its number; from any thread, and it should return at once.
 pub type OnSinkProgress = Arc<dyn Fn(usize, Progress) + Send + Sync>;
@@ -27,6 +34,7 @@ pub struct Prepared {
     plan: Plan,
     sinks: Vec<PreparedSink>,
     by: String,
+    begun: Instant,
 }
 
 #[derive(Debug)]
@@ -39,10 +47,20 @@ struct PreparedSink {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
+    /// What was read of each source, where that is known.
+    pub sources: Vec<SourceReport>,
     /// What each sink wrote, as the script orders them.
     pub sinks: Vec<SinkReport>,
     /// What became of the catalog.
     pub catalog: Applied,
+    /// What each source and step did.
+    pub steps: Vec<StepReport>,
+    /// The sum of it.
+    pub totals: Totals,
+    /// The first error record of each step that has any, by the step's label.
+    pub first_errors: Vec<(String, ErrorRecord)>,
+    /// Whether the script writes its error records.
+    pub errors_written: bool,
     /// How long the run took.
     pub elapsed: Duration,
 }
@@ -59,17 +77,110 @@ pub struct SinkReport {
     pub written: Written,
 }
 
+/// The bookmarks of a run, and the run itself.
+pub(crate) struct Bookmarks {
+    pub(crate) job: String,
+    pub(crate) run: String,
+    pub(crate) attempt: u32,
+    /// Those that advance.
+    pub(crate) planned: Vec<PlannedBookmark>,
+}
+
+impl Bookmarks {
+    /// Writes down what is about to be committed, where bookmarks depend on it.
+    async fn begin(
+        &self,
+        staged: &[Staged],
+        catalog: &dyn CatalogStore,
+    ) -> Result<(), CatalogError> {
+        if self.planned.is_empty() {
+            return Ok(());
+        }
+        let intents: Vec<Intent> = staged.iter().map(Staged::intent).collect();
+        let commit = NewCommit {
+            job_name: self.job.clone(),
+            run_id: self.run.clone(),
+            attempt: self.attempt,
+            bookmarks: self.planned.clone(),
+            sinks: intents
+                .iter()
+                .map(|intent| SinkCommit {
+                    url: intent.url.clone(),
+                    commit_id: intent.run.clone(),
+                    file: intent.first_file().map(str::to_owned),
+                })
+                .collect(),
+            context: serde_json::to_value(&intents).unwrap_or_default(),
+        };
+        catalog.begin_commit(commit).await?;
+        Ok(())
+    }
+
+    /// Nothing was committed, and nothing will be.
+    async fn give_up(&self, catalog: &dyn CatalogStore) {
+        if self.planned.is_empty() {
+            return;
+        }
+        if let Err(error) = catalog.settle(&self.run, false).await {
+            log::warn!(
+                "the commit of run {} could not be dropped: {error}",
+                self.run
+            );
+        }
+    }
+
+    /// The bookmarks advance, and the run has ended.
+    fn changes(&self, report: &Report) -> Vec<Change> {
+        let told = |by: i64| -> serde_json::Value {
+            let each = self.planned.iter().map(|b| {
+                let told = serde_json::json!({
+                    "Version": b.expected_version + by,
+                    "New": b.objects.len(),
+                });
+                (b.source_name.clone(), told)
+            });
+            serde_json::Value::Object(each.collect())
+        };
+        let mut changes = Vec::new();
+        if !self.planned.is_empty() {
+            changes.push(Change::SettleCommit {
+                run_id: self.run.clone(),
+            });
+        }
+        changes.push(Change::FinishRun {
+            run_id: self.run.clone(),
+            outcome: RunOutcome {
+                summary: Some(report.summary()),
+                bookmarks_before: Some(told(0)),
+                bookmarks_after: Some(told(1)),
+                ..RunOutcome::new(RunState::Succeeded)
+            },
+        });
+        changes
+    }
+}
+
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// Writing a sink failed. Nothing was changed.
-    #[error("{source}")]
+    #[error("{}", told(source))]
     Write {
         /// The sink's folder.
         url: String,
         /// What happened.
         source: LakeError,
+    },
+    /// A step could not transform any of its records. Nothing was changed.
+    #[error("{step} could take none of its {errors} records: {reason}")]
+    AllSetAside {
+        /// The step's label.
+        step: String,
+        /// How many records it was given.
+        errors: u64,
+        /// What was wrong with the first.
+        reason: String,
     },
     /// A sink could not be committed.
     #[error("{source}{}", already(committed))]
@@ -96,15 +207,42 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// The file with a value that its column was not known to hold, where that is why.
+    pub(crate) fn misfit(&self) -> Option<&str> {
+        let Self::Write { source, .. } = self else {
+            return None;
+        };
+        let found = match source {
+            LakeError::Engine(engine) => mastic_lake::error::find(engine)?,
+            other => other,
+        };
+        match found {
+            LakeError::Misfit { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Write { source, .. } | Self::Commit { source, .. } => source.hint(),
+            Self::Write { source, .. } => match stage::frame_error(source) {
+                Some(error) => error.hint(),
+                None => source.hint(),
+            },
+            Self::Commit { source, .. } => source.hint(),
+            Self::AllSetAside { .. } => Some("nothing was written".to_owned()),
             Self::Changed { source } => source.hint(),
             Self::Catalog { .. } => {
                 Some("crawl the folders that were written, or run the script again".to_owned())
             }
         }
+    }
+}
+
+fn told(error: &LakeError) -> String {
+    match stage::frame_error(error) {
+        Some(ours) => ours.to_string(),
+        None => error.to_string(),
     }
 }
 
@@ -148,6 +286,7 @@ impl Prepared {
             plan,
             sinks,
             by: format!("run {}", script.name),
+            begun: Instant::now(),
         })
     }
 
@@ -167,40 +306,34 @@ impl Prepared {
         on_progress: Option<OnSinkProgress>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Report, RunError> {
-        let begun = Instant::now();
-        let stop = stop.boxed().shared();
-        let mut staged: Vec<Staged> = Vec::new();
-        for (number, sink) in self.sinks.iter().enumerate() {
-            let frame = self.plan.sinks[number].frame.clone().into_dataframe();
-            let progress = on_progress.clone().map(|tell| {
-                let tell: sink::OnProgress = Arc::new(move |progress| tell(number, progress));
-                tell
-            });
-            let context = Arc::new(frame.task_ctx());
-            let written = match frame.create_physical_plan().await {
-                Ok(plan) => {
-                    sink::write_until(plan, context, &sink.spec, progress, stop.clone()).await
-                }
-                Err(error) => Err(LakeError::from(error)),
-            };
-            match written {
-                Ok(done) => staged.push(done),
-                Err(source) => {
-                    abort(staged).await;
-                    let url = sink.spec.root.url.clone();
-                    return Err(RunError::Write { url, source });
-                }
-            }
-        }
+        let stop: Stop = stop.boxed().shared();
+        let staged = self.stage(on_progress, &stop).await?;
+        self.commit(staged, catalog, None, Vec::new()).await
+    }
 
+    /// Commits what was staged, then tells the catalog: of tables, and with `bookmarks` of these and of the
+    /// run's end, all in one transaction.
+    pub(crate) async fn commit(
+        self,
+        staged: Vec<Staged>,
+        catalog: &dyn CatalogStore,
+        bookmarks: Option<Bookmarks>,
+        sources: Vec<SourceReport>,
+    ) -> Result<Report, RunError> {
         // Whoever came first has changed the table that this run was planned for.
         for sink in &self.sinks {
             if let Some(target) = &sink.target
                 && let Err(source) = target.unchanged(catalog).await
             {
-                abort(staged).await;
+                stage::abort(staged).await;
                 return Err(RunError::Changed { source });
             }
+        }
+        if let Some(bookmarks) = &bookmarks
+            && let Err(source) = bookmarks.begin(&staged, catalog).await
+        {
+            stage::abort(staged).await;
+            return Err(RunError::Changed { source });
         }
 
         let mut committed: Vec<Written> = Vec::new();
@@ -210,7 +343,10 @@ impl Prepared {
             match next.commit().await {
                 Ok(written) => committed.push(written),
                 Err(source) => {
-                    abort(rest).await;
+                    stage::abort(rest).await;
+                    if let (0, Some(bookmarks)) = (number, &bookmarks) {
+                        bookmarks.give_up(catalog).await;
+                    }
                     let done = self.sinks[..number].iter();
                     return Err(RunError::Commit {
                         url: self.sinks[number].spec.root.url.clone(),
@@ -221,20 +357,27 @@ impl Prepared {
             }
         }
 
+        let ledger = &self.plan.ledger;
+        let steps = tally::report(&self.plan.steps, ledger);
+        let of_records = self
+            .plan
+            .sinks
+            .iter()
+            .zip(&committed)
+            .filter(|(s, _)| !s.late && !s.aside);
+        let totals = tally::totals(&steps, of_records.map(|(_, w)| w.rows).sum());
+        let first_errors = steps
+            .iter()
+            .filter(|s| s.errors > 0)
+            .filter_map(|s| Some((s.step.label.clone(), ledger.first_error(&s.step.label)?)));
+        let first_errors = first_errors.collect();
+
         let mut changes = ChangeSet::new(self.by);
         for (sink, written) in self.sinks.iter().zip(&committed) {
             if let Some(target) = &sink.target {
                 changes.changes.extend(target.changes(&sink.spec, written));
             }
         }
-        let applied = if changes.changes.is_empty() {
-            Applied::default()
-        } else {
-            catalog
-                .apply(changes)
-                .await
-                .map_err(|source| RunError::Catalog { source })?
-        };
         let sinks = self
             .sinks
             .into_iter()
@@ -244,19 +387,80 @@ impl Prepared {
                 table: sink.target.map(|t| format!("{}.{}", t.database, t.name)),
                 written,
             });
-        Ok(Report {
+        let mut report = Report {
+            sources,
             sinks: sinks.collect(),
-            catalog: applied,
-            elapsed: begun.elapsed(),
-        })
-    }
-}
-
-async fn abort(staged: impl IntoIterator<Item = Staged>) {
-    for staged in staged {
-        if let Err(left) = staged.abort().await {
-            log::warn!("{left}");
+            catalog: Applied::default(),
+            first_errors,
+            errors_written: self.plan.sinks.iter().any(|s| s.late),
+            steps,
+            totals,
+            elapsed: self.begun.elapsed(),
+        };
+        if let Some(bookmarks) = bookmarks {
+            changes.changes.extend(bookmarks.changes(&report));
         }
+        if !changes.changes.is_empty() {
+            report.catalog = catalog
+                .apply(changes)
+                .await
+                .map_err(|source| RunError::Catalog { source })?;
+        }
+        Ok(report)
+    }
+
+    /// Stages all sinks: those of error records when the others are staged, and all errors are known.
+    pub(crate) async fn stage(
+        &self,
+        on_progress: Option<OnSinkProgress>,
+        stop: &Stop,
+    ) -> Result<Vec<Staged>, RunError> {
+        let ledger = &self.plan.ledger;
+        let mut all: Vec<Option<Staged>> = self.sinks.iter().map(|_| None).collect();
+        for late in [false, true] {
+            let numbers: Vec<usize> = (0..self.sinks.len())
+                .filter(|n| self.plan.sinks[*n].late == late)
+                .collect();
+            let jobs = numbers.iter().map(|&number| Job {
+                frame: self.plan.sinks[number].frame.clone(),
+                spec: &self.sinks[number].spec,
+                on_progress: on_progress.clone().map(|tell| {
+                    let tell: sink::OnProgress = Arc::new(move |progress| tell(number, progress));
+                    tell
+                }),
+            });
+            let failed = match stage::stage(jobs.collect(), ledger, stop).await {
+                Ok(staged) => {
+                    for (number, staged) in numbers.into_iter().zip(staged) {
+                        all[number] = Some(staged);
+                    }
+                    self.none_left(ledger)
+                }
+                Err((at, source)) => Some(RunError::Write {
+                    url: self.sinks[numbers[at]].spec.root.url.clone(),
+                    source,
+                }),
+            };
+            if let Some(error) = failed {
+                stage::abort(all.into_iter().flatten()).await;
+                return Err(error);
+            }
+        }
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// A step that failed every record that it was given is a mistake of the script's, not of the data.
+    fn none_left(&self, ledger: &Ledger) -> Option<RunError> {
+        let steps = tally::report(&self.plan.steps, ledger);
+        let step = steps
+            .into_iter()
+            .find(|s| s.errors > 0 && s.errors == s.rows_in)?;
+        let first = ledger.first_error(&step.step.label);
+        Some(RunError::AllSetAside {
+            step: step.step.label,
+            errors: step.errors,
+            reason: first.map(|e| e.reason).unwrap_or_default(),
+        })
     }
 }
 

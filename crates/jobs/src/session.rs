@@ -1,11 +1,10 @@
 //! A query session as a script's sources.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_catalog::CatalogError;
+use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
 use mastic_query::{QueryError, Session};
 use mastic_schema::names;
 
@@ -13,31 +12,39 @@ use crate::plan::{SourceError, Sources};
 
 #[async_trait]
 impl Sources for Session {
-    async fn table(&self, name: &str) -> Result<DataFrame, SourceError> {
-        match Self::table(self, name).await {
+    async fn open(
+        &self,
+        source: &FrameSource,
+        options: &FrameOptions,
+    ) -> Result<DataFrame, SourceError> {
+        match self.frame(source, options).await {
             Ok(frame) => Ok(frame),
             Err(error) => {
-                let meant = closest_table(self, name, &error).await;
+                let meant = match source {
+                    FrameSource::Table(name) => closest_table(self, name, &error).await,
+                    FrameSource::Path { .. } => None,
+                };
                 Err(source_error(&error).meant(meant))
             }
         }
     }
 
-    async fn path(
+    async fn objects(
         &self,
-        path: &str,
-        format: Option<&str>,
-        options: &BTreeMap<String, String>,
-    ) -> Result<DataFrame, SourceError> {
-        // Dialect, compression and null markers are found out from the files.
-        if let Some(option) = options.keys().next() {
-            return Err(
-                SourceError::new(format!("a source of files has no option '{option}'")).hint(
-                    "the files' dialect and compression are found out from the files themselves",
-                ),
-            );
-        }
-        Self::path(self, path, format)
+        source: &FrameSource,
+        options: &FrameOptions,
+    ) -> Result<Vec<SeenObject>, SourceError> {
+        self.objects_of(source, options)
+            .await
+            .map_err(|error| source_error(&error))
+    }
+
+    async fn find_choices(
+        &self,
+        source: &FrameSource,
+        options: &FrameOptions,
+    ) -> Result<Fields, SourceError> {
+        Self::find_choices(self, source, options)
             .await
             .map_err(|error| source_error(&error))
     }

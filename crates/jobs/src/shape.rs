@@ -4,7 +4,7 @@ use mastic_dynamic_frame::{Comparison, DynamicFrame, FrameCollection};
 
 use crate::collections::Value;
 use crate::error::ScriptError;
-use crate::plan::Planner;
+use crate::plan::{Labels, Planner};
 use crate::script::{FrameDef, RowsDef, ShapeStep, StepDef};
 use crate::source::Text;
 
@@ -18,33 +18,48 @@ impl Planner<'_> {
         step: &StepDef,
         shape: &ShapeStep,
         value: Value,
-    ) -> Option<Value> {
+        labels: &Labels,
+        name: &str,
+    ) -> Option<(Value, Option<Labels>)> {
         match shape {
             ShapeStep::Select(key) => {
                 let all = self.several(value, &step.verb)?;
                 let frame = self.told(all.select(key.as_str()), &[key], key.span())?;
-                Some(Value::from(frame))
+                let own = labels.iter().filter(|(k, _)| k == key.as_str());
+                let own = own.map(|(_, label)| (String::new(), label.clone()));
+                Some((Value::from(frame), Some(own.collect())))
             }
             ShapeStep::MapEach(steps) => {
                 let all = self.several(value, &step.verb)?;
-                let mut made = Vec::new();
+                let (mut made, mut counted) = (Vec::new(), Labels::new());
                 for (key, frame) in all.iter() {
                     let one = Some(Value::from(frame.clone()));
-                    match self.steps(def, steps, one).await? {
-                        Value::Frame(frame) => made.push((key.to_owned(), *frame)),
+                    let own = labels.iter().filter(|(k, _)| k == key);
+                    let own = own
+                        .map(|(_, label)| (String::new(), label.clone()))
+                        .collect();
+                    let prefix = format!("{name}/{key}");
+                    let (value, labels) = self.steps(def, steps, one, own, &prefix).await?;
+                    match value {
+                        Value::Frame(frame) => {
+                            made.push((key.to_owned(), *frame));
+                            counted.extend(labels.into_iter().map(|(_, l)| (key.to_owned(), l)));
+                        }
                         // Several of each: Glue's FlatMap.
                         Value::Collection(inner) => {
-                            let inner = inner.iter();
-                            made.extend(inner.map(|(k, f)| (format!("{key}_{k}"), f.clone())));
+                            let named = |k: &str| format!("{key}_{k}");
+                            made.extend(inner.iter().map(|(k, f)| (named(k), f.clone())));
+                            counted.extend(labels.into_iter().map(|(k, l)| (named(&k), l)));
                         }
                     }
                 }
                 let made = self.told(FrameCollection::new(made), &[], step.verb.span())?;
-                Some(Value::Collection(made))
+                Some((Value::Collection(made), Some(counted)))
             }
             _ => {
                 let frame = self.one(value, &step.verb)?;
-                self.reshaped(step, shape, frame).await
+                let value = self.reshaped(step, shape, frame).await?;
+                Some((value, None))
             }
         }
     }

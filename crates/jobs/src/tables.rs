@@ -292,14 +292,15 @@ fn file_format(spec: &SinkSpec) -> FileFormat {
             ..CsvOptions::default()
         }),
         OutputFormat::Json => FileFormat::Json(JsonOptions::default()),
+        OutputFormat::Orc => FileFormat::Orc,
         _ => FileFormat::Parquet,
     }
 }
 
-/// The compression of files as wholes; Parquet compresses within.
+/// The compression of files as wholes; Parquet and ORC compress within.
 fn whole_file_compression(spec: &SinkSpec) -> &'static str {
     match (spec.options.format, spec.options.compression) {
-        (OutputFormat::Parquet, _) => OutputCompression::None.name(),
+        (OutputFormat::Parquet | OutputFormat::Orc, _) => OutputCompression::None.name(),
         (_, compression) => compression.name(),
     }
 }

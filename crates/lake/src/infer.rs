@@ -4,6 +4,8 @@
 //! each one is. Only at the end is a type chosen, so one odd value never hides the others, and
 //! the first value of each kind is kept to say why a column came out as it did.
 
+mod choose;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -11,6 +13,8 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use mastic_schema::hive::{UTC, list_of, map_of};
 use mastic_schema::merge::widen;
 
+pub use self::choose::Typing;
+pub(crate) use self::choose::number_alone;
 use crate::value::{self, Calendar, DateOrder, Digits, Looks, Number, Orders};
 
 /// The kinds of values that are told apart.
@@ -456,11 +460,7 @@ impl Node {
     /// all values of one type. So a country's translations by language are one column of maps,
     /// not a hundred columns.
     fn map_value(&self, fields: &Fields) -> Option<DataType> {
-        let objects = self.kinds.get(&Kind::Object)?.count;
-        let filled: u64 = self.fields.iter().map(|(_, n)| n.seen()).sum();
-        let many = fields.len() > MAP_KEYS;
-        let sparse = filled.saturating_mul(2) < objects.saturating_mul(fields.len() as u64);
-        if !(many && sparse) {
+        if !self.is_sparse() {
             return None;
         }
         let value = fields
@@ -471,6 +471,14 @@ impl Node {
                 .iter()
                 .any(|f| !matches!(f.data_type(), DataType::Utf8 | DataType::Null));
         (!lost).then_some(value)
+    }
+
+    /// Whether there are many keys, each in few objects.
+    fn is_sparse(&self) -> bool {
+        let objects = self.kinds.get(&Kind::Object).map_or(0, |s| s.count);
+        let filled: u64 = self.fields.iter().map(|(_, n)| n.seen()).sum();
+        let all = objects.saturating_mul(self.fields.len() as u64);
+        self.fields.len() > MAP_KEYS && filled.saturating_mul(2) < all
     }
 
     fn seen(&self) -> u64 {

@@ -49,6 +49,11 @@ impl Input {
         }
     }
 
+    /// The runtime that the file is read in.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     fn failed(&self, source: object_store::Error) -> LakeError {
         match source {
             object_store::Error::NotFound { .. } => LakeError::NotFound {

@@ -34,7 +34,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::LakeError;
-use crate::format::{BadRecords, ByName, Decode, FileFormat, decode};
+use crate::format::{BadRecords, ByName, ByNameInFrame, Decode, FileFormat, decode_ahead};
 use crate::input::Input;
 
 /// A file of a scan.
@@ -110,8 +110,13 @@ impl Scan {
         let targets = session.config().target_partitions().max(1);
         let mut plans = Vec::with_capacity(groups.len());
         for (format, own, files) in groups {
+            let bytes: u64 = files.iter().map(|f| f.object_meta.size).sum();
+            let file_groups = FileGroup::new(files).split_files(targets);
             let source: Arc<dyn FileSource> = if own {
-                Arc::new(LakeSource::new(table.clone(), format).as_frame(self.frame.clone()))
+                // Threads that have no files of their own help those that have.
+                let threads = targets / file_groups.len().max(1);
+                let source = LakeSource::new(table.clone(), format).with_threads(threads);
+                Arc::new(source.as_frame(self.frame.clone()))
             } else {
                 let mut options = session.config_options().execution.parquet.clone();
                 // Nanoseconds of INT96 wrap in the year 2262; catalogs know microseconds.
@@ -122,7 +127,6 @@ impl Scan {
                 };
                 Arc::new(ParquetSource::new(table.clone()).with_table_parquet_options(options))
             };
-            let bytes: u64 = files.iter().map(|f| f.object_meta.size).sum();
             let statistics = Known {
                 rows: self.rows,
                 columns: self.columns.as_deref(),
@@ -132,10 +136,13 @@ impl Scan {
             .statistics(&table);
             let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
                 .with_statistics(statistics)
-                .with_file_groups(FileGroup::new(files).split_files(targets))
+                .with_file_groups(file_groups)
                 .with_projection_indices(self.projection.clone())?
                 .with_limit(self.limit)
-                .with_expr_adapter(Some(Arc::new(ByName)))
+                .with_expr_adapter(Some(match &self.frame {
+                    Some(_) => Arc::new(ByNameInFrame),
+                    None => Arc::new(ByName::default()),
+                }))
                 .build();
             plans.push(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>);
         }
@@ -222,6 +229,7 @@ pub struct LakeSource {
     table: TableSchema,
     format: FileFormat,
     batch_size: usize,
+    threads: usize,
     projection: SplitProjection,
     metrics: ExecutionPlanMetricsSet,
     frame: Option<Arc<dyn BadRecords>>,
@@ -235,6 +243,7 @@ impl LakeSource {
             table,
             format,
             batch_size: 8192,
+            threads: 1,
             metrics: ExecutionPlanMetricsSet::new(),
             frame: None,
         }
@@ -244,6 +253,13 @@ impl LakeSource {
     #[must_use]
     pub fn as_frame(mut self, bad_records: Option<Arc<dyn BadRecords>>) -> Self {
         self.frame = bad_records;
+        self
+    }
+
+    /// The same source, which may decode each file with so many threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 }
@@ -266,6 +282,7 @@ impl FileSource for LakeSource {
             projection: self.projection.file_indices.clone(),
             batch_size: self.batch_size,
             frame: self.frame.clone(),
+            threads: self.threads,
         });
         ProjectionOpener::try_new(self.projection.clone(), opener, self.table.file_schema())
     }
@@ -311,7 +328,8 @@ impl FileSource for LakeSource {
         Ok(())
     }
 
-    /// A compressed file cannot be cut, and a quoted line break makes any cut of CSV a guess.
+    /// A compressed file cannot be cut, and a quoted line break makes any cut of CSV a guess that only
+    /// who has read all before it can judge: the decoder cuts by itself.
     fn supports_repartitioning(&self) -> bool {
         false
     }
@@ -344,6 +362,7 @@ struct LakeOpener {
     projection: Vec<usize>,
     batch_size: usize,
     frame: Option<Arc<dyn BadRecords>>,
+    threads: usize,
 }
 
 impl FileOpener for LakeOpener {
@@ -362,12 +381,12 @@ impl FileOpener for LakeOpener {
             batch_size: self.batch_size,
             frame: self.frame.clone(),
         };
-        let format = self.format.clone();
+        let (format, threads) = (self.format.clone(), self.threads);
         Ok(Box::pin(async move {
             // Two batches ahead: enough to keep the thread busy, not enough to fill memory.
             let (sender, receiver) = mpsc::channel(2);
             let reader = tokio::task::spawn_blocking(move || {
-                let result = decode(&input, &format, &wanted).map(|batches| {
+                let result = decode_ahead(&input, &format, &wanted, threads).map(|batches| {
                     for batch in batches {
                         let bad = batch.is_err();
                         let sent = sender.blocking_send(batch.map_err(LakeError::into_engine));

@@ -13,7 +13,7 @@ pub use self::look::Looks;
 pub use self::moment::{
     Calendar, DateOrder, Moment, Ordered, Orders, date, instant, is_finer, ordered, timestamp,
 };
-pub use self::numbers::Digits;
+pub use self::numbers::{Digits, is_exact_double};
 
 /// Text that stands for "no value" in files that people and programs write. In a column of text
 /// most of them may be values (`NA` is Namibia): see [`TEXT_NULLS`].
@@ -97,9 +97,8 @@ pub enum Number {
     Real,
 }
 
-/// Tells numbers from what only looks like one: leading zeros (`007`, an id), a leading plus
-/// (`+4912`, a telephone number) and names of numbers (`inf`) are no numbers.
-pub fn number(text: &str) -> Option<Number> {
+/// The digits before a number's point, and whether it has a point or an exponent.
+fn written(text: &str) -> Option<(usize, bool)> {
     let bytes = text.as_bytes();
     let body = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let whole = body.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -134,9 +133,18 @@ pub fn number(text: &str) -> Option<Number> {
         at = digits + count;
         real = true;
     }
-    if at != body.len() {
-        return None;
-    }
+    (at == body.len()).then_some((whole, real))
+}
+
+/// Whether a text is written as a number is: see [`number`].
+pub fn is_number(text: &str) -> bool {
+    written(text).is_some()
+}
+
+/// Tells numbers from what only looks like one: leading zeros (`007`, an id), a leading plus
+/// (`+4912`, a telephone number) and names of numbers (`inf`) are no numbers.
+pub fn number(text: &str) -> Option<Number> {
+    let (whole, real) = written(text)?;
     Some(if real {
         // "-.": no digits at all was ruled out above; "1e999" is no finite number.
         return text

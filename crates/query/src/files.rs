@@ -6,18 +6,20 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use mastic_lake::LakeError;
-use mastic_lake::format::{Examined, FileFormat, Limits, examine};
+use mastic_lake::format::{FileFormat, Limits, examine, examine_frame};
 use mastic_lake::input::Input;
 use mastic_lake::list::{hive_folder, list};
 use mastic_lake::scan::ScanFile;
 use mastic_lake::store::Location;
 use mastic_schema::merge::widen_fields;
 use mastic_schema::names::column_names;
+use object_store::ObjectMeta;
 use tokio::runtime::Handle;
 
 use mastic_catalog::HIVE_DEFAULT_PARTITION;
@@ -54,132 +56,211 @@ fn hive_folders(root: &Location, file: &object_store::path::Path) -> Vec<(String
         .collect()
 }
 
-impl FilesTable {
-    /// Lists and examines the files below `root`. Where `wanted` names a format, files of another
-    /// are an error.
-    pub(crate) async fn open(root: Location, wanted: Option<&FileFormat>) -> Result<Self> {
+/// Files below a path, as they were listed.
+pub(crate) struct Folder {
+    pub(crate) root: Location,
+    pub(crate) keys: Vec<FieldRef>,
+    /// The files, each with the values of its keys.
+    pub(crate) files: Vec<(ObjectMeta, Vec<ScalarValue>)>,
+}
+
+/// What is to be known of an examined file.
+pub(crate) struct Seen {
+    pub(crate) url: String,
+    pub(crate) meta: ObjectMeta,
+    pub(crate) values: Vec<ScalarValue>,
+    pub(crate) format: FileFormat,
+    /// The columns, by the names that catalogs give them.
+    pub(crate) fields: Fields,
+    pub(crate) rows: u64,
+}
+
+/// How many files are examined at once.
+const EXAMINED: usize = 16;
+
+impl Folder {
+    /// Lists the files below `root`, and tells their partition keys.
+    pub(crate) async fn list(root: Location) -> Result<Self> {
         let listing = list(&root).await?;
         if listing.files.is_empty() {
             return Err(LakeError::Empty { url: root.url }.into());
         }
-        let limits = Limits::default();
-        let mut examined = futures::stream::iter(listing.files.into_iter().map(|meta| {
-            let url = root.url_of(&meta.location);
-            let input = Input::new(root.store.clone(), meta, url, Handle::current());
-            tokio::task::spawn_blocking(move || {
-                let found = examine(&input, &limits, &[]);
-                (input, found)
+        let folders: Vec<Vec<(String, String)>> = listing
+            .files
+            .iter()
+            .map(|meta| hive_folders(&root, &meta.location))
+            .collect();
+        let keys = partition_fields(&folders);
+        let files = listing
+            .files
+            .into_iter()
+            .zip(folders)
+            .map(|(meta, folders)| {
+                let values = keys
+                    .iter()
+                    .zip(&folders)
+                    .map(|(field, (_, text))| {
+                        key_value(text, field).ok_or_else(|| {
+                            QueryError::Unsupported(format!(
+                                "'{text}' is no value of {}",
+                                field.name()
+                            ))
+                        })
+                    })
+                    .collect::<Result<_>>()?;
+                Ok((meta, values))
             })
-        }))
-        .buffered(16);
-        let mut seen: Vec<(Input, Examined)> = Vec::new();
-        while let Some(done) = examined.next().await {
-            let (input, found) =
-                done.map_err(|e| QueryError::Engine(DataFusionError::External(Box::new(e))))?;
-            seen.push((input, found?));
-        }
-        drop(examined);
-        Self::of(root, seen, wanted)
+            .collect::<Result<_>>()?;
+        Ok(Folder { root, keys, files })
     }
 
-    fn of(
-        root: Location,
-        seen: Vec<(Input, Examined)>,
-        wanted: Option<&FileFormat>,
-    ) -> Result<Self> {
-        let mut fields = Fields::empty();
-        let mut markers: Vec<String> = Vec::new();
-        let kind = wanted
-            .or(seen.first().map(|(_, e)| &e.format))
-            .map(FileFormat::classification);
-        for (input, found) in &seen {
-            if Some(found.format.classification()) != kind {
-                return Err(QueryError::Unsupported(format!(
-                    "{} is {}, and {} was expected of every file below {}",
-                    input.url,
-                    found.format,
-                    kind.unwrap_or_default(),
-                    root.url
-                )));
-            }
-            let own = &found.inference.fields;
-            let names = column_names(own.iter().map(|f| f.name().as_str()));
-            let named: Fields = own
-                .iter()
-                .zip(names)
-                .map(|(f, name)| Arc::new(f.as_ref().clone().with_name(name)))
-                .collect();
-            fields = widen_fields(&fields, &named, &mut |_| ());
-            if let FileFormat::Csv(options) = &found.format {
-                markers.extend(options.null_markers.iter().cloned());
-            }
-        }
-        markers.sort();
-        markers.dedup();
-        let folders: Vec<Vec<(String, String)>> = seen
-            .iter()
-            .map(|(input, _)| hive_folders(&root, &input.meta.location))
-            .collect();
-        let keys: Vec<String> = folders
-            .first()
-            .map(|f| f.iter().map(|(k, _)| k.clone()).collect())
-            .unwrap_or_default();
-        let same = folders
-            .iter()
-            .all(|f| f.iter().map(|(k, _)| k).eq(keys.iter()));
-        let keys = if same { keys } else { Vec::new() };
-        let partition_fields: Vec<FieldRef> = keys
-            .iter()
-            .enumerate()
-            .map(|(i, key)| {
-                let mut values = folders
-                    .iter()
-                    .map(|f| f[i].1.as_str())
-                    .filter(|v| !v.is_empty() && *v != HIVE_DEFAULT_PARTITION)
-                    .peekable();
-                // As in a crawl: a leading zero makes a text.
-                let whole_numbers =
-                    values.peek().is_some() && values.all(|v| number(v) == Some(Number::Integer));
-                let data_type = if whole_numbers {
-                    DataType::Int64
+    /// Examines the files, each as far as `limits` say. As a frame they have choices, and bad
+    /// records are passed over.
+    pub(crate) async fn examine(self, limits: Limits, as_frame: bool) -> Result<Vec<Seen>> {
+        let root = self.root;
+        let mut examined = futures::stream::iter(self.files.into_iter().map(|(meta, values)| {
+            let url = root.url_of(&meta.location);
+            let input = Input::new(root.store.clone(), meta, url, Handle::current());
+            tokio::task::spawn_blocking(move || -> Result<Seen> {
+                let (found, own) = if as_frame {
+                    let found = examine_frame(&input, &limits, &[])?;
+                    let own = found.inference.choice_fields().clone();
+                    (found, own)
                 } else {
-                    DataType::Utf8View
+                    let found = examine(&input, &limits, &[])?;
+                    let own = found.inference.fields.clone();
+                    (found, own)
                 };
-                Arc::new(Field::new(key, data_type, true))
-            })
-            .collect();
-        let fields: Fields = fields
-            .iter()
-            .filter(|f| !keys.contains(f.name()))
-            .map(|f| match f.data_type() {
-                // A column of nothing but nulls is text, as it is in a catalog.
-                DataType::Null => Arc::new(Field::new(f.name(), DataType::Utf8, true)),
-                _ => f.clone(),
-            })
-            .collect();
-        let file_schema = Arc::new(Schema::new(as_views(&fields)));
-        let rows: u64 = seen.iter().map(|(_, e)| e.inference.rows).sum();
-        let mut files = Vec::with_capacity(seen.len());
-        for ((input, found), folders) in seen.into_iter().zip(folders) {
-            let mut format = found.format;
-            if let FileFormat::Csv(options) = &mut format {
-                options.null_markers.clone_from(&markers);
-            }
-            let partition_values = partition_fields
-                .iter()
-                .zip(&folders)
-                .map(|(field, (_, text))| {
-                    key_value(text, field).ok_or_else(|| {
-                        QueryError::Unsupported(format!("'{text}' is no value of {}", field.name()))
-                    })
+                Ok(Seen {
+                    url: input.url,
+                    meta: input.meta,
+                    values,
+                    format: found.format,
+                    fields: named(&own),
+                    rows: found.inference.rows,
                 })
-                .collect::<Result<_>>()?;
-            files.push(ScanFile {
-                meta: input.meta,
-                format,
-                partition_values,
-            });
+            })
+        }))
+        .buffered(EXAMINED);
+        let mut seen = Vec::new();
+        while let Some(done) = examined.next().await {
+            let done =
+                done.map_err(|e| QueryError::Engine(DataFusionError::External(Box::new(e))))?;
+            seen.push(done?);
         }
+        Ok(seen)
+    }
+}
+
+/// The columns by the names that catalogs give them.
+pub(crate) fn named(own: &Fields) -> Fields {
+    let names = column_names(own.iter().map(|f| f.name().as_str()));
+    own.iter()
+        .zip(names)
+        .map(|(f, name)| Arc::new(f.as_ref().clone().with_name(name)))
+        .collect()
+}
+
+/// The keys that all folders have, typed by their values.
+fn partition_fields(folders: &[Vec<(String, String)>]) -> Vec<FieldRef> {
+    let Some(first) = folders.first() else {
+        return Vec::new();
+    };
+    let same =
+        |f: &Vec<(String, String)>| f.iter().map(|(k, _)| k).eq(first.iter().map(|(k, _)| k));
+    if !folders.iter().all(same) {
+        return Vec::new();
+    }
+    let typed = |(at, (key, _)): (usize, &(String, String))| {
+        let mut values = folders
+            .iter()
+            .filter_map(|f| Some(f.get(at)?.1.as_str()))
+            .filter(|v| !v.is_empty() && *v != HIVE_DEFAULT_PARTITION)
+            .peekable();
+        // As in a crawl: a leading zero makes a text.
+        let whole_numbers =
+            values.peek().is_some() && values.all(|v| number(v) == Some(Number::Integer));
+        let data_type = if whole_numbers {
+            DataType::Int64
+        } else {
+            DataType::Utf8View
+        };
+        Arc::new(Field::new(key, data_type, true))
+    };
+    first.iter().enumerate().map(typed).collect()
+}
+
+/// The files, once they are known to be of one format, with the null markers of all of them.
+pub(crate) fn scan_files(
+    root: &Location,
+    seen: Vec<Seen>,
+    wanted: Option<&FileFormat>,
+) -> Result<Vec<ScanFile>> {
+    let mut markers: Vec<String> = Vec::new();
+    let kind = wanted
+        .or(seen.first().map(|s| &s.format))
+        .map(FileFormat::classification);
+    for found in &seen {
+        if Some(found.format.classification()) != kind {
+            return Err(QueryError::Unsupported(format!(
+                "{} is {}, and {} was expected of every file below {}",
+                found.url,
+                found.format,
+                kind.unwrap_or_default(),
+                root.url
+            )));
+        }
+        if let FileFormat::Csv(options) = &found.format {
+            markers.extend(options.null_markers.iter().cloned());
+            // In a lake of many files the same few are told again and again.
+            if markers.len() > 1000 {
+                markers.sort();
+                markers.dedup();
+            }
+        }
+    }
+    markers.sort();
+    markers.dedup();
+    let files = seen.into_iter().map(|found| {
+        let mut format = found.format;
+        if let FileFormat::Csv(options) = &mut format {
+            options.null_markers.clone_from(&markers);
+        }
+        ScanFile {
+            meta: found.meta,
+            format,
+            partition_values: found.values,
+        }
+    });
+    Ok(files.collect())
+}
+
+/// The columns that are none of the keys. One of nothing but nulls is text, as it is in a catalog.
+pub(crate) fn columns(fields: &Fields, keys: &[FieldRef]) -> Fields {
+    fields
+        .iter()
+        .filter(|f| !keys.iter().any(|key| key.name() == f.name()))
+        .map(|f| match f.data_type() {
+            DataType::Null => Arc::new(Field::new(f.name(), DataType::Utf8, true)),
+            _ => f.clone(),
+        })
+        .collect()
+}
+
+impl FilesTable {
+    /// Lists and examines the files below `root`. Where `wanted` names a format, files of another
+    /// are an error.
+    pub(crate) async fn open(root: Location, wanted: Option<&FileFormat>) -> Result<Self> {
+        let folder = Folder::list(root.clone()).await?;
+        let partition_fields = folder.keys.clone();
+        let seen = folder.examine(Limits::default(), false).await?;
+        let fields = seen.iter().fold(Fields::empty(), |all, found| {
+            widen_fields(&all, &found.fields, &mut |_| ())
+        });
+        let rows: u64 = seen.iter().map(|s| s.rows).sum();
+        let files = scan_files(&root, seen, wanted)?;
+        let fields = columns(&fields, &partition_fields);
+        let file_schema = Arc::new(Schema::new(as_views(&fields)));
         let schema = whole(&file_schema, &partition_fields);
         Ok(FilesTable {
             root,
@@ -227,6 +308,7 @@ impl TableProvider for FilesTable {
             },
             projection,
             limit.filter(|_| filters.is_empty()),
+            None,
         )
     }
 }

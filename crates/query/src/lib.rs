@@ -27,6 +27,7 @@
 
 mod error;
 mod files;
+pub mod frame;
 mod predicate;
 mod session;
 pub mod snapshot;

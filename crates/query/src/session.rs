@@ -14,6 +14,7 @@ use mastic_lake::store::Stores;
 
 use crate::error::{QueryError, Result};
 use crate::files::FilesTable;
+use crate::frame;
 use crate::snapshot::Snapshot;
 use crate::table::LakeTable;
 
@@ -28,6 +29,7 @@ pub struct Session {
     catalog: Arc<dyn CatalogStore>,
     stores: Arc<Stores>,
     database: Option<String>,
+    choices: frame::Cache,
 }
 
 impl std::fmt::Debug for Session {
@@ -77,6 +79,7 @@ impl Session {
             catalog,
             stores,
             database,
+            choices: frame::Cache::default(),
         };
         session.refresh().await?;
         Ok(session)
@@ -106,6 +109,11 @@ impl Session {
     /// The stores.
     pub fn stores(&self) -> &Arc<Stores> {
         &self.stores
+    }
+
+    /// What full passes found in this session.
+    pub(crate) fn choices(&self) -> &frame::Cache {
+        &self.choices
     }
 
     /// The database of names without one, where it was chosen.
@@ -144,16 +152,7 @@ impl Session {
     /// # Errors
     /// When nothing is there, or a file is not in the expected format.
     pub async fn path(&self, url: &str, format: Option<&str>) -> Result<DataFrame> {
-        let wanted = match format {
-            // An XML file tells its own row tag.
-            Some(name) if name.eq_ignore_ascii_case("xml") => {
-                Some(FileFormat::Xml(mastic_lake::format::XmlOptions {
-                    row_tag: String::new(),
-                }))
-            }
-            Some(name) => Some(FileFormat::named(name)?),
-            None => None,
-        };
+        let wanted = wanted_format(format)?;
         let root = self.stores.locate(url)?;
         let name = root.path.filename().unwrap_or("files").to_owned();
         let table = FilesTable::open(root, wanted.as_ref()).await?;
@@ -161,6 +160,20 @@ impl Session {
         let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
         Ok(DataFrame::new(self.context.state(), plan))
     }
+}
+
+/// The format that files are to be of, by its name.
+pub(crate) fn wanted_format(name: Option<&str>) -> Result<Option<FileFormat>> {
+    Ok(match name {
+        // An XML file tells its own row tag.
+        Some(name) if name.eq_ignore_ascii_case("xml") => {
+            Some(FileFormat::Xml(mastic_lake::format::XmlOptions {
+                row_tag: String::new(),
+            }))
+        }
+        Some(name) => Some(FileFormat::named(name)?),
+        None => None,
+    })
 }
 
 impl From<QueryError> for datafusion::error::DataFusionError {

@@ -19,7 +19,7 @@ use mastic_catalog::{
     CatalogStore, HIVE_DEFAULT_PARTITION, Partition, PartitionPredicate, StorageDescriptor, Table,
 };
 use mastic_lake::LakeError;
-use mastic_lake::format::FileFormat;
+use mastic_lake::format::{BadRecords, FileFormat};
 use mastic_lake::list::{Exclusions, fits, list};
 use mastic_lake::scan::{Scan, ScanFile};
 use mastic_lake::store::{Location, Stores};
@@ -184,8 +184,8 @@ impl LakeTable {
         })
     }
 
-    /// The files that a statement with these filters has to read, and whether they may be of some partitions only.
-    pub(crate) async fn files(&self, filters: &[Expr]) -> Result<(FileSet, bool)> {
+    /// The files that a statement with these filters has to read.
+    pub(crate) async fn files(&self, filters: &[Expr]) -> Result<Listed> {
         let include = self.texts(&self.table.parameters, names::INCLUDE)?;
         let include = BTreeSet::from_iter(include);
         let exclusions = self.exclusions()?;
@@ -217,7 +217,11 @@ impl LakeTable {
                 columns: None,
                 places: vec![(root.clone(), files.collect())],
             };
-            return Ok((found, false));
+            return Ok(Listed {
+                found,
+                partitions: None,
+                predicate: None,
+            });
         }
         let keys = &self.table.partition_keys;
         let predicate = filters
@@ -301,7 +305,37 @@ impl LakeTable {
             rows,
             columns: None,
         };
-        Ok((found, predicate.is_some()))
+        Ok(Listed {
+            found,
+            partitions: Some(partitions.len()),
+            predicate,
+        })
+    }
+
+    /// The catalog's table.
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The partition keys.
+    pub(crate) fn partition_fields(&self) -> &[FieldRef] {
+        &self.partition_fields
+    }
+
+    /// How many partitions there are in this version, read or not.
+    pub(crate) async fn count_partitions(&self) -> Result<u64> {
+        let table = &self.table;
+        let (database, name) = (&table.database_name, &table.name);
+        let version = table.version_id;
+        Ok(self
+            .catalog
+            .count_partitions(database, name, version, None)
+            .await?)
+    }
+
+    /// Adds what was counted of the table to all of its files, or, where some are `pruned`, to these.
+    pub(crate) async fn inform(&self, schema: &Schema, pruned: bool, found: &mut FileSet) {
+        inform(self.catalog.as_ref(), &self.table, schema, pruned, found).await;
     }
 
     /// The plan that reads these files.
@@ -319,6 +353,7 @@ impl LakeTable {
             found,
             projection,
             limit,
+            None,
         )
     }
 
@@ -398,6 +433,15 @@ impl LakeTable {
     }
 }
 
+/// The files that were listed for a statement.
+pub(crate) struct Listed {
+    pub(crate) found: FileSet,
+    /// Of how many partitions they are, where the table has any.
+    pub(crate) partitions: Option<usize>,
+    /// What the catalog store chose the partitions by.
+    pub(crate) predicate: Option<PartitionPredicate>,
+}
+
 /// How the files of a partition are told and read.
 #[derive(Clone)]
 struct About {
@@ -449,6 +493,7 @@ pub(crate) fn scan_all(
     found: FileSet,
     projection: Option<&Vec<usize>>,
     limit: Option<usize>,
+    frame: Option<&Arc<dyn BadRecords>>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
     let all_bytes = found.bytes();
     let scan = |store_url: ObjectStoreUrl, files| Scan {
@@ -461,7 +506,7 @@ pub(crate) fn scan_all(
         rows: found.rows,
         columns: found.columns.clone(),
         all_bytes,
-        frame: None,
+        frame: frame.cloned(),
     };
     let mut plans = Vec::with_capacity(found.places.len());
     for (place, files) in found.places {
@@ -504,12 +549,16 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let (mut found, pruned) = self
+        let Listed {
+            mut found,
+            predicate,
+            ..
+        } = self
             .files(filters)
             .await
             .map_err(|e| DataFusionError::External(Box::new(e)))?;
-        let catalog = self.catalog.as_ref();
-        inform(catalog, &self.table, &self.schema, pruned, &mut found).await;
+        self.inform(&self.schema, predicate.is_some(), &mut found)
+            .await;
         // A limit counts rows after the filters.
         let limit = limit.filter(|_| filters.is_empty());
         self.plan(session, found, projection, limit)

@@ -1,8 +1,9 @@
 //! Out as a document, and in again.
 
+use super::bookmarks::{at, object};
 use super::crawlers::{classifier, crawler};
 use super::{partition, put, table, with_database};
-use crate::model::{Classifier, HIVE_DEFAULT_PARTITION};
+use crate::model::{BookmarkPosition, Classifier, HIVE_DEFAULT_PARTITION, SourceObject};
 use crate::store::{CatalogStore, Expected, PartitionChanges};
 use crate::transfer::{Document, export, import};
 
@@ -67,4 +68,30 @@ pub(super) async fn transfer_of_crawlers(from: &dyn CatalogStore, to: &dyn Catal
         assert!(copy.same_definition(original));
         assert_eq!(copy.creation_time, original.creation_time);
     }
+}
+
+/// Bookmarks come along, where they stand; one that is there already stays.
+pub(super) async fn transfer_of_bookmarks(from: &dyn CatalogStore, to: &dyn CatalogStore) {
+    let objects = vec![object("a", 1), SourceObject::any("b")];
+    let position = |objects: &[SourceObject]| BookmarkPosition {
+        objects: objects.to_vec(),
+        up_to: Some(at(5)),
+    };
+    from.set_bookmark("j", "s", position(&objects))
+        .await
+        .unwrap();
+    from.pause_bookmark("j", Some("s"), true).await.unwrap();
+    let document = export(from, &[]).await.unwrap();
+    assert_eq!(document.bookmarks[0].objects, objects);
+    let text = serde_json::to_string(&document).unwrap();
+    let applied = import(to, &text, None, "import").await.unwrap();
+    assert!(applied.changed());
+    assert_eq!(export(to, &[]).await.unwrap(), document);
+    assert!(to.get_bookmark("j", "s").await.unwrap().paused);
+    assert!(!import(to, &text, None, "import").await.unwrap().changed());
+    to.set_bookmark("j", "s", position(&[])).await.unwrap();
+    import(to, &text, None, "import").await.unwrap();
+    assert_eq!(to.get_bookmark("j", "s").await.unwrap().objects, 0);
+    with_database(from).await;
+    assert_eq!(export(from, &["d"]).await.unwrap().bookmarks, []);
 }

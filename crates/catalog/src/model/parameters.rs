@@ -73,3 +73,7 @@ pub const MORE_LOCATIONS: &str = "mastic.more_locations";
 
 /// What changes when the files do: a digest of their names, sizes and times.
 pub const FINGERPRINT: &str = "mastic.fingerprint";
+
+/// Of a column: its type as a dynamic frame reads it, where its values disagree in type: a Hive type with choices, such
+/// as `choice<bigint,string>` or `struct<a:choice<bigint,string>>`.
+pub const CHOICE: &str = "mastic.choice";

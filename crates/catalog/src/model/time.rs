@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Deserializer, de};
 
 /// For `#[serde(with)]` on an `Option<DateTime<Utc>>`.
-pub(super) mod optional {
+pub(crate) mod optional {
     use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize, Deserializer, Serializer, de};
 

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::model::{Classifier, Crawler, Database, Partition, Table, VersionId};
+use crate::model::{
+    BookmarkPosition, Classifier, Crawler, Database, Partition, PlannedBookmark, RunOutcome,
+    RunState, Table, VersionId,
+};
 
 /// How many versions of a table are kept unless a [`ChangeSet`] says otherwise. Glue keeps up to 100,000 and leaves
 /// deleting them to its users; Mastic bounds them, since each may hold on to partitions that are long gone.
@@ -133,6 +136,46 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// Advances a bookmark by what a run has processed. [`crate::CatalogError::BookmarkConflict`] if it is at another
+    /// version than the run has read, [`crate::CatalogError::BookmarkBusy`] if another run is committing it. A paused
+    /// bookmark stays where it is.
+    CommitBookmark {
+        /// The job.
+        job: String,
+        /// The run. What it has begun to commit of this bookmark is settled with it.
+        run_id: String,
+        /// Its attempt.
+        attempt: u32,
+        /// The source, the version that was read, and the objects.
+        bookmark: PlannedBookmark,
+    },
+    /// Advances all bookmarks of the commit that a run has begun, by the objects it said then.
+    /// [`crate::CatalogError::CommitNotFound`] if there is none, or somebody else has settled it.
+    SettleCommit {
+        /// The run.
+        run_id: String,
+    },
+    /// Writes how a run ended. [`crate::CatalogError::RunEnded`] if it has ended already. A run cannot succeed while its
+    /// commit is not settled; where it fails, its job's next run settles it.
+    FinishRun {
+        /// The run.
+        run_id: String,
+        /// How it ended.
+        outcome: RunOutcome,
+    },
+    /// Puts a bookmark somewhere, whatever it said before.
+    SetBookmark {
+        /// The job.
+        job: String,
+        /// The source.
+        source: String,
+        /// Where.
+        position: BookmarkPosition,
+        /// Whether it is to be paused; one that is paused stays so.
+        paused: bool,
+        /// If there is one: leave it as it is.
+        only_new: bool,
+    },
 }
 
 /// What must be there for a change to be made: the *compare* of compare-and-swap.
@@ -203,6 +246,12 @@ pub struct Applied {
     /// What became of crawlers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crawlers: Vec<AppliedDefinition>,
+    /// What became of bookmarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bookmarks: Vec<AppliedBookmark>,
+    /// The runs that ended, and those whose commits were settled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<AppliedRun>,
 }
 
 impl Applied {
@@ -220,7 +269,51 @@ impl Applied {
                 .iter()
                 .chain(&self.crawlers)
                 .any(|definition| definition.outcome != DefinitionOutcome::Unchanged)
+            || self
+                .bookmarks
+                .iter()
+                .any(|bookmark| matches!(bookmark.outcome, BookmarkOutcome::Advanced { .. }))
+            || !self.runs.is_empty()
     }
+}
+
+/// What became of a bookmark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedBookmark {
+    /// Its job.
+    pub job: String,
+    /// Its source.
+    pub source: String,
+    /// What became of it.
+    pub outcome: BookmarkOutcome,
+}
+
+/// What became of a bookmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum BookmarkOutcome {
+    /// It has moved.
+    Advanced {
+        /// Its version now.
+        version: i64,
+        /// How many objects it has seen, those among them that have changed included.
+        added: u64,
+    },
+    /// It is paused, and where it was.
+    Paused,
+    /// It is where it was.
+    Unchanged {
+        /// Its version.
+        version: i64,
+    },
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedRun {
+    /// Its id.
+    pub id: String,
+    /// How it ended; `None`: its commit was settled.
+    pub ended: Option<RunState>,
 }
 
 /// What became of a classifier or a crawler.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Change;
+use super::bookmarks::job_of;
 use super::dialect::Dialect;
 use super::driver::{Tx, args};
 use crate::error::Result;
 use crate::model::Table;
 
-/// On PostgreSQL, takes a lock for each table that changes, and for its database, in an order that all writers
-/// share, so that none waits for another in a circle. SQLite has one writer at a time anyway.
+/// On PostgreSQL, takes a lock for each table that changes, for its database, and for each job, in an order that all
+/// writers share, so that none waits for another in a circle. SQLite has one writer at a time anyway.
 pub(super) async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
         return Ok(());
@@ -54,6 +55,15 @@ pub(super) async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
             | Change::PutCrawler { .. }
             | Change::DeleteCrawler { .. } => {
                 locks.insert(lock_key(&["definitions"]), true);
+            }
+            Change::CommitBookmark { job, .. } | Change::SetBookmark { job, .. } => {
+                locks.insert(lock_key(&["job", job]), true);
+            }
+            Change::SettleCommit { run_id } | Change::FinishRun { run_id, .. } => {
+                // A run's job never changes. Where there is no such run, the change fails for that.
+                if let Some(job) = job_of(tx, run_id).await? {
+                    locks.insert(lock_key(&["job", &job]), true);
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ const POSTGRES_PRELUDE: &str = include_str!("../../../../catalog/postgres.sql");
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../../catalog/0001_catalog.sql"),
     include_str!("../../../../catalog/0002_crawlers.sql"),
+    include_str!("../../../../catalog/0003_jobs.sql"),
 ];
 
 /// The schema version this program knows.

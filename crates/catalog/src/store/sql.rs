@@ -21,7 +21,7 @@ use crate::predicate::PartitionPredicate;
 
 /// A catalog in SQLite or PostgreSQL.
 pub(crate) struct SqlStore {
-    pool: Pool,
+    pub(super) pool: Pool,
     location: String,
 }
 

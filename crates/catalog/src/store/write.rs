@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::bookmarks;
 use super::descriptors::Descriptors;
 use super::driver::{Pool, Tx, args};
 use super::lock::lock;
@@ -11,12 +12,15 @@ use super::lookup::{
 use super::partitions;
 use super::plan::plan_partitions;
 use super::prune::prune;
+use super::runs;
 use super::{
-    Applied, AppliedDatabase, AppliedDefinition, AppliedTable, Change, ChangeSet, DatabaseOutcome,
-    DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions, statistics,
+    Applied, AppliedDatabase, AppliedDefinition, AppliedRun, AppliedTable, Change, ChangeSet,
+    DatabaseOutcome, DefinitionOutcome, Expected, PartitionChanges, TableOutcome, definitions,
+    statistics,
 };
 use crate::error::{CatalogError, Result};
-use crate::model::{Database, Table, VersionId};
+use crate::model::named::check_name;
+use crate::model::{Database, RunState, Table, VersionId};
 
 /// Names have at most this many characters (Glue API: `NameString`).
 const MAX_NAME: usize = 255;
@@ -64,6 +68,20 @@ fn normalize(change: &mut Change) -> Result<()> {
         | Change::DeleteClassifier { .. }
         | Change::PutCrawler { .. }
         | Change::DeleteCrawler { .. } => definitions::check(change)?,
+        Change::CommitBookmark {
+            job,
+            run_id,
+            bookmark,
+            ..
+        } => bookmarks::check_planned(job, run_id, bookmark)?,
+        Change::SettleCommit { run_id } => check_name("run", run_id)?,
+        Change::FinishRun { run_id, outcome } => runs::check_outcome(run_id, outcome)?,
+        Change::SetBookmark {
+            job,
+            source,
+            position,
+            ..
+        } => bookmarks::check_position(job, source, position)?,
     }
     Ok(())
 }
@@ -158,7 +176,47 @@ impl Work<'_> {
                 report_definition(applied, name, DefinitionOutcome::Deleted);
                 Ok(())
             }
+            Change::CommitBookmark {
+                job,
+                run_id,
+                attempt,
+                bookmark,
+            } => {
+                let done = bookmarks::commit(self.tx, &job, &run_id, attempt, bookmark).await?;
+                self.applied.bookmarks.push(done);
+                Ok(())
+            }
+            Change::SettleCommit { run_id } => {
+                let done = bookmarks::settled(self.tx, &run_id, true).await?;
+                self.applied.bookmarks.extend(done);
+                self.report_run(run_id, None);
+                Ok(())
+            }
+            Change::FinishRun { run_id, outcome } => {
+                if outcome.state == RunState::Succeeded {
+                    bookmarks::check_settled(self.tx, &run_id).await?;
+                }
+                runs::finish(self.tx, &run_id, &outcome).await?;
+                self.report_run(run_id, Some(outcome.state));
+                Ok(())
+            }
+            Change::SetBookmark {
+                job,
+                source,
+                position,
+                paused,
+                only_new,
+            } => {
+                let done =
+                    bookmarks::set(self.tx, &job, &source, position, paused, only_new).await?;
+                self.applied.bookmarks.push(done);
+                Ok(())
+            }
         }
+    }
+
+    fn report_run(&mut self, id: String, ended: Option<RunState>) {
+        self.applied.runs.push(AppliedRun { id, ended });
     }
 
     fn report_database(&mut self, name: String, outcome: DatabaseOutcome) {

@@ -42,6 +42,7 @@ pub(crate) async fn run(command: Catalog, global: &Global, setting: &Setting) ->
             (applied.tables.len(), "table"),
             (applied.classifiers.len(), "classifier"),
             (applied.crawlers.len(), "crawler"),
+            (applied.bookmarks.len(), "bookmark"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use mastic_crawler::CrawlOptions;
-use mastic_jobs::{Prepared, explain, plan};
+use mastic_jobs::{JobOptions, explain, plan};
 use mastic_query::{QueryError, Session};
 
 use crate::args::{Demo, Global, Output};
 use crate::command::run as script_run;
-use crate::command::{crawl, sql};
+use crate::command::{crawl, report, sql};
 use crate::config::Setting;
 use crate::error::{CliError, Result};
 use crate::output;
@@ -94,9 +94,9 @@ pub(crate) async fn run(arguments: Demo, global: &Global, setting: &Setting) -> 
         let session = Session::open(catalog.clone(), setting.stores.clone(), None).await?;
         let planned = plan(&script, &session).await?;
         anstream::eprintln!("{}\n", explain(&script, Some(&planned)).trim_end());
-        let prepared = Prepared::new(&script, planned, &setting.stores, catalog.as_ref()).await?;
-        let done = script_run::execute(prepared, setting).await?;
-        script_run::tell(&done, global.output)?;
+        let options = JobOptions::default();
+        let (run, done) = script_run::execute(&script, &session, options, setting).await?;
+        report::tell(&run, &done, global.output)?;
     }
 
     let number = 2 + scripts(&samples)?.len();

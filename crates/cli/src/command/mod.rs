@@ -1,12 +1,16 @@
 //! One module for each command.
 
+pub(crate) mod bookmark;
 mod catalog;
 mod classifier;
 mod crawl;
 mod crawler;
 mod demo;
+pub(crate) mod generate;
 mod prompt;
+mod report;
 mod run;
+pub(crate) mod runs;
 mod sql;
 
 use std::io::Write;
@@ -30,6 +34,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Crawl(crawl) => crawl::run(crawl, &global, &setting).await,
         Command::Crawler(crawler) => crawler::run(crawler, &global, &setting).await,
         Command::Classifier(classifier) => classifier::run(classifier, &global, &setting).await,
+        Command::Generate(arguments) => generate::run(arguments, &global, &setting).await,
+        Command::Runs(runs) => runs::run(runs, &global, &setting).await,
+        Command::Bookmark(bookmark) => bookmark::run(bookmark, &global, &setting).await,
         Command::Run(run) => run::run(run, &global, &setting).await,
         Command::Sql(sql) => sql::run(sql, &global, &setting).await,
         Command::Catalog(catalog) => catalog::run(catalog, &global, &setting).await,

@@ -4,18 +4,19 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mastic_catalog::Run as RunRecord;
 use mastic_jobs::{
-    OnSinkProgress, Prepared, Report, RunError, Script, ScriptError, ScriptErrors, Source, explain,
-    plan,
+    BookmarkMode, JobError, JobOptions, OnSinkProgress, Prepared, Report, Script, ScriptError,
+    ScriptErrors, Source, explain, plan, run_job,
 };
 use mastic_lake::sink::Progress;
 use mastic_query::Session;
 
-use crate::args::{Global, Output, Run};
+use crate::args::{Bookmarks, Global, Run};
+use crate::command::report;
 use crate::config::Setting;
 use crate::error::{CliError, Excerpt, Mistake, Result};
-use crate::format::{bytes, count, counted, duration};
-use crate::output::Listing;
+use crate::format::{bytes, counted};
 use crate::progress::Line;
 
 impl From<ScriptErrors> for CliError {
@@ -37,9 +38,12 @@ fn mistake(error: &ScriptError) -> Mistake {
     }
 }
 
-impl From<RunError> for CliError {
-    fn from(error: RunError) -> Self {
-        CliError::hinted(error.to_string(), error.hint())
+impl From<JobError> for CliError {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Script(errors) => errors.into(),
+            other => CliError::hinted(other.to_string(), other.hint()),
+        }
     }
 }
 
@@ -67,11 +71,14 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
             for line in drawn.lines() {
                 writeln!(out, "  {line}")?;
             }
+            for scan in sink.reads().map_err(mastic_query::QueryError::from)? {
+                writeln!(out, "{}", report::scan(&scan))?;
+            }
         }
         return Ok(());
     }
-    let prepared = Prepared::new(&script, planned, &setting.stores, catalog.as_ref()).await?;
     if arguments.check {
+        Prepared::new(&script, planned, &setting.stores, catalog.as_ref()).await?;
         anstream::eprintln!(
             "{} is right: {}, {}, {}",
             script.source.name(),
@@ -81,8 +88,19 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
         );
         return Ok(());
     }
-    let report = execute(prepared, setting).await?;
-    tell(&report, global.output)?;
+    drop(planned);
+    let options = JobOptions {
+        bookmarks: match arguments.bookmarks {
+            Bookmarks::Enable => BookmarkMode::Enable,
+            Bookmarks::Pause => BookmarkMode::Pause,
+            Bookmarks::Disable => BookmarkMode::Disable,
+        },
+        from: arguments.bookmark_from,
+        to: arguments.bookmark_to,
+        ..JobOptions::default()
+    };
+    let (run, report) = execute(&script, &session, options, setting).await?;
+    report::tell(&run, &report, global.output)?;
     if let Some(table) = report.sinks.iter().find_map(|s| s.table.as_ref()) {
         let option = setting.catalog_option(global);
         anstream::eprintln!("next: mastic sql{option} 'SELECT * FROM {table} LIMIT 5'");
@@ -109,8 +127,12 @@ pub(crate) fn read(path: &Path, set: &[String]) -> Result<Script> {
 }
 
 /// Runs with progress. Ctrl-C removes what was staged before the program ends.
-pub(crate) async fn execute(prepared: Prepared, setting: &Setting) -> Result<Report> {
-    let catalog = setting.catalog().await?;
+pub(crate) async fn execute(
+    script: &Script,
+    session: &Session,
+    mut options: JobOptions,
+    setting: &Setting,
+) -> Result<(RunRecord, Report)> {
     let line = Arc::new(Line::new("running …"));
     let sinks: Arc<Mutex<Vec<Progress>>> = Arc::default();
     let told = line.clone();
@@ -132,49 +154,14 @@ pub(crate) async fn execute(prepared: Prepared, setting: &Setting) -> Result<Rep
             bytes(all.bytes)
         ));
     });
+    options.on_progress = Some(on_progress);
+    let told = line.clone();
+    options.on_stage = Some(Arc::new(move |stage| told.say(format!("{stage} …"))));
     let stop = async {
         // Where Ctrl-C cannot be listened for, it ends the program, and the next run cleans up.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    Ok(prepared
-        .run(catalog.as_ref(), Some(on_progress), stop)
-        .await?)
-}
-
-/// What each sink wrote.
-pub(crate) fn tell(report: &Report, output: Output) -> Result<()> {
-    let mut listing = Listing::new(&["sink", "table", "rows", "files", "size", "partitions"]);
-    for sink in &report.sinks {
-        let written = &sink.written;
-        let exact = output != Output::Table;
-        listing.push(vec![
-            sink.url.clone(),
-            sink.table.clone().unwrap_or_default(),
-            if exact {
-                written.rows.to_string()
-            } else {
-                count(written.rows)
-            },
-            written.files.len().to_string(),
-            if exact {
-                written.bytes.to_string()
-            } else {
-                bytes(written.bytes)
-            },
-            if written.key_schema.fields().is_empty() {
-                String::new()
-            } else {
-                written.partitions().count().to_string()
-            },
-        ]);
-    }
-    listing.write(output)?;
-    anstream::eprintln!(
-        "{} in {}",
-        counted(report.sinks.iter().map(|s| s.written.rows).sum(), "row"),
-        duration(report.elapsed)
-    );
-    Ok(())
+    Ok(run_job(script, session, &setting.stores, &options, stop).await?)
 }

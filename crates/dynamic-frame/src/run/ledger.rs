@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
@@ -27,6 +27,7 @@ pub struct StepCount {
 pub(super) struct Counter {
     rows: AtomicU64,
     errors: AtomicU64,
+    first: OnceLock<ErrorRecord>,
     /// The most errors of the step; beyond it the run fails.
     threshold: AtomicU64,
 }
@@ -89,6 +90,7 @@ impl Ledger {
         let count = records.len() as u64;
         let counter = self.counter(step);
         let first = records[0].clone();
+        let _ = counter.first.set(first.clone());
         self.errors.add(records)?;
         let of_step = counter.errors.fetch_add(count, Ordering::Relaxed) + count;
         let all = self.all.fetch_add(count, Ordering::Relaxed) + count;
@@ -124,6 +126,11 @@ impl Ledger {
         counts.collect()
     }
 
+    /// The first record that a step set aside.
+    pub fn first_error(&self, step: &str) -> Option<ErrorRecord> {
+        self.counter(step).first.get().cloned()
+    }
+
     /// How many records were set aside.
     pub fn errors(&self) -> u64 {
         self.all.load(Ordering::Relaxed)
@@ -141,8 +148,11 @@ impl Ledger {
     pub fn clear(&self) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         for counter in counters.values_mut() {
-            counter.rows.store(0, Ordering::Relaxed);
-            counter.errors.store(0, Ordering::Relaxed);
+            let threshold = counter.threshold.load(Ordering::Relaxed);
+            *counter = Arc::new(Counter {
+                threshold: AtomicU64::new(threshold),
+                ..Counter::default()
+            });
         }
         self.all.store(0, Ordering::Relaxed);
         self.errors.clear();

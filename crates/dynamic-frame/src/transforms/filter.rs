@@ -1,10 +1,12 @@
 //! `Filter`: the records for which something is true.
 
 use arrow::datatypes::DataType;
+use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use mastic_schema::choice::format_type;
 
 use crate::expression::{holds, parse};
+use crate::run::hinted;
 use crate::{DynamicFrame, FrameError, Result};
 
 impl DynamicFrame {
@@ -18,7 +20,9 @@ impl DynamicFrame {
     /// When the text is no SQL expression, does not fit the fields, or is no condition.
     pub fn filter(self, condition: &str) -> Result<Self> {
         let expr = self.condition(condition)?;
-        Ok(Self::of(self.inner.filter(expr)?))
+        let (state, plan) = self.inner.into_parts();
+        let plan = hinted(&plan, &expr)?;
+        Ok(Self::of(DataFrame::new(state, plan).filter(expr)?))
     }
 
     /// The SQL text as a condition over a record.

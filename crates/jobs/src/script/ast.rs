@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mastic_dynamic_frame::{ChoiceAction, JoinKind, Mapping, OnError};
 
+use crate::script::enrich::EnrichStep;
 use crate::script::parameters::Parameter;
 use crate::source::{Source, Span, Text};
 
@@ -25,6 +26,11 @@ pub struct Script {
     pub frames: Vec<FrameDef>,
     /// What it writes.
     pub sinks: Vec<SinkDef>,
+    /// How many error records the whole run may have (Glue's `totalThreshold`); any number where it
+    /// is not said.
+    pub total_threshold: Option<u64>,
+    /// How many each step may have that does not say it itself (Glue's `stageThreshold`).
+    pub stage_threshold: Option<u64>,
 }
 
 /// A source: a catalog table or files under a path.
@@ -37,6 +43,10 @@ pub struct SourceDef {
     pub origin: Origin,
     /// A condition that its records meet; the engine pushes it down into the scan.
     pub predicate: Option<Text>,
+    /// A condition on partition keys, which the catalog store answers (Glue's `push_down_predicate`).
+    pub partitions: Option<Text>,
+    /// Whether it is read with a job bookmark: only the objects that no run of the job has read.
+    pub bookmark: bool,
 }
 
 /// Where a source's records are.
@@ -76,6 +86,8 @@ pub struct StepDef {
     pub verb: Text,
     /// What it does.
     pub step: Step,
+    /// How many error records it may have (Glue's `stageThreshold`).
+    pub stage_threshold: Option<u64>,
 }
 
 /// What a step does.
@@ -104,6 +116,8 @@ pub enum Step {
         on: Vec<(Text, Text)>,
         /// Which records are kept.
         how: JoinKind,
+        /// What is put before the right one of two equal names.
+        prefix: Option<Text>,
     },
     /// Puts out exactly the mapped fields; what becomes of a record that cannot be cast.
     ApplyMapping(Vec<MappingDef>, OnError),
@@ -113,6 +127,8 @@ pub enum Step {
     Sql(Text),
     /// Takes nested records, choices or collections apart.
     Shape(ShapeStep),
+    /// Brings something into records, or makes several of one.
+    Enrich(EnrichStep),
 }
 
 /// What a step does to the shape of records: to choices, nested values, and frames made of several.
@@ -209,17 +225,20 @@ pub enum SinkFormat {
     Csv,
     /// JSON, one record a line.
     Json,
+    /// Apache ORC.
+    Orc,
 }
 
 impl SinkFormat {
     /// The formats' names, as a script writes them.
-    pub const NAMES: [&'static str; 3] = ["parquet", "csv", "json"];
+    pub const NAMES: [&'static str; 4] = ["parquet", "csv", "json", "orc"];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "parquet" | "glueparquet" => Self::Parquet,
             "csv" => Self::Csv,
             "json" | "jsonl" => Self::Json,
+            "orc" => Self::Orc,
             _ => return None,
         })
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::graph::{all_steps, base};
 use crate::paths::{inside, normal};
+use crate::script::ERRORS;
 use crate::script::ast::{Origin, Script, Step};
 use crate::script::reader::Reader;
 use crate::source::Text;
@@ -19,6 +20,14 @@ pub(crate) fn check(script: &Script, reader: &mut Reader) {
         .chain(script.sources.iter().map(|s| &s.name))
     {
         check_name(name, reader);
+        if name.as_str() == ERRORS {
+            reader
+                .error(
+                    name.span(),
+                    "'errors' is the frame of the run's error records",
+                )
+                .hint = Some("give yours another name".to_owned());
+        }
     }
     let mut look_up = |name: &Text, what: &str| {
         if !names.iter().any(|known| known == base(name.as_str())) {
@@ -30,6 +39,10 @@ pub(crate) fn check(script: &Script, reader: &mut Reader) {
             match &step.step {
                 Step::From(name) => look_up(name, "source or frame"),
                 Step::Join { with, .. } => look_up(with, "source or frame"),
+                Step::Enrich(step) => step
+                    .inputs()
+                    .iter()
+                    .for_each(|name| look_up(name, "source or frame")),
                 Step::Union(others) => {
                     others
                         .iter()
@@ -117,7 +130,12 @@ fn check_start(script: &Script, frame: &crate::script::ast::FrameDef, reader: &m
 /// No two sinks write to one place, and none writes where the script reads.
 fn check_paths(script: &Script, reader: &mut Reader) {
     let mut written: Vec<(String, &Text)> = Vec::new();
-    for sink in &script.sinks {
+    let steps = script.frames.iter().flat_map(|f| all_steps(&f.steps));
+    let aside = steps.filter_map(|step| match &step.step {
+        Step::Enrich(step) => step.sink(),
+        _ => None,
+    });
+    for sink in script.sinks.iter().chain(aside) {
         let path = normal(sink.path.as_str());
         for (other, _) in &written {
             if inside(&path, other) || inside(other, &path) {

@@ -2,6 +2,7 @@
 
 mod ast;
 mod check;
+mod enrich;
 mod parameters;
 mod reader;
 mod sections;
@@ -15,6 +16,7 @@ pub use ast::{
     FrameDef, MappingDef, Origin, RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode,
     SourceDef, Step, StepDef,
 };
+pub use enrich::EnrichStep;
 pub(crate) use parameters::GIVEN;
 pub use parameters::{Parameter, ParameterType};
 
@@ -22,14 +24,19 @@ use crate::error::{ScriptError, ScriptErrors};
 use crate::source::{Source, Span};
 use reader::{Reader, get};
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 8] = [
     "name",
     "description",
     "parameters",
     "sources",
     "frames",
     "sinks",
+    "stage_threshold",
+    "total_threshold",
 ];
+
+/// The frame of a run's error records, which every script has.
+pub const ERRORS: &str = "errors";
 
 impl Script {
     /// Reads a script, with values given for some of its parameters.
@@ -76,6 +83,10 @@ impl Reader {
         );
         let description = get(&pairs, "description").and_then(|n| self.text(n, "a description"));
         let section = |key| get(&pairs, key).filter(|n| !n.is_null());
+        let mut threshold = |key| section(key).and_then(|n| self.whole_number(n, key));
+        let (stage_threshold, total_threshold) =
+            (threshold("stage_threshold"), threshold("total_threshold"));
+        self.declared.push(ERRORS.to_owned());
         let sources = section("sources").map_or_else(Vec::new, |n| self.read_sources(n));
         let frames = section("frames").map_or_else(Vec::new, |n| self.read_frames(n));
         let sinks = section("sinks").map_or_else(Vec::new, |n| self.read_sinks(n));
@@ -94,6 +105,8 @@ impl Reader {
             sources,
             frames,
             sinks,
+            total_threshold,
+            stage_threshold,
         }
     }
 }

@@ -144,6 +144,37 @@ impl Reader {
         pairs
     }
 
+    /// `true` or `false`.
+    pub(crate) fn boolean(&mut self, node: &Node, what: &str) -> bool {
+        let Some(text) = self.text(node, what) else {
+            return false;
+        };
+        match text.as_str() {
+            "true" => true,
+            "false" => false,
+            _ => {
+                self.error(
+                    text.span(),
+                    format!("'{text}' is neither true nor false, which {what} needs"),
+                );
+                false
+            }
+        }
+    }
+
+    /// A whole number, not negative.
+    pub(crate) fn whole_number(&mut self, node: &Node, what: &str) -> Option<u64> {
+        let text = self.text(node, what)?;
+        let number = text.as_str().replace('_', "").parse().ok();
+        if number.is_none() {
+            self.error(
+                text.span(),
+                format!("'{text}' is no whole number, which {what} needs"),
+            );
+        }
+        number
+    }
+
     /// Options: names to plain values.
     pub(crate) fn options(&mut self, node: &Node) -> Vec<(Text, Text)> {
         let pairs = self.pairs(node, "a mapping of options");

@@ -71,10 +71,23 @@ impl Reader {
                 name,
                 origin: Origin::Table(table),
                 predicate: None,
+                partitions: None,
+                bookmark: false,
             });
         }
-        let keys = ["table", "path", "where", "format", "options"];
+        let keys = [
+            "table",
+            "path",
+            "where",
+            "push_down_predicate",
+            "bookmark",
+            "format",
+            "options",
+        ];
         let pairs = self.known(node, "a source", &keys);
+        let partitions = get(&pairs, "push_down_predicate")
+            .and_then(|n| self.sql(n, "a condition on partition keys"));
+        let bookmark = get(&pairs, "bookmark").is_some_and(|n| self.boolean(n, "bookmark"));
         let predicate = get(&pairs, "where").and_then(|n| self.sql(n, "a condition"));
         let origin = match (get(&pairs, "table"), get(&pairs, "path")) {
             (Some(table), None) => {
@@ -113,6 +126,8 @@ impl Reader {
             name,
             origin,
             predicate,
+            partitions,
+            bookmark,
         })
     }
 

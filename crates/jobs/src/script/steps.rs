@@ -1,16 +1,18 @@
 //! The steps of frames.
 
+mod enrich;
 mod shape;
 
 use mastic_dynamic_frame::{JoinKind, Mapping, OnError};
 
 use crate::script::ast::{FrameDef, MappingDef, Step, StepDef};
+use crate::script::enrich::EnrichStep;
 use crate::script::reader::{Reader, first_line, get};
 use crate::script::tree::{Kind, Node};
 use crate::source::Text;
 
 /// Every verb, as a script writes it.
-pub(crate) const VERBS: [&str; 20] = [
+pub(crate) const VERBS: [&str; 29] = [
     "from",
     "drop_fields",
     "drop_null_fields",
@@ -31,7 +33,19 @@ pub(crate) const VERBS: [&str; 20] = [
     "relationalize",
     "select_from_collection",
     "map_to_collection",
+    "flat_map",
+    "lookup",
+    "merge",
+    "unbox",
+    "fill_missing_values",
+    "kmeans",
+    "repartition",
+    "coalesce",
+    "spigot",
 ];
+
+/// The one key that stands beside a step's verb.
+const STAGE_THRESHOLD: &str = "stage_threshold";
 
 impl Reader {
     pub(crate) fn read_frames(&mut self, node: &Node) -> Vec<FrameDef> {
@@ -67,12 +81,19 @@ impl Reader {
         if let Kind::Scalar { value, .. } = &node.kind {
             let verb = Text::aligned(value, self.source.text(), node.span);
             if value == "drop_null_fields" {
-                let step = Step::DropNullFields;
-                return Some(StepDef { verb, step });
+                return Some(StepDef {
+                    verb,
+                    step: Step::DropNullFields,
+                    stage_threshold: None,
+                });
             }
             if let Some(step) = shape::without_argument(&verb) {
                 let step = Step::Shape(step);
-                return Some(StepDef { verb, step });
+                return Some(StepDef {
+                    verb,
+                    step,
+                    stage_threshold: None,
+                });
             }
             if VERBS.contains(&value.as_str()) {
                 self.error(node.span, format!("'{value}' needs something to work on"))
@@ -89,7 +110,21 @@ impl Reader {
             return None;
         }
         let pairs = self.pairs(node, "a step");
-        let ((verb, value), more) = pairs.split_first()?;
+        let (options, pairs): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .partition(|(key, _)| key.as_str() == STAGE_THRESHOLD);
+        let stage_threshold = options
+            .first()
+            .and_then(|(_, node)| self.whole_number(node, STAGE_THRESHOLD));
+        let Some(((verb, value), more)) = pairs.split_first() else {
+            if let Some((option, _)) = options.first() {
+                self.error(
+                    option.span(),
+                    format!("'{option}' needs a step to belong to"),
+                );
+            }
+            return None;
+        };
         if let Some((second, _)) = more.first() {
             let message = format!("a step has one verb, but here are '{verb}' and '{second}'");
             self.error(second.span(), message).hint = Some("begin a new step with '- '".to_owned());
@@ -99,6 +134,7 @@ impl Reader {
         Some(StepDef {
             verb: verb.clone(),
             step,
+            stage_threshold,
         })
     }
 
@@ -146,8 +182,12 @@ impl Reader {
                 let mappings = items.iter().filter_map(|n| self.read_mapping(n));
                 Step::ApplyMapping(mappings.collect(), on_error)
             }
-            "union" => Step::Union(self.texts(value, "a frame")),
+            "union" => match self.read_union(verb, value)? {
+                (others, false) => Step::Union(others),
+                (others, true) => Step::Enrich(EnrichStep::UnionWidened(others)),
+            },
             "sql" => Step::Sql(self.sql(value, "a query")?),
+            name if enrich::VERBS.contains(&name) => Step::Enrich(self.read_enrich(verb, value)?),
             _ => match self.read_shape(verb, value) {
                 Some(step) => Step::Shape(step),
                 None => return None,
@@ -157,7 +197,7 @@ impl Reader {
     }
 
     fn read_join(&mut self, verb: &Text, node: &Node) -> Option<Step> {
-        let pairs = self.known(node, "a join", &["with", "on", "how"]);
+        let pairs = self.known(node, "a join", &["with", "on", "how", "prefix"]);
         if pairs.is_empty() {
             return None;
         }
@@ -201,7 +241,13 @@ impl Reader {
                 return None;
             }
         };
-        Some(Step::Join { with, on, how })
+        let prefix = get(&pairs, "prefix").and_then(|n| self.text(n, "a prefix"));
+        Some(Step::Join {
+            with,
+            on,
+            how,
+            prefix,
+        })
     }
 
     /// The mappings, and what becomes of records that cannot be cast where the step says so:

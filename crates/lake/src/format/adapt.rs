@@ -1,9 +1,10 @@
 //! Binds a file's columns to its table's by name, with widening and nothing else.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::physical_expr::PhysicalExpr;
@@ -12,16 +13,23 @@ use datafusion::physical_expr_adapter::{
     BatchAdapter, BatchAdapterFactory, DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter,
     PhysicalExprAdapterFactory,
 };
+use mastic_schema::choice::{self, has_choice};
 use mastic_schema::hive::{format_type, parse_type};
 use mastic_schema::merge::{position, widen};
+use mastic_schema::origin::LINE;
 
+use super::choice::{ToChoice, chooses};
 use crate::error::{LakeError, Result};
 
 /// Adapts expressions over a table to each file: columns are found by name (the same case first,
 /// then any case), missing ones are null, narrower ones are widened. A file's column that is
-/// wider than the table's would lose values, and is an error.
+/// wider than the table's would lose values, and is an error. A table's column of a choice takes a
+/// file's column as the alternative of its type.
 #[derive(Debug, Clone, Default)]
-pub struct ByName;
+pub struct ByName {
+    /// Whether what a column does not hold is [`LakeError::Misfit`], as a dynamic frame needs it.
+    pub misfits: bool,
+}
 
 impl PhysicalExprAdapterFactory for ByName {
     fn create(
@@ -52,13 +60,54 @@ impl PhysicalExprAdapterFactory for ByName {
             renamed,
             physical.metadata().clone(),
         ));
-        let inner = DefaultPhysicalExprAdapterFactory.create(logical.clone(), renamed.clone())?;
+        // Choices are made afterwards: until then their columns are what the file has.
+        let mut shown: Vec<FieldRef> = fields.iter().cloned().collect();
+        let mut chosen = HashMap::new();
+        for (field, shown) in fields.iter().zip(&mut shown) {
+            if let Ok(own) = renamed.field_with_name(field.name())
+                && has_choice(field.data_type())
+                && own.data_type() != field.data_type()
+            {
+                *shown = Arc::new(own.clone());
+                chosen.insert(field.name().clone(), field.clone());
+            }
+        }
+        let shown = Arc::new(Schema::new_with_metadata(shown, logical.metadata().clone()));
+        let inner = DefaultPhysicalExprAdapterFactory.create(shown, renamed.clone())?;
         Ok(Arc::new(Adapter {
             inner,
             logical,
             renamed,
             physical,
+            chosen,
+            misfits: self.misfits,
         }))
+    }
+}
+
+/// As [`ByName`], for a dynamic frame: the column of lines is bound to no column of a file, and so is null in formats
+/// that have no lines.
+#[derive(Debug, Clone, Default)]
+pub struct ByNameInFrame;
+
+impl PhysicalExprAdapterFactory for ByNameInFrame {
+    fn create(
+        &self,
+        logical: SchemaRef,
+        physical: SchemaRef,
+    ) -> EngineResult<Arc<dyn PhysicalExprAdapter>> {
+        let mut fields: Vec<Field> = physical
+            .fields()
+            .iter()
+            .map(|f| f.as_ref().clone())
+            .collect();
+        for (at, field) in fields.iter_mut().enumerate() {
+            if field.name().eq_ignore_ascii_case(LINE) {
+                field.set_name(format!("{LINE} of the file, column {at}"));
+            }
+        }
+        let hidden = Schema::new_with_metadata(fields, physical.metadata().clone());
+        ByName { misfits: true }.create(logical, Arc::new(hidden))
     }
 }
 
@@ -68,6 +117,9 @@ struct Adapter {
     logical: SchemaRef,
     renamed: SchemaRef,
     physical: SchemaRef,
+    /// The table's columns of choices that are none in the file.
+    chosen: HashMap<String, FieldRef>,
+    misfits: bool,
 }
 
 impl Adapter {
@@ -78,8 +130,17 @@ impl Adapter {
         ) else {
             return Ok(());
         };
-        if fits(file.data_type(), table.data_type()) {
+        if chooses(file.data_type(), table.data_type()) {
             return Ok(());
+        }
+        if self.misfits {
+            return Err(DataFusionError::External(Box::new(LakeError::Misfit {
+                file: "a file".to_owned(),
+                line: None,
+                name: column.name().to_owned(),
+                wanted: choice::format_type(table.data_type()),
+                found: choice::format_type(file.data_type()),
+            })));
         }
         Err(DataFusionError::External(Box::new(LakeError::Option(
             format!(
@@ -97,7 +158,7 @@ pub(super) fn plain(data_type: &DataType) -> DataType {
     parse_type(&format_type(data_type)).unwrap_or(DataType::Utf8)
 }
 
-fn fits(file: &DataType, table: &DataType) -> bool {
+pub(super) fn fits(file: &DataType, table: &DataType) -> bool {
     let (file, table) = (plain(file), plain(table));
     if lost_to_case(&file, &table) || (file.is_nested() && table == DataType::Utf8) {
         return false;
@@ -150,6 +211,13 @@ impl PhysicalExprAdapter for Adapter {
                     && self.renamed.field(column.index()).name() == column.name()
                 {
                     let name = self.physical.field(column.index()).name();
+                    if let Some(field) = self.chosen.get(column.name()) {
+                        let made = ToChoice {
+                            column: Arc::new(Column::new(name, column.index())),
+                            field: field.clone(),
+                        };
+                        return Ok(Transformed::yes(Arc::new(made) as Arc<dyn PhysicalExpr>));
+                    }
                     if name != column.name() {
                         let own = Column::new(name, column.index());
                         return Ok(Transformed::yes(Arc::new(own) as Arc<dyn PhysicalExpr>));
@@ -164,26 +232,46 @@ impl PhysicalExprAdapter for Adapter {
 /// Adapts whole batches, for formats that hand out a file's own columns.
 pub(super) struct Batcher {
     target: SchemaRef,
+    in_frame: bool,
     adapter: Option<(SchemaRef, BatchAdapter)>,
 }
 
 impl Batcher {
-    pub(super) fn new(target: SchemaRef) -> Self {
+    pub(super) fn new(target: SchemaRef, in_frame: bool) -> Self {
         Batcher {
             target,
+            in_frame,
             adapter: None,
         }
     }
 
     pub(super) fn adapt(&mut self, file: &str, batch: &RecordBatch) -> Result<RecordBatch> {
-        let named = |e: DataFusionError| LakeError::data(file, crate::error::message(&e));
+        let named = |e: DataFusionError| match crate::error::find(&e) {
+            Some(LakeError::Misfit {
+                name,
+                wanted,
+                found,
+                ..
+            }) => LakeError::Misfit {
+                file: file.to_owned(),
+                line: None,
+                name: name.clone(),
+                wanted: wanted.clone(),
+                found: found.clone(),
+            },
+            _ => LakeError::data(file, crate::error::message(&e)),
+        };
         if self
             .adapter
             .as_ref()
             .is_none_or(|(s, _)| s != batch.schema_ref())
         {
+            let factory: Arc<dyn PhysicalExprAdapterFactory> = match self.in_frame {
+                true => Arc::new(ByNameInFrame),
+                false => Arc::new(ByName::default()),
+            };
             let adapter = BatchAdapterFactory::new(self.target.clone())
-                .with_adapter_factory(Arc::new(ByName))
+                .with_adapter_factory(factory)
                 .make_adapter(batch.schema_ref())
                 .map_err(named)?;
             self.adapter = Some((batch.schema(), adapter));
@@ -202,7 +290,7 @@ mod tests {
     use arrow::array::{Array, Float64Array, Int32Array, Int64Array, StringArray};
 
     fn adapt(file: &RecordBatch, table: Vec<Field>) -> Result<RecordBatch> {
-        Batcher::new(Arc::new(Schema::new(table))).adapt("f", file)
+        Batcher::new(Arc::new(Schema::new(table)), false).adapt("f", file)
     }
 
     #[test]

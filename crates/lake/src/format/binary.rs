@@ -57,6 +57,10 @@ impl Ranged {
                 "the file is cut short",
             ));
         }
+        // Stores refuse to give nothing; ORC has streams of nothing, where all values are null.
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
         match self {
             Ranged::Stored(input) => input.range(start, length).map_err(io::Error::other),
             Ranged::Memory(bytes) => {
@@ -146,6 +150,7 @@ fn inference(schema: &Schema, rows: u64, bytes: u64, complete: bool) -> Inferenc
         bytes,
         complete,
         node: None,
+        choices: None,
     }
 }
 
@@ -167,6 +172,7 @@ fn bound(file: &Schema, decode: &Decode) -> Vec<usize> {
     let mut wanted: Vec<usize> = decode
         .projection
         .iter()
+        .filter(|i| !decode.is_line(**i))
         .filter_map(|i| {
             mastic_schema::merge::position(file.fields(), decode.schema.field(*i).name())
         })
@@ -180,7 +186,8 @@ fn adapted<E: std::fmt::Display>(
     batches: impl Iterator<Item = std::result::Result<arrow::array::RecordBatch, E>> + Send + 'static,
     decode: &Decode,
 ) -> Result<Batches> {
-    let mut batcher = Batcher::new(Arc::new(decode.schema.project(&decode.projection)?));
+    let target = Arc::new(decode.schema.project(&decode.projection)?);
+    let mut batcher = Batcher::new(target, decode.frame.is_some());
     let file = decode.file.clone();
     Ok(Box::new(batches.map(move |batch| {
         let batch = batch.map_err(|e| LakeError::data(&file, e.to_string()))?;

@@ -7,7 +7,9 @@ use mastic_schema::hive::parse_type;
 use mastic_schema::names::column_names;
 
 use super::csv::{Said, classify};
-use super::{FileFormat, GrokOptions, Head, JsonOptions, JsonPath, XmlOptions, grok, json, xml};
+use super::{
+    FileFormat, GrokOptions, Head, Inference, JsonOptions, JsonPath, XmlOptions, grok, json, xml,
+};
 use crate::error::LakeError;
 use crate::infer::Node;
 
@@ -292,26 +294,31 @@ impl Classifier {
     }
 
     /// The columns as the classifier names and types them.
-    pub(super) fn describe(&self, fields: &Fields, node: Option<Node>) -> (Fields, Option<Node>) {
+    pub(super) fn describe(&self, inference: &mut Inference) {
         let Classifier::Csv { header, types, .. } = self else {
-            return (fields.clone(), node);
+            return;
         };
         let names = column_names(header.iter().map(String::as_str));
         let types: Vec<DataType> = types.iter().filter_map(|t| parse_type(t).ok()).collect();
-        let mut renamed = Node::default();
-        let described = fields.iter().enumerate().map(|(i, field)| {
-            let name = names.get(i).unwrap_or(field.name());
-            if let Some((_, seen)) = node
-                .iter()
-                .flat_map(Node::fields)
-                .find(|(n, _)| *n == field.name())
-            {
-                *renamed.field(name) = seen.clone();
+        if let Some(node) = &mut inference.node {
+            let mut renamed = Node::default();
+            for (i, field) in inference.fields.iter().enumerate() {
+                let name = names.get(i).unwrap_or(field.name());
+                if let Some((_, seen)) = node.fields().find(|(n, _)| *n == field.name()) {
+                    *renamed.field(name) = seen.clone();
+                }
             }
-            let data_type = types.get(i).unwrap_or(field.data_type());
-            Field::new(name, data_type.clone(), true)
-        });
-        let described: Fields = described.collect();
-        (described, node.map(|_| renamed))
+            *node = renamed;
+        }
+        let described = |fields: &Fields| -> Fields {
+            let fields = fields.iter().enumerate().map(|(i, field)| {
+                let name = names.get(i).unwrap_or(field.name());
+                let data_type = types.get(i).unwrap_or(field.data_type());
+                Field::new(name, data_type.clone(), true)
+            });
+            fields.collect()
+        };
+        inference.fields = described(&inference.fields);
+        inference.choices = inference.choices.as_ref().map(described);
     }
 }

@@ -1,46 +1,45 @@
 //! Columns under construction: where the values of text formats become Arrow arrays.
 
-use std::collections::HashMap;
+mod choice;
+mod json;
+mod plain;
+mod record;
+
 use std::sync::Arc;
 
+use arrow::array::builder::NullBufferBuilder;
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, ListArray, MapArray, NullArray,
     PrimitiveBuilder, StringBuilder, StringViewBuilder, StructArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, FieldRef, Fields, Float32Type, Float64Type, Int8Type,
+    ArrowPrimitiveType, DataType, Date32Type, FieldRef, Float32Type, Float64Type, Int8Type,
     Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
 };
 use mastic_schema::hive::format_type;
 
-use super::json::parse::{Parser, Problem, Token};
+use self::choice::Choice;
+pub(super) use self::plain::BLOCK;
+pub(super) use self::record::StructColumn;
+use super::json::parse::{Parser, Problem};
 use crate::value::{self, Calendar, DateOrder};
 
-/// The validity of the slots of a nested column.
-#[derive(Default)]
-struct Validity {
-    bits: Vec<bool>,
-}
-
-impl Validity {
-    fn push(&mut self, valid: bool) {
-        self.bits.push(valid);
-    }
-
-    fn take(&mut self) -> Option<NullBuffer> {
-        let nulls = NullBuffer::from(std::mem::take(&mut self.bits));
-        (nulls.null_count() > 0).then_some(nulls)
-    }
+/// How values become those of columns.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reading {
+    /// Whether a single value stands for an array of one element (XML).
+    pub(super) single_is_array: bool,
+    /// Whether values are kept as they were found: see [`super::Decode::frame`].
+    pub(super) frame: bool,
 }
 
 /// A column of one type, to which values are appended.
 pub(super) struct Column {
     data_type: DataType,
     store: Store,
-    /// Whether a single value stands for an array of one element (XML).
-    single_is_array: bool,
+    reading: Reading,
     /// Whether the day or the month comes first in dates that do not tell.
     date_order: Option<DateOrder>,
 }
@@ -68,15 +67,16 @@ enum Store {
         item: FieldRef,
         column: Box<Column>,
         offsets: Vec<i32>,
-        validity: Validity,
+        validity: NullBufferBuilder,
     },
     Map {
         entries: FieldRef,
         key: Box<Column>,
         value: Box<Column>,
         offsets: Vec<i32>,
-        validity: Validity,
+        validity: NullBufferBuilder,
     },
+    Choice(Box<Choice>),
 }
 
 /// Why a value does not fit its column.
@@ -87,6 +87,8 @@ pub(super) enum Misfit {
         wanted: String,
         /// What was found.
         found: String,
+        /// Where within the column that was: the names of fields, and `[]` after an array.
+        path: String,
     },
     /// The JSON itself is bad.
     Json(Problem),
@@ -105,7 +107,7 @@ impl From<Problem> for Misfit {
 impl std::fmt::Display for Misfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Misfit::Value { wanted, found } => write!(f, "{found} is no {wanted}"),
+            Misfit::Value { wanted, found, .. } => write!(f, "{found} is no {wanted}"),
             Misfit::Json(problem) => f.write_str(&problem.message),
             Misfit::Type(data_type) => {
                 write!(f, "a column of type {data_type} cannot be read from text")
@@ -125,9 +127,13 @@ fn shown(text: &str) -> String {
 }
 
 impl Column {
-    pub(super) fn new(data_type: &DataType, single_is_array: bool) -> Result<Column, Misfit> {
-        let nested = |t: &DataType| Column::new(t, single_is_array).map(Box::new);
+    pub(super) fn new(data_type: &DataType, reading: Reading) -> Result<Column, Misfit> {
+        let nested = |t: &DataType| Column::new(t, reading).map(Box::new);
+        let alternatives = mastic_schema::choice::alternatives(data_type).filter(|_| reading.frame);
         let store = match data_type {
+            _ if let Some(alternatives) = alternatives => {
+                Store::Choice(Box::new(Choice::new(alternatives, reading)?))
+            }
             DataType::Null => Store::Null(0),
             DataType::Boolean => Store::Boolean(BooleanBuilder::new()),
             DataType::Int8 => Store::Int8(PrimitiveBuilder::new()),
@@ -161,13 +167,13 @@ impl Column {
             DataType::Binary => Store::Binary(BinaryBuilder::new()),
             DataType::Struct(fields) => {
                 let all: Vec<usize> = (0..fields.len()).collect();
-                Store::Struct(Box::new(StructColumn::new(fields, &all, single_is_array)?))
+                Store::Struct(Box::new(StructColumn::new(fields, &all, reading)?))
             }
             DataType::List(item) => Store::List {
                 item: item.clone(),
                 column: nested(item.data_type())?,
                 offsets: vec![0],
-                validity: Validity::default(),
+                validity: NullBufferBuilder::new(0),
             },
             DataType::Map(entries, _) => match entries.data_type() {
                 DataType::Struct(fields) if fields.len() == 2 => Store::Map {
@@ -175,7 +181,7 @@ impl Column {
                     key: nested(fields[0].data_type())?,
                     value: nested(fields[1].data_type())?,
                     offsets: vec![0],
-                    validity: Validity::default(),
+                    validity: NullBufferBuilder::new(0),
                 },
                 _ => return Err(Misfit::Type(data_type.clone())),
             },
@@ -184,7 +190,7 @@ impl Column {
         Ok(Column {
             data_type: data_type.clone(),
             store,
-            single_is_array,
+            reading,
             date_order: None,
         })
     }
@@ -192,6 +198,9 @@ impl Column {
     /// Dates that do not tell whether the day or the month comes first are read in this order.
     pub(super) fn with_date_order(mut self, order: Option<DateOrder>) -> Column {
         self.date_order = order;
+        if let Store::Choice(choice) = &mut self.store {
+            choice.set_date_order(order);
+        }
         self
     }
 
@@ -232,15 +241,20 @@ impl Column {
                 // The first offset is always there.
                 let last = offsets.last().copied().unwrap_or_default();
                 offsets.push(last);
-                validity.push(false);
+                validity.append_null();
             }
+            Store::Choice(choice) => choice.append_null(),
         }
     }
 
     fn misfit(&self, found: String) -> Misfit {
         Misfit::Value {
-            wanted: format_type(&self.data_type),
+            wanted: match self.reading.frame {
+                true => mastic_schema::choice::format_type(&self.data_type),
+                false => format_type(&self.data_type),
+            },
             found,
+            path: String::new(),
         }
     }
 
@@ -279,6 +293,7 @@ impl Column {
             Store::Millis(b) => push(b, moment(text, &self.data_type, self.date_order)),
             Store::Micros(b) => push(b, moment(text, &self.data_type, self.date_order)),
             Store::Nanos(b) => push(b, moment(text, &self.data_type, self.date_order)),
+            Store::Choice(choice) => choice.append_text(text),
             Store::Struct(_) | Store::List { .. } | Store::Map { .. } => {
                 let mut parser = Parser::new(text);
                 let token = parser.start()?;
@@ -291,111 +306,6 @@ impl Column {
         } else {
             Err(self.misfit(shown(text)))
         }
-    }
-
-    /// Appends the JSON value that the parser stands before.
-    pub(super) fn append_json(&mut self, parser: &mut Parser<'_>) -> Result<(), Misfit> {
-        let from = parser.position();
-        let token = parser.start()?;
-        self.append_token(parser, token, from)
-    }
-
-    fn append_token(
-        &mut self,
-        parser: &mut Parser<'_>,
-        token: Token<'_>,
-        from: usize,
-    ) -> Result<(), Misfit> {
-        match (token, &mut self.store) {
-            (Token::Null, _) => self.append_null(),
-            (Token::Object, Store::Struct(s)) => s.append_object(parser)?,
-            (
-                Token::Object,
-                Store::Map {
-                    key,
-                    value,
-                    offsets,
-                    validity,
-                    ..
-                },
-            ) => {
-                let mut count = offsets.last().copied().unwrap_or_default();
-                let mut first = true;
-                while let Some(name) = parser.key(&mut first)? {
-                    key.append_text(&name)?;
-                    value.append_json(parser)?;
-                    count = count.checked_add(1).ok_or(Misfit::TooLong)?;
-                }
-                offsets.push(count);
-                validity.push(true);
-            }
-            (
-                Token::Array,
-                Store::List {
-                    column,
-                    offsets,
-                    validity,
-                    ..
-                },
-            ) => {
-                let mut count = offsets.last().copied().unwrap_or_default();
-                let mut first = true;
-                while parser.element(&mut first)? {
-                    column.append_json(parser)?;
-                    count = count.checked_add(1).ok_or(Misfit::TooLong)?;
-                }
-                offsets.push(count);
-                validity.push(true);
-            }
-            (
-                token,
-                Store::List {
-                    column,
-                    offsets,
-                    validity,
-                    ..
-                },
-            ) if self.single_is_array => {
-                column.append_token(parser, token, from)?;
-                let last = offsets.last().copied().unwrap_or_default();
-                offsets.push(last.checked_add(1).ok_or(Misfit::TooLong)?);
-                validity.push(true);
-            }
-            (Token::String(text), store) => match store {
-                // A string that spells an object is still a string: it is not looked into.
-                Store::Struct(_) | Store::List { .. } | Store::Map { .. } => {
-                    return Err(self.misfit(format!("the string {}", shown(&text))));
-                }
-                _ => self.append_text(&text)?,
-            },
-            (Token::Number(text), Store::Date(_) | Store::Boolean(_)) => {
-                return Err(self.misfit(format!("the number {text}")));
-            }
-            (
-                Token::Number(text),
-                Store::Micros(_) | Store::Millis(_) | Store::Seconds(_) | Store::Nanos(_),
-            ) => {
-                return Err(self.misfit(format!("the number {text}")));
-            }
-            (Token::Number(text), Store::Struct(_) | Store::List { .. } | Store::Map { .. }) => {
-                return Err(self.misfit(format!("the number {text}")));
-            }
-            (Token::Number(text), _) => self.append_text(text)?,
-            (Token::Boolean(v), Store::Boolean(b)) => b.append_value(v),
-            (Token::Boolean(v), Store::Utf8(_) | Store::View(_)) => {
-                self.append_text(if v { "true" } else { "false" })?;
-            }
-            (Token::Boolean(v), _) => return Err(self.misfit(v.to_string())),
-            (Token::Object | Token::Array, Store::Utf8(_) | Store::View(_)) => {
-                // A column that is text because its values disagree holds documents as JSON.
-                parser.skip_open()?;
-                let text = parser.text_since(from).to_owned();
-                self.append_text(text.trim())?;
-            }
-            (Token::Object, _) => return Err(self.misfit("an object".into())),
-            (Token::Array, _) => return Err(self.misfit("an array".into())),
-        }
-        Ok(())
     }
 
     pub(super) fn finish(&mut self) -> Result<ArrayRef, arrow::error::ArrowError> {
@@ -418,6 +328,7 @@ impl Column {
             Store::View(b) => Arc::new(b.finish()),
             Store::Binary(b) => Arc::new(b.finish()),
             Store::Struct(s) => Arc::new(s.finish()?),
+            Store::Choice(choice) => Arc::new(choice.finish()?),
             Store::List {
                 item,
                 column,
@@ -429,7 +340,7 @@ impl Column {
                     item.clone(),
                     offsets,
                     column.finish()?,
-                    validity.take(),
+                    validity.finish(),
                 )?)
             }
             Store::Map {
@@ -454,7 +365,7 @@ impl Column {
                     entries.clone(),
                     offsets,
                     pairs,
-                    validity.take(),
+                    validity.finish(),
                     false,
                 )?)
             }
@@ -487,136 +398,4 @@ fn moment(text: &str, data_type: &DataType, order: Option<DateOrder>) -> Option<
         Calendar::Date(_) => return None,
     };
     value::in_unit(micros, *unit)
-}
-
-/// The columns of a record, or of a struct in it. Keys are bound to fields by name: the same case
-/// first, then any case.
-pub(super) struct StructColumn {
-    fields: Fields,
-    columns: Vec<Column>,
-    /// By key: the column it belongs to, `None` for fields that are not wanted.
-    binding: HashMap<String, Option<usize>>,
-    /// The same by the key in lower case; of several the first.
-    lower: HashMap<String, Option<usize>>,
-    /// The keys of the last record in their order, with what they are bound to.
-    order: Vec<(String, Option<usize>)>,
-    /// In which record each column was last filled.
-    filled: Vec<u64>,
-    record: u64,
-    validity: Validity,
-}
-
-impl StructColumn {
-    /// Columns for the fields numbered in `wanted`; keys are bound with regard to all of them.
-    pub(super) fn new(
-        all: &Fields,
-        wanted: &[usize],
-        single_is_array: bool,
-    ) -> Result<StructColumn, Misfit> {
-        let mut binding = HashMap::with_capacity(all.len());
-        let mut lower = HashMap::with_capacity(all.len());
-        for (i, field) in all.iter().enumerate() {
-            let column = wanted.iter().position(|w| *w == i);
-            binding.insert(field.name().clone(), column);
-            lower.entry(field.name().to_lowercase()).or_insert(column);
-        }
-        let fields: Fields = wanted.iter().map(|i| all[*i].clone()).collect();
-        let columns = fields
-            .iter()
-            .map(|f| Column::new(f.data_type(), single_is_array))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(StructColumn {
-            filled: vec![0; columns.len()],
-            fields,
-            columns,
-            binding,
-            lower,
-            order: Vec::new(),
-            record: 0,
-            validity: Validity::default(),
-        })
-    }
-
-    /// How many records were appended since the last finish.
-    pub(super) fn len(&self) -> usize {
-        self.validity.bits.len()
-    }
-
-    fn bind(&mut self, position: usize, key: &str) -> Option<usize> {
-        if let Some((known, bound)) = self.order.get(position)
-            && known == key
-        {
-            return *bound;
-        }
-        let bound = match self.binding.get(key) {
-            Some(bound) => *bound,
-            None => self.lower.get(&key.to_lowercase()).copied().flatten(),
-        };
-        self.order.truncate(position);
-        if self.order.len() == position {
-            self.order.push((key.to_owned(), bound));
-        }
-        bound
-    }
-
-    /// Appends the object whose opening brace was just read.
-    pub(super) fn append_object(&mut self, parser: &mut Parser<'_>) -> Result<(), Misfit> {
-        self.record += 1;
-        let mut first = true;
-        let mut position = 0;
-        while let Some(key) = parser.key(&mut first)? {
-            match self.bind(position, &key) {
-                None => parser.skip()?,
-                Some(i) if self.filled[i] == self.record => {
-                    return Err(Misfit::Json(
-                        parser.problem(format!("the key '{key}' is there twice")),
-                    ));
-                }
-                Some(i) => {
-                    self.columns[i].append_json(parser).map_err(|m| match m {
-                        Misfit::Value { wanted, found } => Misfit::Json(
-                            parser.problem(format!("{found} in field '{key}' is no {wanted}")),
-                        ),
-                        other => other,
-                    })?;
-                    self.filled[i] = self.record;
-                }
-            }
-            position += 1;
-        }
-        for (column, filled) in self.columns.iter_mut().zip(&self.filled) {
-            if *filled != self.record {
-                column.append_null();
-            }
-        }
-        self.validity.push(true);
-        Ok(())
-    }
-
-    fn append_null(&mut self) {
-        for column in &mut self.columns {
-            column.append_null();
-        }
-        self.validity.push(false);
-    }
-
-    fn finish(&mut self) -> Result<StructArray, arrow::error::ArrowError> {
-        let length = self.len();
-        let arrays = self.take_columns()?;
-        StructArray::try_new_with_length(self.fields.clone(), arrays, self.validity.take(), length)
-    }
-
-    fn take_columns(&mut self) -> Result<Vec<ArrayRef>, arrow::error::ArrowError> {
-        self.columns.iter_mut().map(Column::finish).collect()
-    }
-
-    /// The records appended so far, as columns, and how many they are.
-    pub(super) fn finish_records(
-        &mut self,
-    ) -> Result<(Vec<ArrayRef>, usize), arrow::error::ArrowError> {
-        let length = self.len();
-        let columns = self.take_columns()?;
-        self.validity.bits.clear();
-        Ok((columns, length))
-    }
 }

@@ -7,6 +7,7 @@
 mod adapt;
 mod avro_gate;
 mod binary;
+mod choice;
 mod classifier;
 mod columns;
 mod csv;
@@ -14,9 +15,12 @@ mod frame;
 mod grok;
 mod guard;
 mod json;
+mod known;
 mod serde;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_frame;
 #[cfg(test)]
 mod tests_hostile;
 mod text;
@@ -29,17 +33,19 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Fields, SchemaRef};
 
-pub use self::adapt::ByName;
+pub use self::adapt::{ByName, ByNameInFrame};
 pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
 pub use self::csv::CsvOptions;
 pub use self::frame::{BadRecord, BadRecords};
 pub use self::grok::{GrokError, GrokOptions};
+use self::json::records::Records;
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
+pub use self::known::{choice_fields_of, examine_as};
 pub use self::serde::Serde;
 pub use self::xml::XmlOptions;
 use crate::compress::{Compression, Metered};
 use crate::error::{LakeError, Result};
-use crate::infer::{Choices, Node};
+use crate::infer::{Choices, Node, Typing};
 use crate::input::Input;
 
 /// The format of a file, with what has to be known to read it.
@@ -85,6 +91,11 @@ pub struct Limits {
     pub bytes: u64,
 }
 
+impl Limits {
+    /// Every record of every file.
+    pub const EVERYTHING: Limits = Limits { bytes: u64::MAX };
+}
+
 impl Default for Limits {
     /// 64 MiB of every file, where Glue looks at one.
     fn default() -> Self {
@@ -105,6 +116,16 @@ pub struct Inference {
     pub complete: bool,
     /// What was seen in each column, for text formats.
     pub node: Option<Node>,
+    /// The columns as a dynamic frame has them, where that is otherwise: see [`Self::choice_fields`].
+    pub choices: Option<Fields>,
+}
+
+impl Inference {
+    /// The columns as a dynamic frame has them: where the values of one disagree it is a choice
+    /// ([`mastic_schema::choice`]), and not the type that holds them all.
+    pub fn choice_fields(&self) -> &Fields {
+        self.choices.as_ref().unwrap_or(&self.fields)
+    }
 }
 
 /// A file that was examined.
@@ -149,6 +170,27 @@ const HEAD: usize = 1 << 20;
 /// When the file cannot be read, is in no known format, is a decompression bomb, or its contents break its
 /// format's rules; when a custom classifier cannot be used.
 pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Result<Examined> {
+    examine_records(input, limits, classifiers, false)
+}
+
+/// As [`examine`], for a dynamic frame: records that cannot be read, which it will set aside, are passed over.
+///
+/// # Errors
+/// As [`examine`], but for bad records behind which the next one can be found.
+pub fn examine_frame(
+    input: &Input,
+    limits: &Limits,
+    classifiers: &[Classifier],
+) -> Result<Examined> {
+    examine_records(input, limits, classifiers, true)
+}
+
+fn examine_records(
+    input: &Input,
+    limits: &Limits,
+    classifiers: &[Classifier],
+    lenient: bool,
+) -> Result<Examined> {
     let mut contents = input.contents()?;
     let compression = contents.compression;
     let mut meter = None;
@@ -195,7 +237,7 @@ pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Re
     };
     let rest: Box<dyn Read + Send> = Box::new(Cursor::new(raw).chain(contents.reader));
     let inference = guard::guarded(&input.url, || {
-        infer(input, rest, compression, limits, &mut chosen)
+        infer(input, rest, compression, limits, lenient, &mut chosen)
     });
     let mut inference = match (inference, &meter) {
         // Whatever went wrong with a bomb's contents, it is a bomb.
@@ -212,8 +254,7 @@ pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Re
         return Err(no_records());
     }
     if let Some(custom) = chosen.custom.and_then(|at| classifiers.get(at)) {
-        (inference.fields, inference.node) =
-            custom.describe(&inference.fields, inference.node.take());
+        custom.describe(&mut inference);
     }
     Ok(Examined {
         format: chosen.format,
@@ -372,6 +413,7 @@ fn infer(
     rest: Box<dyn Read + Send>,
     compression: Compression,
     limits: &Limits,
+    lenient: bool,
     chosen: &mut Chosen,
 ) -> Result<Inference> {
     let file = &input.url;
@@ -379,14 +421,34 @@ fn infer(
     match &mut chosen.format {
         FileFormat::Csv(options) => {
             let again = || Ok(input.contents()?.reader);
-            csv::infer(file, rest, again, options, limits, &mut chosen.reason)
+            csv::infer(
+                file,
+                rest,
+                again,
+                options,
+                limits,
+                lenient,
+                &mut chosen.reason,
+            )
         }
         FileFormat::Json(options) => {
-            json::infer(file, text(rest)?, options, limits, Choices::default())
+            let watch = json::Watch {
+                limits,
+                choices: Choices::default(),
+                typing: Typing::Values,
+                lenient,
+            };
+            json::infer(file, text(rest)?, options, &watch)
         }
         FileFormat::Xml(options) => {
-            let json = xml::AsJson::new(text(rest)?, options);
-            json::infer(file, json, &mut JsonOptions::default(), limits, XML)
+            let records = xml::Elements::new(text(rest)?, options, lenient);
+            let watch = json::Watch {
+                limits,
+                choices: XML,
+                typing: Typing::Text,
+                lenient,
+            };
+            json::infer_from(file, records, &mut JsonOptions::default(), &watch)
         }
         FileFormat::Grok(options) => {
             let (inference, mismatches) = grok::infer(file, text(rest)?, options, limits)?;
@@ -447,6 +509,20 @@ pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 /// When the file cannot be read or a column can never be read as its table's type; bad records
 /// are errors of the iterator.
 pub fn decode(input: &Input, format: &FileFormat, decode: &Decode) -> Result<Batches> {
+    decode_ahead(input, format, decode, 1)
+}
+
+/// Like [`decode()`], with the help of so many threads where the format lets a file be cut (CSV); one
+/// is none beside the caller's. Batches come in the file's order all the same.
+///
+/// # Errors
+/// As [`decode()`].
+pub fn decode_ahead(
+    input: &Input,
+    format: &FileFormat,
+    decode: &Decode,
+    threads: usize,
+) -> Result<Batches> {
     let text = || text::utf8(input.contents()?.reader).map_err(|e| input.unreadable(&e));
     let open = || -> Result<Batches> {
         Ok(match format {
@@ -454,14 +530,16 @@ pub fn decode(input: &Input, format: &FileFormat, decode: &Decode) -> Result<Bat
                 input.contents()?.reader,
                 options,
                 decode,
+                (threads > 1).then(|| csv::Threads::new(threads, input.handle().clone())),
             )?),
             FileFormat::Json(options) => {
-                Box::new(json::Decoder::new(text()?, options, decode, false)?)
+                let records = Records::at(text()?, options.steps());
+                Box::new(json::Decoder::new(records, options, decode, false)?)
             }
             FileFormat::Xml(options) => {
-                let json = xml::AsJson::new(text()?, options);
+                let records = xml::Elements::new(text()?, options, decode.frame.is_some());
                 let layout = JsonOptions::default();
-                Box::new(json::Decoder::new(json, &layout, decode, true)?)
+                Box::new(json::Decoder::new(records, &layout, decode, true)?)
             }
             FileFormat::Grok(options) => Box::new(grok::Decoder::new(text()?, options, decode)?),
             FileFormat::Avro => binary::decode_avro(input, decode)?,

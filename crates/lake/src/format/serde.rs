@@ -44,6 +44,8 @@ const OPEN_CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 
 /// Null markers, as a JSON array.
 const NULL_MARKERS: &str = "mastic.null_markers";
+/// The null markers that are values in a dynamic frame, as a JSON array.
+const RARE_MARKERS: &str = "mastic.rare_markers";
 /// Columns of text in which null markers are values, as a JSON array.
 const LITERAL_COLUMNS: &str = "mastic.literal_columns";
 /// Texts that are null in every column, as a JSON array, where there are several.
@@ -387,6 +389,9 @@ fn csv_parameters(options: &CsvOptions) -> BTreeMap<String, String> {
     if !options.null_markers.is_empty() {
         put(NULL_MARKERS, json(&options.null_markers));
     }
+    if !options.rare_markers.is_empty() {
+        put(RARE_MARKERS, json(&options.rare_markers));
+    }
     if !options.literal_columns.is_empty() {
         put(LITERAL_COLUMNS, json(&options.literal_columns));
     }
@@ -484,6 +489,7 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
             .cloned(),
         date_order,
         null_markers: texts(parameters, NULL_MARKERS)?,
+        rare_markers: texts(parameters, RARE_MARKERS)?,
         literal_columns: texts(parameters, LITERAL_COLUMNS)?,
         text_nulls,
     })
@@ -503,6 +509,7 @@ mod tests {
                 escape: Some(b'\\'),
                 header: false,
                 null_markers: vec!["NA".into(), "-".into()],
+                rare_markers: vec!["-".into()],
                 literal_columns: vec!["code".into(), "größe".into()],
                 text_nulls: vec!["NULL".into(), "\\N".into()],
                 ..CsvOptions::default()
@@ -520,6 +527,7 @@ mod tests {
                 encoding: Some("windows-1252".into()),
                 date_order: Some(DateOrder::MonthFirst),
                 null_markers: Vec::new(),
+                rare_markers: Vec::new(),
                 literal_columns: Vec::new(),
                 text_nulls: vec!["NULL".into()],
             }),

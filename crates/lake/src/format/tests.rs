@@ -62,6 +62,17 @@ impl Lab {
         decode(&self.file(name, bytes), format, &wanted)?.collect()
     }
 
+    /// What is inferred of JSON.
+    fn inferred(&self, text: &[u8]) -> super::Inference {
+        let watch = super::json::Watch {
+            limits: &Limits::default(),
+            choices: super::Choices::default(),
+            typing: super::Typing::Values,
+            lenient: false,
+        };
+        super::json::infer("p", text, &mut JsonOptions::default(), &watch).unwrap()
+    }
+
     /// Examines, and decodes as what was found.
     pub(super) fn both(&self, name: &str, bytes: &[u8]) -> Result<(Examined, Vec<RecordBatch>)> {
         let found = self.examine(name, bytes)?;
@@ -243,7 +254,7 @@ proptest! {
         let lab = Lab::new();
         // The dialect is given: whether bytes are told to be a table is another test's business.
         let mut options = super::CsvOptions::default();
-        let inference = super::csv::infer("p", csv.as_bytes(), || Ok(csv.as_bytes()), &mut options, &Limits::default(), &mut String::new()).unwrap();
+        let inference = super::csv::infer("p", csv.as_bytes(), || Ok(csv.as_bytes()), &mut options, &Limits::default(), false, &mut String::new()).unwrap();
         // A column of nothing but markers says nothing of itself, and is text in a catalog.
         let columns = inference.fields.iter().map(|f| match f.data_type() {
             DataType::Null => field(f.name(), DataType::Utf8),
@@ -259,7 +270,7 @@ proptest! {
         let text: Vec<String> = records.iter().map(ToString::to_string).collect();
         let lab = Lab::new();
         let text = text.join("\n");
-        let inference = super::json::infer("p", text.as_bytes(), &mut JsonOptions::default(), &Limits::default(), super::Choices::default()).unwrap();
+        let inference = lab.inferred(text.as_bytes());
         let names = column_names(inference.fields.iter().map(|f| f.name().as_str()));
         let columns: Vec<Field> = inference.fields.iter().zip(names)
             .map(|(f, n)| Field::new(n, f.data_type().clone(), true)).collect();

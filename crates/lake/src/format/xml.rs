@@ -4,15 +4,14 @@
 //! that also has attributes or children is `_VALUE`. A record is handed on as JSON, so that typing
 //! and decoding are those of JSON.
 
-use std::io::{self, BufReader, Read};
+mod elements;
+mod gate;
 
 use quick_xml::Reader;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use serde_json::{Map, Number, Value};
+use quick_xml::events::{BytesStart, Event};
 
+pub(super) use self::elements::Elements;
 use super::Head;
-use crate::value;
 
 /// How XML is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +19,6 @@ pub struct XmlOptions {
     /// The element that is a record (Glue's `rowTag`).
     pub row_tag: String,
 }
-
-/// How deep elements may be nested within a record.
-const MAX_DEPTH: usize = 200;
-
-/// How many bytes a record, or anything between two, may have.
-const MAX_RECORD: u64 = 64 << 20;
-
-/// What each element and attribute counts for beside its text: what is kept of it in memory.
-const OF_ELEMENT: u64 = 64;
 
 /// How deep, and how many names at each depth, are looked through for the element that repeats.
 const SNIFFED_DEPTH: usize = 64;
@@ -124,233 +114,11 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(XmlOptions, f32, String)> {
     Some((XmlOptions { row_tag }, 1.0, reason))
 }
 
-/// Lets no more bytes through than one record may have.
-struct Gate<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R> Gate<R> {
-    fn spend(&mut self, bytes: u64) -> io::Result<()> {
-        self.left = self.left.saturating_sub(bytes);
-        if self.left > 0 {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "an element is longer than 64 MiB, or has more than a million others within, and is not read",
-        ))
-    }
-}
-
-impl<R: Read> Read for Gate<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.spend(count as u64)?;
-        Ok(count)
-    }
-}
-
-/// The records of an XML text, as lines of JSON.
-pub(super) struct AsJson<R: Read> {
-    reader: Reader<BufReader<Gate<R>>>,
-    row_tag: Vec<u8>,
-    buffer: Vec<u8>,
-    line: Vec<u8>,
-    at: usize,
-    done: bool,
-    /// How many elements around the records are open.
-    depth: usize,
-}
-
-impl<R: Read> AsJson<R> {
-    pub(super) fn new(reader: R, options: &XmlOptions) -> Self {
-        let gate = Gate {
-            inner: reader,
-            left: MAX_RECORD,
-        };
-        let mut reader = Reader::from_reader(BufReader::with_capacity(64 * 1024, gate));
-        reader.config_mut().expand_empty_elements = true;
-        AsJson {
-            reader,
-            row_tag: options.row_tag.clone().into_bytes(),
-            buffer: Vec::new(),
-            line: Vec::new(),
-            at: 0,
-            done: false,
-            depth: 0,
-        }
-    }
-
-    fn bad(&self, message: impl std::fmt::Display) -> io::Error {
-        let at = self.reader.buffer_position();
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("at byte {at}: {message}"),
-        )
-    }
-
-    /// An element or attribute more is kept.
-    fn keep(&mut self) -> io::Result<()> {
-        let kept = self.reader.get_mut().get_mut().spend(OF_ELEMENT);
-        kept.map_err(|e| self.bad(e))
-    }
-
-    fn advance(&mut self) -> io::Result<()> {
-        self.line.clear();
-        self.at = 0;
-        loop {
-            self.buffer.clear();
-            self.reader.get_mut().get_mut().left = MAX_RECORD;
-            let event = self.reader.read_event_into(&mut self.buffer);
-            match event {
-                Ok(Event::Start(start)) if start.name().as_ref() == self.row_tag.as_slice() => {
-                    let start = start.into_owned();
-                    let value = self.element(&start, 0)?;
-                    let record = match value {
-                        Value::Object(_) => value,
-                        Value::Null => Value::Object(Map::new()),
-                        text => Value::Object([("_VALUE".to_owned(), text)].into_iter().collect()),
-                    };
-                    serde_json::to_writer(&mut self.line, &record)?;
-                    self.line.push(b'\n');
-                    return Ok(());
-                }
-                Ok(Event::Start(_)) => self.depth += 1,
-                Ok(Event::End(_)) => self.depth = self.depth.saturating_sub(1),
-                Ok(Event::Eof) if self.depth > 0 => return Err(self.bad("the file is cut short")),
-                Ok(Event::Eof) => {
-                    self.done = true;
-                    return Ok(());
-                }
-                Ok(_) => {}
-                Err(error) => return Err(self.bad(error)),
-            }
-        }
-    }
-
-    fn element(&mut self, start: &BytesStart<'_>, depth: usize) -> io::Result<Value> {
-        if depth > MAX_DEPTH {
-            return Err(self.bad(format!(
-                "elements are nested deeper than {MAX_DEPTH} levels"
-            )));
-        }
-        let mut fields = Map::new();
-        for attribute in start.attributes() {
-            let attribute = attribute.map_err(|e| self.bad(e))?;
-            self.keep()?;
-            let name = format!("_{}", String::from_utf8_lossy(attribute.key.as_ref()));
-            let raw = String::from_utf8_lossy(&attribute.value).into_owned();
-            let text = quick_xml::escape::unescape(&raw).map_err(|e| self.bad(e))?;
-            insert(&mut fields, name, scalar(&text));
-        }
-        let mut text = String::new();
-        let mut buffer = Vec::new();
-        loop {
-            buffer.clear();
-            let event = self.reader.read_event_into(&mut buffer);
-            match event {
-                Ok(Event::Start(child)) => {
-                    self.keep()?;
-                    let name = String::from_utf8_lossy(child.name().as_ref()).into_owned();
-                    let child = child.into_owned();
-                    let value = self.element(&child, depth + 1)?;
-                    insert(&mut fields, name, value);
-                }
-                Ok(Event::Text(t)) => text.push_str(&t.decode().map_err(|e| self.bad(e))?),
-                Ok(Event::CData(t)) => {
-                    text.push_str(std::str::from_utf8(&t).map_err(|e| self.bad(e))?);
-                }
-                Ok(Event::GeneralRef(entity)) => text.push_str(&self.entity(&entity)?),
-                Ok(Event::End(_)) => break,
-                Ok(Event::Eof) => return Err(self.bad("the file is cut short")),
-                Ok(_) => {}
-                Err(error) => return Err(self.bad(error)),
-            }
-        }
-        let text = text.trim();
-        if fields.is_empty() {
-            return Ok(scalar(text));
-        }
-        if !text.is_empty() {
-            insert(&mut fields, "_VALUE".to_owned(), scalar(text));
-        }
-        Ok(Value::Object(fields))
-    }
-
-    fn entity(&self, entity: &BytesRef<'_>) -> io::Result<String> {
-        if let Some(c) = entity.resolve_char_ref().map_err(|e| self.bad(e))? {
-            return Ok(c.to_string());
-        }
-        let name = entity.decode().map_err(|e| self.bad(e))?;
-        resolve_predefined_entity(&name)
-            .map(str::to_owned)
-            .ok_or_else(|| self.bad(format!("the entity &{name}; is not defined")))
-    }
-}
-
-/// A name that is there already becomes an array.
-fn insert(fields: &mut Map<String, Value>, name: String, value: Value) {
-    match fields.get_mut(&name) {
-        None => {
-            fields.insert(name, value);
-        }
-        Some(Value::Array(all)) => all.push(value),
-        Some(one) => {
-            let first = one.take();
-            *one = Value::Array(vec![first, value]);
-        }
-    }
-}
-
-/// XML has only text: what looks like a number or boolean and would be written the same way again
-/// is one.
-fn scalar(text: &str) -> Value {
-    if text.is_empty() {
-        return Value::Null;
-    }
-    if value::number(text) == Some(value::Number::Integer)
-        && let Ok(number) = text.parse::<i64>()
-        && number.to_string() == text
-    {
-        return Value::Number(number.into());
-    }
-    if value::number(text) == Some(value::Number::Real)
-        && let Ok(number) = text.parse::<f64>()
-        && let Some(number) = Number::from_f64(number)
-        && number.to_string() == text
-    {
-        return Value::Number(number);
-    }
-    match text {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        _ => Value::String(text.to_owned()),
-    }
-}
-
-impl<R: Read> Read for AsJson<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.line.len() && !self.done {
-            self.advance()?;
-        }
-        let mut rest = &self.line[self.at..];
-        let count = rest.read(buffer)?;
-        self.at += count;
-        Ok(count)
-    }
-}
-
-impl<R: Read> std::fmt::Debug for AsJson<R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AsJson").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::format::json::records::{Broken, Source};
 
     const TEXT: &str = r#"<?xml version="1.0"?>
 <films>
@@ -358,6 +126,22 @@ mod tests {
   <film id="8"><title><![CDATA[x < y]]></title><code>007</code><price cur="EUR">1.5</price></film>
   <film/>
 </films>"#;
+
+    fn read(text: &str, options: &XmlOptions) -> Result<String, String> {
+        let mut elements = Elements::new(text.as_bytes(), options, false);
+        let mut json = String::new();
+        loop {
+            match elements.next() {
+                Ok(Some(record)) => {
+                    json.push_str(std::str::from_utf8(record.bytes).unwrap());
+                    json.push('\n');
+                }
+                Ok(None) => return Ok(json),
+                Err(Broken::Read(error)) => return Err(error.to_string()),
+                Err(Broken::Syntax { message, .. }) => return Err(message),
+            }
+        }
+    }
 
     #[test]
     fn records_become_json() {
@@ -368,10 +152,7 @@ mod tests {
         };
         let (options, ..) = sniff(&head).unwrap();
         assert_eq!(options.row_tag, "film");
-        let mut json = String::new();
-        AsJson::new(TEXT.as_bytes(), &options)
-            .read_to_string(&mut json)
-            .unwrap();
+        let json = read(TEXT, &options).unwrap();
         assert_eq!(
             json.lines().collect::<Vec<_>>(),
             [
@@ -387,11 +168,8 @@ mod tests {
         let options = XmlOptions {
             row_tag: "film".into(),
         };
-        let mut json = String::new();
-        let error = AsJson::new(&TEXT.as_bytes()[..TEXT.find("Up").unwrap()], &options)
-            .read_to_string(&mut json)
-            .unwrap_err();
-        assert!(error.to_string().contains("cut short"), "{error}");
+        let error = read(&TEXT[..TEXT.find("Up").unwrap()], &options).unwrap_err();
+        assert!(error.contains("cut short"), "{error}");
     }
 
     #[test]

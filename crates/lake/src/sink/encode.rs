@@ -9,16 +9,24 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, LineDelimited, make_encoder};
 use datafusion::error::{DataFusionError, Result};
+use orc_rust::proto::CompressionKind;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::options::{OutputCompression, OutputFormat, OutputOptions};
+use super::orc::OrcWriter;
 
 /// Timestamps in CSV, as Hive and Athena read them (`yyyy-MM-dd HH:mm:ss[.f…]`): they do not take
 /// the `T` of ISO 8601.
 const CSV_TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
 const CSV_TIMESTAMP_TZ: &str = "%Y-%m-%d %H:%M:%S%.f%:z";
+
+/// Zstandard's own default, which DuckDB and Polars write Parquet with, too; the parquet crate's is 1.
+const ZSTD_LEVEL: i32 = 3;
+/// A column's dictionary in Parquet, at most, in bytes: beyond it most values are written for the first time, and
+/// to look each of them up costs more than a dictionary saves.
+const DICTIONARY_BYTES: usize = 256 * 1024;
 
 /// The encoder of one file: batches in, bytes out. What a sink's writers use, and whoever writes the
 /// same formats elsewhere (`mastic sql --output csv`).
@@ -27,6 +35,8 @@ pub struct Encoder(Kind);
 enum Kind {
     /// Parquet compresses within.
     Parquet(Box<ArrowWriter<Vec<u8>>>),
+    /// ORC compresses within.
+    Orc(Box<OrcWriter>),
     /// Text, compressed as a whole.
     Text(Box<TextEncoder>),
 }
@@ -53,17 +63,31 @@ impl Encoder {
             let compression = match options.compression {
                 OutputCompression::Snappy => Compression::SNAPPY,
                 OutputCompression::Gzip => Compression::GZIP(GzipLevel::default()),
-                OutputCompression::Zstd => Compression::ZSTD(ZstdLevel::default()),
+                OutputCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
+                OutputCompression::Lz4 => Compression::LZ4_RAW,
                 OutputCompression::None | OutputCompression::Bzip2 => Compression::UNCOMPRESSED,
             };
             let properties = WriterProperties::builder()
                 .set_compression(compression)
+                .set_dictionary_page_size_limit(DICTIONARY_BYTES)
                 .set_created_by(concat!("mastic ", env!("CARGO_PKG_VERSION")).to_owned())
                 .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
                 .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))
                 .build();
             let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))?;
             return Ok(Encoder(Kind::Parquet(Box::new(writer))));
+        }
+        if options.format == OutputFormat::Orc {
+            let compression = match options.compression {
+                OutputCompression::Snappy => CompressionKind::Snappy,
+                OutputCompression::Gzip => CompressionKind::Zlib,
+                OutputCompression::Zstd => CompressionKind::Zstd,
+                OutputCompression::Lz4 => CompressionKind::Lz4,
+                OutputCompression::None | OutputCompression::Bzip2 => CompressionKind::None,
+            };
+            let (bytes, rows) = (options.row_group_bytes, options.row_group_rows);
+            let writer = OrcWriter::new(schema, compression, bytes, rows)?;
+            return Ok(Encoder(Kind::Orc(Box::new(writer))));
         }
         Ok(Encoder(Kind::Text(Box::new(TextEncoder {
             options: options.clone(),
@@ -79,6 +103,7 @@ impl Encoder {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         match &mut self.0 {
             Kind::Parquet(writer) => writer.write(batch)?,
+            Kind::Orc(writer) => writer.write(batch)?,
             Kind::Text(text) => {
                 let TextEncoder {
                     options,
@@ -100,10 +125,12 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes what is held back, at the price of a smaller row group.
+    /// Encodes what is held back, at the price of a smaller row group or stripe.
     pub(super) fn flush(&mut self) -> Result<()> {
-        if let Kind::Parquet(writer) = &mut self.0 {
-            writer.flush()?;
+        match &mut self.0 {
+            Kind::Parquet(writer) => writer.flush()?,
+            Kind::Orc(writer) => writer.end_stripe()?,
+            Kind::Text(_) => {}
         }
         Ok(())
     }
@@ -112,6 +139,7 @@ impl Encoder {
     pub(super) fn ready(&self) -> usize {
         match &self.0 {
             Kind::Parquet(writer) => writer.inner().len(),
+            Kind::Orc(writer) => writer.ready(),
             Kind::Text(text) => text.out.ready(),
         }
     }
@@ -120,6 +148,7 @@ impl Encoder {
     pub fn take(&mut self) -> Vec<u8> {
         match &mut self.0 {
             Kind::Parquet(writer) => std::mem::take(writer.inner_mut()),
+            Kind::Orc(writer) => writer.take(),
             Kind::Text(text) => text.out.take(),
         }
     }
@@ -128,15 +157,17 @@ impl Encoder {
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
             Kind::Parquet(writer) => writer.memory_size() + writer.inner().capacity(),
+            Kind::Orc(writer) => writer.memory(),
             Kind::Text(text) => text.out.ready(),
         }
     }
 
-    /// The size of the file so far: for Parquet as encoded, with what is in progress estimated;
+    /// The size of the file so far: for Parquet and ORC as encoded, with what is in progress estimated;
     /// for text before compression.
     pub(super) fn size(&self) -> u64 {
         match &self.0 {
             Kind::Parquet(writer) => (writer.bytes_written() + writer.in_progress_size()) as u64,
+            Kind::Orc(writer) => writer.size(),
             Kind::Text(text) => text.out.taken_in,
         }
     }
@@ -148,6 +179,7 @@ impl Encoder {
     pub fn finish(self) -> Result<Vec<u8>> {
         match self.0 {
             Kind::Parquet(writer) => Ok(writer.into_inner()?),
+            Kind::Orc(writer) => Ok(writer.finish()?),
             Kind::Text(text) => Ok(text.out.finish()?),
         }
     }
@@ -305,7 +337,9 @@ impl Compressor {
                 buffer,
                 bzip2::Compression::default(),
             )),
-            OutputCompression::None | OutputCompression::Snappy => CompressorKind::None(buffer),
+            OutputCompression::None | OutputCompression::Snappy | OutputCompression::Lz4 => {
+                CompressorKind::None(buffer)
+            }
         };
         Ok(Compressor { kind, taken_in: 0 })
     }

@@ -50,8 +50,10 @@ mod encode;
 mod exec;
 mod lock;
 mod options;
+mod orc;
 mod partition;
 mod recover;
+mod resume;
 mod run;
 mod staged;
 mod staging;
@@ -73,6 +75,7 @@ pub use exec::WriteExec;
 pub use options::{OutputCompression, OutputFormat, OutputOptions};
 pub use partition::{DEFAULT_PARTITION, escape, folder, unescape};
 pub use recover::{Recovered, pending_commit, recover};
+pub use resume::{Intent, discard, resume, was_committed};
 pub use run::{write, write_until};
 pub use staged::Staged;
 

@@ -17,6 +17,8 @@ pub enum OutputFormat {
     Csv,
     /// One JSON object a line.
     Json,
+    /// Apache ORC.
+    Orc,
 }
 
 impl OutputFormat {
@@ -26,6 +28,7 @@ impl OutputFormat {
             OutputFormat::Parquet => "parquet",
             OutputFormat::Csv => "csv",
             OutputFormat::Json => "json",
+            OutputFormat::Orc => "orc",
         }
     }
 }
@@ -45,33 +48,36 @@ impl FromStr for OutputFormat {
             "parquet" | "glueparquet" => Ok(OutputFormat::Parquet),
             "csv" => Ok(OutputFormat::Csv),
             "json" | "jsonl" | "ndjson" | "jsonlines" => Ok(OutputFormat::Json),
-            known @ ("avro" | "orc" | "xml" | "ion" | "hudi" | "iceberg" | "delta") => {
+            "orc" => Ok(OutputFormat::Orc),
+            known @ ("avro" | "xml" | "ion" | "hudi" | "iceberg" | "delta") => {
                 Err(LakeError::Option(format!(
-                    "writing {known} is not built yet; a sink writes parquet, csv or json"
+                    "writing {known} is not built yet; a sink writes parquet, csv, json or orc"
                 )))
             }
             _ => Err(LakeError::Option(format!(
                 "'{name}' is no format that a sink writes{}",
-                instead(name, &["parquet", "csv", "json"])
+                instead(name, &["parquet", "csv", "json", "orc"])
             ))),
         }
     }
 }
 
-/// How a sink's files are compressed: Parquet inside the file, CSV and JSON around it.
+/// How a sink's files are compressed: Parquet and ORC inside the file, CSV and JSON around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OutputCompression {
     /// Not at all.
     None,
-    /// Snappy, within Parquet only.
+    /// Snappy, within Parquet and ORC only.
     Snappy,
-    /// Gzip.
+    /// Gzip; within ORC, which calls it `zlib`, without its header.
     Gzip,
     /// Zstandard.
     Zstd,
     /// Bzip2, around text only.
     Bzip2,
+    /// LZ4 blocks, within Parquet and ORC only.
+    Lz4,
 }
 
 impl OutputCompression {
@@ -83,6 +89,7 @@ impl OutputCompression {
             OutputCompression::Gzip => "gzip",
             OutputCompression::Zstd => "zstd",
             OutputCompression::Bzip2 => "bzip2",
+            OutputCompression::Lz4 => "lz4",
         }
     }
 }
@@ -97,9 +104,10 @@ impl FromStr for OutputCompression {
             "gzip" | "gz" => Ok(OutputCompression::Gzip),
             "zstd" | "zst" => Ok(OutputCompression::Zstd),
             "bzip2" | "bz2" => Ok(OutputCompression::Bzip2),
+            "lz4" => Ok(OutputCompression::Lz4),
             _ => Err(LakeError::Option(format!(
                 "'{name}' is no compression that a sink writes{}",
-                instead(name, &["none", "snappy", "gzip", "zstd", "bzip2"])
+                instead(name, &["none", "snappy", "gzip", "zstd", "bzip2", "lz4"])
             ))),
         }
     }
@@ -122,34 +130,34 @@ pub struct OutputOptions {
     pub null: String,
     /// JSON: whether NULL is written as `null`; otherwise the field is left out.
     pub explicit_nulls: bool,
-    /// Parquet: the most rows of a row group; at least 1.
+    /// Parquet: the most rows of a row group; ORC: of a stripe; at least 1.
     pub row_group_rows: usize,
-    /// Parquet: the most bytes of a row group, as encoded; at least 1.
+    /// Parquet: the most bytes of a row group, as encoded; ORC: of a stripe; at least 1.
     pub row_group_bytes: usize,
 }
 
 /// Every option's name, with the formats that have it.
 const OPTIONS: &[(&str, &[OutputFormat])] = {
-    use OutputFormat::{Csv, Json, Parquet};
+    use OutputFormat::{Csv, Json, Orc, Parquet};
     &[
-        ("compression", &[Parquet, Csv, Json]),
+        ("compression", &[Parquet, Csv, Json, Orc]),
         ("delimiter", &[Csv]),
         ("quote", &[Csv]),
         ("header", &[Csv]),
         ("null", &[Csv]),
         ("explicit_nulls", &[Json]),
-        ("row_group_rows", &[Parquet]),
-        ("row_group_bytes", &[Parquet]),
+        ("row_group_rows", &[Parquet, Orc]),
+        ("row_group_bytes", &[Parquet, Orc]),
     ]
 };
 
 impl OutputOptions {
-    /// The defaults of a format: Parquet with zstd, text uncompressed, CSV with a header.
+    /// The defaults of a format: Parquet and ORC with zstd, text uncompressed, CSV with a header.
     pub fn new(format: OutputFormat) -> Self {
         OutputOptions {
             format,
             compression: match format {
-                OutputFormat::Parquet => OutputCompression::Zstd,
+                OutputFormat::Parquet | OutputFormat::Orc => OutputCompression::Zstd,
                 OutputFormat::Csv | OutputFormat::Json => OutputCompression::None,
             },
             delimiter: b',',
@@ -215,6 +223,12 @@ impl OutputOptions {
             return Err(LakeError::Option(message));
         }
         match canonical {
+            // ORC's own name.
+            "compression"
+                if self.format == OutputFormat::Orc && value.eq_ignore_ascii_case("zlib") =>
+            {
+                self.compression = OutputCompression::Gzip;
+            }
             "compression" => self.compression = value.parse()?,
             "delimiter" => self.delimiter = one_byte(name, value)?,
             "quote" => self.quote = one_byte(name, value)?,
@@ -234,16 +248,26 @@ impl OutputOptions {
     pub fn check(&self) -> Result<()> {
         let bad = match (self.format, self.compression) {
             (OutputFormat::Parquet, OutputCompression::Bzip2) => {
-                "Parquet has no bzip2 compression; it has zstd, snappy, gzip and none".to_owned()
+                "Parquet has no bzip2 compression; it has zstd, snappy, gzip, lz4 and none"
+                    .to_owned()
             }
-            (OutputFormat::Csv | OutputFormat::Json, OutputCompression::Snappy) => format!(
-                "{} files are not written with snappy, which has no framing that all readers share; take zstd, gzip, bzip2 or none",
-                self.format
+            (OutputFormat::Orc, OutputCompression::Bzip2) => {
+                "ORC has no bzip2 compression; it has zstd, snappy, zlib, lz4 and none".to_owned()
+            }
+            (
+                OutputFormat::Csv | OutputFormat::Json,
+                OutputCompression::Snappy | OutputCompression::Lz4,
+            ) => format!(
+                "{} files are not written with {}, which has no framing that all readers share; take zstd, gzip, bzip2 or none",
+                self.format,
+                self.compression.name()
             ),
             (OutputFormat::Csv, _) if self.delimiter == self.quote => {
                 "the delimiter and the quote are the same character".to_owned()
             }
-            (OutputFormat::Parquet, _) if self.row_group_rows == 0 || self.row_group_bytes == 0 => {
+            (OutputFormat::Parquet | OutputFormat::Orc, _)
+                if self.row_group_rows == 0 || self.row_group_bytes == 0 =>
+            {
                 "a row group holds at least one row and one byte".to_owned()
             }
             _ => return Ok(()),
@@ -254,11 +278,11 @@ impl OutputOptions {
     /// How the files' names end, without the leading dot: `parquet`, `csv`, `json.gz`.
     pub fn extension(&self) -> String {
         let outer = match (self.format, self.compression) {
-            (OutputFormat::Parquet, _) => "",
+            (OutputFormat::Parquet | OutputFormat::Orc, _) => "",
             (_, OutputCompression::Gzip) => ".gz",
             (_, OutputCompression::Zstd) => ".zst",
             (_, OutputCompression::Bzip2) => ".bz2",
-            (_, OutputCompression::None | OutputCompression::Snappy) => "",
+            (_, OutputCompression::None | OutputCompression::Snappy | OutputCompression::Lz4) => "",
         };
         format!("{}{outer}", self.format)
     }
@@ -323,7 +347,7 @@ mod tests {
         );
         assert_eq!(
             message("avro", &[]),
-            "writing avro is not built yet; a sink writes parquet, csv or json"
+            "writing avro is not built yet; a sink writes parquet, csv, json or orc"
         );
         assert_eq!(
             message("csv", &[("delimeter", ";")]),
@@ -343,6 +367,14 @@ mod tests {
         );
         assert!(message("csv", &[("compression", "snappy")]).contains("take zstd"));
         assert!(message("parquet", &[("compression", "bz2")]).contains("no bzip2"));
+        assert!(message("orc", &[("compression", "bz2")]).contains("ORC has no bzip2"));
+        assert!(message("json", &[("compression", "lz4")]).contains("with lz4, which"));
+        // Only ORC calls it so.
+        assert!(message("parquet", &[("compression", "zlib")]).contains("no compression"));
+        assert_eq!(
+            message("orc", &[("delimiter", ";")]),
+            "'delimiter' is an option of csv, and this sink writes orc"
+        );
         assert!(message("parquet", &[("row_group_rows", "0")]).contains("from 1"));
         assert!(message("csv", &[("quote", ",")]).contains("the same"));
     }
@@ -370,6 +402,7 @@ mod tests {
                 .extension()
         };
         assert_eq!(of("parquet", "gzip"), "parquet");
+        assert_eq!(of("orc", "zlib"), "orc");
         assert_eq!(of("csv", "gzip"), "csv.gz");
         assert_eq!(of("json", "zstd"), "json.zst");
         assert_eq!(of("jsonl", "none"), "json");

@@ -95,6 +95,14 @@ impl Staged {
         }
     }
 
+    pub(super) fn spec(&self) -> &SinkSpec {
+        &self.spec
+    }
+
+    pub(super) fn publish(&self) -> &[Publish] {
+        &self.publish
+    }
+
     /// What was written.
     pub fn written(&self) -> &Written {
         &self.written

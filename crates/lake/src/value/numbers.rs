@@ -65,6 +65,17 @@ fn changes(text: &str, significant: usize) -> bool {
     digits(text) != digits(held)
 }
 
+/// Whether a double keeps the digits that a number is written with.
+pub fn is_exact_double(text: &str) -> bool {
+    let mut digits = Digits::default();
+    if memchr::memchr3(b'.', b'e', b'E', text.as_bytes()).is_some() {
+        digits.see_real(text);
+    } else {
+        digits.see_integer(text, text.parse::<i64>().is_err());
+    }
+    !digits.changes
+}
+
 impl Digits {
     /// An integer, of 64 bits or `beyond` them.
     pub fn see_integer(&mut self, text: &str, beyond: bool) {

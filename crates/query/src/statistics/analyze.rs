@@ -124,7 +124,7 @@ pub(super) async fn count_table(
 ) -> Result<TableStatistics> {
     let catalog = session.catalog();
     let provider = LakeTable::new(table.clone(), catalog.clone(), session.stores().clone())?;
-    let (found, _) = provider.files(&[]).await?;
+    let found = provider.files(&[]).await?.found;
     let fingerprint = fingerprint(&table, &found);
     let total_bytes = found.bytes();
     let schema = provider.schema();

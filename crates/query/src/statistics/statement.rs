@@ -87,7 +87,7 @@ pub(crate) async fn answer(
                     )),
                 });
             };
-            let (found, _) = provider.files(&[]).await?;
+            let found = provider.files(&[]).await?.found;
             let current = super::fingerprint::fingerprint(&table, &found) == kept.fingerprint;
             show::kept(&kept, &schema, current)?
         }

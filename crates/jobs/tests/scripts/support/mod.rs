@@ -1,10 +1,9 @@
 //! Tables in memory, as a script's sources.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_jobs::{Script, ScriptErrors, Source, SourceError, Sources};
+use mastic_query::frame::{FrameOptions, FrameSource};
 
 pub struct Memory {
     context: SessionContext,
@@ -73,10 +72,7 @@ impl Memory {
             context: SessionContext::new(),
         }
     }
-}
 
-#[async_trait]
-impl Sources for Memory {
     async fn table(&self, name: &str) -> Result<DataFrame, SourceError> {
         if name == "odd.mixed" {
             return mixed(&self.context);
@@ -92,17 +88,18 @@ impl Sources for Memory {
             .await
             .map_err(|e| SourceError::new(e.to_string()))
     }
+}
 
-    async fn path(
-        &self,
-        path: &str,
-        _format: Option<&str>,
-        _options: &BTreeMap<String, String>,
-    ) -> Result<DataFrame, SourceError> {
-        if path.contains("missing") {
-            return Err(SourceError::new(format!("there is nothing at '{path}'")));
+#[async_trait]
+impl Sources for Memory {
+    async fn open(&self, source: &FrameSource, _: &FrameOptions) -> Result<DataFrame, SourceError> {
+        match source {
+            FrameSource::Table(name) => self.table(name).await,
+            FrameSource::Path { path, .. } if path.contains("missing") => {
+                Err(SourceError::new(format!("there is nothing at '{path}'")))
+            }
+            FrameSource::Path { .. } => self.table("nyc.airlines").await,
         }
-        self.table("nyc.airlines").await
     }
 
     fn context(&self) -> &SessionContext {

@@ -37,6 +37,14 @@ impl Batch {
         self.facts[row].line
     }
 
+    /// The line of the row that has the text's byte `at`; of the first where none has it, `None` where
+    /// there are no rows.
+    pub(super) fn line_at(&self, at: usize) -> Option<u64> {
+        let has = |row: &usize| self.spans(*row).any(|(_, to)| to > at);
+        let row = (0..self.len()).find(has).unwrap_or_default();
+        (row < self.len()).then(|| self.line(row))
+    }
+
     /// Whether a blank line stands before the row.
     pub(super) fn apart(&self, row: usize) -> bool {
         self.facts[row].apart

@@ -1,106 +1,49 @@
-//! Rows as batches of the wanted columns, bound to the header by name.
+//! A file as batches of the wanted columns.
 
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
-use mastic_schema::names::column_names;
+use arrow::array::RecordBatch;
 
 use super::CsvOptions;
+use super::ahead::{Ahead, Threads};
+use super::frame::Aside;
 use super::rows::Rows;
-use crate::error::{LakeError, Result};
+use super::target::Target;
+use crate::error::Result;
 use crate::format::Decode;
-use crate::format::columns::{Column, Misfit};
-
-fn bad(file: &str, line: u64, message: impl Into<String>) -> LakeError {
-    LakeError::Data {
-        file: file.to_owned(),
-        line: Some(line),
-        column: None,
-        message: message.into(),
-    }
-}
-
-/// The texts that stand for null in a column.
-struct Nulls {
-    markers: Vec<String>,
-    /// The bytes that markers begin with: most cells begin with none of them.
-    first: [bool; 256],
-}
-
-impl Nulls {
-    fn of(markers: Vec<String>) -> Nulls {
-        let mut first = [false; 256];
-        for byte in markers.iter().filter_map(|m| m.as_bytes().first()) {
-            first[usize::from(*byte)] = true;
-        }
-        Nulls { markers, first }
-    }
-
-    fn has(&self, text: &str) -> bool {
-        match text.as_bytes().first() {
-            None => true,
-            Some(byte) => self.first[usize::from(*byte)] && self.markers.iter().any(|m| m == text),
-        }
-    }
-
-    /// Whether the text is a marker between blanks.
-    fn has_within(&self, text: &str) -> bool {
-        let bare = text.trim();
-        bare.len() < text.len() && !bare.is_empty() && self.has(bare)
-    }
-}
+use crate::format::columns::Column;
 
 /// Decodes a file.
 pub(in crate::format) struct Decoder<R> {
-    file: String,
     rows: Rows<R>,
-    options: CsvOptions,
-    decode: Decode,
-    schema: SchemaRef,
+    target: Arc<Target>,
     columns: Vec<Column>,
-    /// What is null in columns of text where markers are values, and in all others.
-    nulls: [Nulls; 2],
-    /// Whether each wanted column is one where markers are values.
-    literal: Vec<bool>,
-    /// The file's header as it is written.
-    header: Vec<String>,
-    /// For each wanted column, where the file has it.
-    binding: Vec<Option<usize>>,
-    /// How many values a row may have.
-    width: usize,
+    options: CsvOptions,
+    threads: Option<Threads>,
+    /// What other threads decode ahead; where there is none, rows are decoded here.
+    ahead: Option<Ahead>,
     started: bool,
     done: bool,
 }
 
 impl<R: Read> Decoder<R> {
-    pub(in crate::format) fn new(reader: R, options: &CsvOptions, decode: &Decode) -> Result<Self> {
-        let schema = Arc::new(decode.schema.project(&decode.projection)?);
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|f| Ok(Column::new(f.data_type(), false)?.with_date_order(options.date_order)))
-            .collect::<Result<Vec<_>, Misfit>>()
-            .map_err(|m| LakeError::data(&decode.file, m.to_string()))?;
-        let all = [options.null_markers.as_slice(), &options.text_nulls].concat();
-        let literal = schema
-            .fields()
-            .iter()
-            .map(|f| options.is_literal(f.name()))
-            .collect();
+    /// A decoder that decodes on the thread that asks for batches, and on others where `threads` are given.
+    pub(in crate::format) fn new(
+        reader: R,
+        options: &CsvOptions,
+        decode: &Decode,
+        threads: Option<Threads>,
+    ) -> Result<Self> {
+        let target = Target::new(options, decode)?;
+        let aside = decode.frame.clone().map(|to| Aside::new(&decode.file, to));
         Ok(Decoder {
-            file: decode.file.clone(),
-            rows: Rows::open(&decode.file, reader, options, false)?,
+            rows: Rows::open(&decode.file, reader, options, false)?.with_aside(aside),
+            columns: target.columns()?,
+            target: Arc::new(target),
             options: options.clone(),
-            decode: decode.clone(),
-            schema,
-            columns,
-            nulls: [Nulls::of(options.text_nulls.clone()), Nulls::of(all)],
-            literal,
-            header: Vec::new(),
-            binding: Vec::new(),
-            width: 0,
+            threads,
+            ahead: None,
             started: false,
             done: false,
         })
@@ -109,52 +52,32 @@ impl<R: Read> Decoder<R> {
     /// Reads the header, if the file has one, and binds the columns.
     fn start(&mut self) -> Result<()> {
         self.started = true;
-        let table = self.decode.schema.fields();
-        if !self.options.header {
-            self.binding = self.decode.projection.iter().map(|i| Some(*i)).collect();
-            self.width = table.len();
-            return Ok(());
-        }
-        let Some(header) = self.rows.header()? else {
-            self.done = true;
-            return Ok(());
+        let line = self.rows.layout().line;
+        let header = match self.options.header {
+            false => None,
+            true => match self.rows.header()? {
+                Some(header) => Some(header),
+                None => {
+                    self.done = true;
+                    return Ok(());
+                }
+            },
         };
-        self.header = header;
-        // Values beyond the header belong to the columns that inference named by their position.
-        let mut written = self.header.clone();
-        written.resize(self.header.len().max(table.len()), String::new());
-        let names = column_names(written.iter().map(String::as_str));
-        let taken: Vec<Option<usize>> = names
-            .iter()
-            .map(|name| mastic_schema::merge::position(table, name))
-            .collect();
-        if taken.iter().all(Option::is_none) && !table.is_empty() {
-            // Rows of nulls would hide that the file is another table's, or in another dialect.
-            let shown: Vec<&str> = self.header.iter().take(5).map(String::as_str).collect();
-            return Err(LakeError::Data {
-                file: self.file.clone(),
-                line: Some(self.rows.layout().line),
-                column: None,
-                message: format!(
-                    "the header has none of the table's columns ({}): the file is another table's, or has another delimiter",
-                    shown.join(", ")
-                ),
-            });
+        // Nobody shares it yet.
+        if let Some(target) = Arc::get_mut(&mut self.target) {
+            match header {
+                Some(header) => target.bind(header, line)?,
+                None => target.bind_by_place(),
+            }
         }
-        let known = taken
-            .iter()
-            .rposition(Option::is_some)
-            .map_or(0, |last| last + 1);
-        self.width = self.header.len().max(known);
-        self.binding = self
-            .decode
-            .projection
-            .iter()
-            .map(|wanted| {
-                let exact = names.iter().position(|n| n == table[*wanted].name());
-                exact.or_else(|| taken.iter().position(|t| *t == Some(*wanted)))
-            })
-            .collect();
+        if let Some(threads) = self.threads.take() {
+            self.ahead = Some(Ahead::new(
+                threads,
+                self.target.clone(),
+                &self.options,
+                &self.rows,
+            ));
+        }
         Ok(())
     }
 
@@ -162,73 +85,33 @@ impl<R: Read> Decoder<R> {
         if !self.started {
             self.start()?;
         }
-        if self.done || self.rows.read(self.decode.batch_size)? == 0 {
+        if let Some(ahead) = &mut self.ahead {
+            match ahead.next(&mut self.rows)? {
+                Some(batch) => return Ok(Some(batch)),
+                None => self.ahead = None,
+            }
+        }
+        if self.done || self.rows.read(self.target.batch_size())? == 0 {
             self.done = true;
             return Ok(None);
         }
-        let repeated: Vec<bool> = (0..self.rows.len())
-            .map(|row| self.rows.same_as(row, &self.header))
-            .collect();
-        let kept = repeated.iter().filter(|r| !**r).count();
-        self.check_lengths(&repeated)?;
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        for (i, column) in self.columns.iter_mut().enumerate() {
-            let text = column.is_text();
-            let nulls = &self.nulls[usize::from(!(text && self.literal[i]))];
-            for row in (0..self.rows.len()).filter(|row| !repeated[*row]) {
-                let cell = self.binding[i]
-                    .and_then(|at| self.rows.cell(row, at))
-                    .unwrap_or_default();
-                // Blanks are text in a column of text, and nothing in any other.
-                let shown = if text { cell } else { cell.trim() };
-                // A marker stands between blanks, too; a text of blanks alone is one.
-                if nulls.has(shown) || text && shown.len() > 1 && nulls.has_within(shown) {
-                    column.append_null();
-                    continue;
-                }
-                let appended = column.append_text(shown);
-                if let Err(misfit) = appended {
-                    let line = self.rows.line(row);
-                    let name = self.schema.field(i).name();
-                    let message = match misfit {
-                        Misfit::Value { wanted, found } => {
-                            format!("{found} in column '{name}' is no {wanted}")
-                        }
-                        other => format!("column '{name}': {other}"),
-                    };
-                    return Err(bad(&self.file, line, message));
-                }
-            }
-            arrays.push(column.finish()?);
+        let rows = 0..self.rows.len();
+        let left_out = |line: u64| {
+            let aside = self.rows.aside();
+            aside.is_some_and(|aside| aside.is_left_out(line))
+        };
+        let mut bad = Vec::new();
+        let batch = self.target.batch(
+            &mut self.columns,
+            &self.rows.cells(),
+            rows,
+            &left_out,
+            &mut bad,
+        )?;
+        for bad in bad {
+            self.target.set_aside(bad, 0)?;
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(kept));
-        Ok(Some(RecordBatch::try_new_with_options(
-            self.schema.clone(),
-            arrays,
-            &options,
-        )?))
-    }
-
-    /// A row with more values than columns has lost its shape: which value belongs where?
-    fn check_lengths(&self, repeated: &[bool]) -> Result<()> {
-        let width = self.width;
-        for row in (0..self.rows.len()).filter(|row| !repeated[*row]) {
-            let length = self.rows.width(row);
-            if length > width
-                && self
-                    .rows
-                    .row(row)
-                    .skip(width)
-                    .any(|cell| !cell.trim().is_empty())
-            {
-                return Err(bad(
-                    &self.file,
-                    self.rows.line(row),
-                    format!("the row has {length} values, and there are {width} columns"),
-                ));
-            }
-        }
-        Ok(())
+        Ok(Some(batch))
     }
 }
 
@@ -242,6 +125,7 @@ impl<R: Read> Iterator for Decoder<R> {
         let batch = self.fill();
         if batch.is_err() {
             self.done = true;
+            self.ahead = None;
         }
         batch.transpose()
     }

@@ -2,19 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 use mastic_schema::names::column_names;
 
 use super::CsvOptions;
+use super::frame::Aside;
+use super::grid::{Cells, Grid};
 use super::rows::Rows;
 use crate::error::{LakeError, Result};
-use crate::format::{Inference, Limits};
-use crate::infer::{Choices, Kind, Node};
+use crate::format::{BadRecord, BadRecords, Inference, Limits};
+use crate::infer::{Choices, Kind, Node, Typing};
 use crate::value::{DateOrder, Orders, TEXT_NULLS};
 
-/// How many rows are held at once while a schema is inferred.
-const INFER_ROWS: usize = 1024;
+/// How many rows are held at once while a schema is inferred, of a file that may have no more.
+const FIRST_ROWS: usize = 1024;
+/// How many are, of one that has; more than one thread watches them.
+const MORE_ROWS: usize = 8192;
+/// How many threads watch a file's columns, at most.
+const WATCHERS: usize = 4;
 
 /// Watches every row up to the limits. What the rows tell of the options is set: null markers, the
 /// order of dates, the encoding of lines that are not UTF-8; and why, in `reason`.
@@ -24,13 +31,45 @@ const INFER_ROWS: usize = 1024;
 pub(in crate::format) fn infer<R: Read>(
     file: &str,
     reader: impl Read,
-    again: impl FnOnce() -> Result<R>,
+    again: impl Fn() -> Result<R>,
+    options: &mut CsvOptions,
+    limits: &Limits,
+    lenient: bool,
+    reason: &mut String,
+) -> Result<Inference> {
+    let (given, told) = (options.clone(), reason.clone());
+    match strict(file, reader, &again, options, limits, reason) {
+        // A row that is none is passed over only where that is not for its dialect.
+        Err(LakeError::Data { .. }) if lenient => {}
+        found => return found,
+    }
+    *options = given;
+    *reason = told;
+    let aside = Some(Aside::new(file, Arc::new(Ignored)));
+    let (inference, _) = watch(file, again()?, options, limits, aside, reason)?;
+    Ok(inference)
+}
+
+/// Where bad records go that another reading will set aside.
+#[derive(Debug)]
+struct Ignored;
+
+impl BadRecords for Ignored {
+    fn set_aside(&self, _: BadRecord) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn strict<R: Read>(
+    file: &str,
+    reader: impl Read,
+    again: impl Fn() -> Result<R>,
     options: &mut CsvOptions,
     limits: &Limits,
     reason: &mut String,
 ) -> Result<Inference> {
     let given = options.clone();
-    let error = match watch(file, reader, options, limits, reason) {
+    let error = match watch(file, reader, options, limits, None, reason) {
         Ok((inference, _)) => return Ok(inference),
         Err(error) => error,
     };
@@ -46,7 +85,7 @@ pub(in crate::format) fn infer<R: Read>(
         ..given
     };
     let mut told = reason.clone();
-    match watch(file, again()?, &mut bare, limits, &mut told) {
+    match watch(file, again()?, &mut bare, limits, None, &mut told) {
         // Rows that lose their shape without quotes do need them.
         Ok((inference, regular)) if regular * 20 >= inference.rows * 19 => {
             *options = bare;
@@ -64,9 +103,10 @@ fn watch(
     reader: impl Read,
     options: &mut CsvOptions,
     limits: &Limits,
+    aside: Option<Aside>,
     reason: &mut String,
 ) -> Result<(Inference, u64)> {
-    let mut rows = Rows::open(file, reader, options, true)?;
+    let mut rows = Rows::open(file, reader, options, true)?.with_aside(aside);
     let mut header: Vec<String> = Vec::new();
     if options.header
         && let Some(cells) = rows.header()?
@@ -87,24 +127,25 @@ fn watch(
             complete = false;
             break;
         }
-        if rows.read(INFER_ROWS)? == 0 {
+        let wanted = if count == 0 { FIRST_ROWS } else { MORE_ROWS };
+        if rows.read(wanted)? == 0 {
             break;
         }
-        for row in 0..rows.len() {
-            if rows.same_as(row, &header) {
-                // A file appended to another brings its header along.
-                continue;
-            }
-            count += 1;
-            regular += u64::from(rows.width(row) == width);
-            let line = rows.line(row);
-            for (i, cell) in rows.row(row).enumerate() {
-                if i == nodes.len() {
-                    nodes.push(Node::default());
-                }
-                nodes[i].see_text(line, cell.trim());
-            }
+        let cells = rows.cells();
+        let left_out = |line: u64| rows.aside().is_some_and(|aside| aside.is_left_out(line));
+        // A file appended to another brings its header along.
+        let kept: Vec<usize> = (0..rows.len())
+            .filter(|row| !cells.same_as(*row, &header))
+            .filter(|row| !left_out(cells.line(*row)))
+            .collect();
+        count += kept.len() as u64;
+        let of_width = |row: &&usize| cells.width(**row) == width;
+        regular += kept.iter().filter(of_width).count() as u64;
+        let widest = kept.iter().map(|row| cells.width(*row)).max();
+        if widest.is_some_and(|widest| widest > nodes.len()) {
+            nodes.resize_with(widest.unwrap_or_default(), Node::default);
         }
+        see(&mut nodes, cells, &kept);
     }
     options.encoding = rows.encoding().or(options.encoding.take());
     if options.per_file {
@@ -141,6 +182,16 @@ fn watch(
         .zip(&nodes)
         .map(|(name, node)| Field::new(name, node.data_type(&nulls, choices), true))
         .collect();
+    let kept: Vec<String> = options
+        .common_markers()
+        .chain(&options.text_nulls)
+        .cloned()
+        .collect();
+    let chosen: Fields = names
+        .iter()
+        .zip(&nodes)
+        .map(|(name, node)| Field::new(name, node.choice_type(&kept, choices, Typing::Text), true))
+        .collect();
     literal_columns(options, &fields, &nodes);
     for (name, node) in names.iter().zip(&nodes) {
         if node.is_inexact() {
@@ -160,13 +211,42 @@ fn watch(
         *root.field(name) = node;
     }
     let inference = Inference {
-        fields,
         rows: count,
         bytes: rows.bytes(),
         complete,
         node: Some(root),
+        choices: (chosen != fields).then_some(chosen),
+        fields,
     };
     Ok((inference, regular))
+}
+
+/// Shows columns their cells, several columns at once where there are many rows.
+fn see(nodes: &mut [Node], cells: Cells<'_>, rows: &[usize]) {
+    let see = |first: usize, nodes: &mut [Node]| {
+        for (i, node) in nodes.iter_mut().enumerate() {
+            for row in rows {
+                if let Some(cell) = cells.cell(*row, first + i) {
+                    node.see_text(cells.line(*row), cell.trim());
+                }
+            }
+        }
+    };
+    let watchers = match rows.len() > FIRST_ROWS {
+        true => std::thread::available_parallelism().map_or(1, |n| n.get().min(WATCHERS)),
+        false => 1,
+    };
+    let share = nodes.len().div_ceil(watchers).max(1);
+    let mut shares = nodes.chunks_mut(share).enumerate();
+    let Some((_, own)) = shares.next() else {
+        return;
+    };
+    std::thread::scope(|scope| {
+        for (i, others) in shares {
+            scope.spawn(move || see(i * share, others));
+        }
+        see(0, own);
+    });
 }
 
 /// The markers that columns of values tell of, and those that stand for null among text, too.
@@ -184,6 +264,15 @@ fn settle_nulls(options: &mut CsvOptions, nodes: &[Node]) {
         .map(str::to_owned)
         .filter(|m| !options.text_nulls.contains(m))
         .collect();
+    // A marker that is no rarity in one column is the file's own.
+    let rare = |marker: &&String| {
+        let telling = |node: &&Node| node.telling_markers().any(|m| m == marker.as_str());
+        nodes
+            .iter()
+            .filter(telling)
+            .all(|node| node.is_rare(marker))
+    };
+    options.rare_markers = options.null_markers.iter().filter(rare).cloned().collect();
 }
 
 /// The columns of text where markers are values, since the others look like them: those of the column

@@ -78,6 +78,11 @@ impl Lexer {
         self
     }
 
+    /// What a line begins with that is a comment.
+    pub(super) fn comment(&self) -> Option<u8> {
+        self.comment
+    }
+
     fn is_delimiter(&self, byte: u8) -> bool {
         byte == self.delimiter || (self.collapse && byte == b'\t')
     }

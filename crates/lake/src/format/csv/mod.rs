@@ -6,8 +6,11 @@
 //!   [`footer`]: which last rows are notes;
 //! * [`dialect`]: which dialect a text is in: the one that [`fit`]s best by the [`shape`]s of cells;
 //! * [`custom`]: CSV of which a custom classifier says something;
-//! * [`rows`]: a file as batches of rows, for [`infer`](mod@infer) and [`decode`] alike.
+//! * [`rows`]: a file as batches of rows, for [`infer`](mod@infer) and [`decode`] alike;
+//! * [`target`]: rows become columns, from any [`grid`] of cells: the rows' own, or the pieces that other
+//!   threads decode [`ahead`], cut by the lexer or, where the text is [`plain`], many bytes at a time.
 
+mod ahead;
 mod batch;
 mod custom;
 mod decode;
@@ -16,16 +19,23 @@ mod encoding;
 mod fit;
 mod footer;
 mod forced;
+mod frame;
+mod grid;
 mod header;
 mod infer;
 mod layout;
 mod lexer;
 mod options;
+mod plain;
 mod rows;
 mod shape;
+mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ahead;
 
+pub(super) use self::ahead::Threads;
 pub(super) use self::custom::{Said, classify};
 pub(super) use self::decode::Decoder;
 pub(super) use self::dialect::{problem, sniff};

@@ -31,6 +31,9 @@ pub struct CsvOptions {
     pub date_order: Option<DateOrder>,
     /// Cells that stand for null, beside the empty cell, but for those in `literal_columns`.
     pub null_markers: Vec<String>,
+    /// Those of the null markers that are so rare among their columns' values (fewer than one in a thousand)
+    /// that they tell nothing of the file: nulls in a table, values in a dynamic frame.
+    pub rare_markers: Vec<String>,
     /// Columns in which null markers are text while the column is: codes that look like them (`NA`
     /// among the codes of countries). By their names in the catalog, in any case.
     pub literal_columns: Vec<String>,
@@ -53,6 +56,7 @@ impl Default for CsvOptions {
             encoding: None,
             date_order: None,
             null_markers: Vec::new(),
+            rare_markers: Vec::new(),
             literal_columns: Vec::new(),
             text_nulls: Vec::new(),
         }
@@ -66,6 +70,12 @@ impl CsvOptions {
         self.literal_columns
             .iter()
             .any(|c| c.to_lowercase() == column)
+    }
+
+    /// The null markers that are nulls in a dynamic frame, too, but for those of every column.
+    pub fn common_markers(&self) -> impl Iterator<Item = &String> {
+        let markers = self.null_markers.iter();
+        markers.filter(|marker| !self.rare_markers.contains(marker))
     }
 
     /// Whether one table's options can read files of both: what they differ in is found in each
@@ -104,6 +114,14 @@ impl CsvOptions {
             }
             all.sort();
         };
+        // What is no rarity in one file is none in the table.
+        let common: Vec<String> = [&*self, other]
+            .iter()
+            .flat_map(|options| options.common_markers())
+            .cloned()
+            .collect();
+        union(&mut self.rare_markers, &other.rare_markers);
+        self.rare_markers.retain(|marker| !common.contains(marker));
         union(&mut self.null_markers, &other.null_markers);
         union(&mut self.literal_columns, &other.literal_columns);
         union(&mut self.text_nulls, &other.text_nulls);

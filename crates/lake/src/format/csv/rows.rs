@@ -6,10 +6,15 @@ use super::CsvOptions;
 use super::batch::Batch;
 use super::encoding::{self, Utf8Reader};
 use super::footer;
+use super::frame::Aside;
+use super::grid::Cells;
 use super::header::Verdict;
 use super::layout::{self, Layout, strip_comment};
 use super::lexer::{Lexer, Step};
 use crate::error::{LakeError, Result};
+
+/// What is said of text that is not UTF-8.
+pub(super) const NOT_UTF8: &str = "the text is not UTF-8";
 
 const CHUNK: usize = 256 * 1024;
 /// A batch ends when it has as many bytes, however few rows they are.
@@ -25,6 +30,8 @@ pub(super) struct Rows<R> {
     at: usize,
     end: usize,
     eof: bool,
+    /// Why no more could be read, until those who are to hear of it have come that far.
+    failure: Option<std::io::Error>,
     line: u64,
     /// Bytes of text cut into rows so far.
     used: u64,
@@ -41,10 +48,12 @@ pub(super) struct Rows<R> {
     finds_footer: bool,
     /// Whether a row like a note was handed out, so that such a row is no note.
     lone_row: bool,
-    /// Rows at the end that are no rows.
-    footer: usize,
+    /// How many rows at the end are no rows: told once, when the end is first seen, by the rows before it.
+    footer: Option<usize>,
     footer_line: Option<u64>,
     layout: Layout,
+    /// Where rows go that are none; without it they are errors.
+    aside: Option<Aside>,
 }
 
 impl<R: Read> Rows<R> {
@@ -70,6 +79,7 @@ impl<R: Read> Rows<R> {
             at: 0,
             end: 0,
             eof: false,
+            failure: None,
             line: 1,
             used: 0,
             read: 0,
@@ -79,7 +89,7 @@ impl<R: Read> Rows<R> {
             hold: 0,
             finds_footer: options.per_file,
             lone_row: false,
-            footer: 0,
+            footer: None,
             footer_line: None,
             layout: Layout {
                 start: 0,
@@ -93,6 +103,7 @@ impl<R: Read> Rows<R> {
                 commented: false,
                 comment: options.comment,
             },
+            aside: None,
         };
         rows.fill()?;
         if options.per_file {
@@ -114,6 +125,17 @@ impl<R: Read> Rows<R> {
             }
         }
         Ok(rows)
+    }
+
+    /// Sets rows aside that are none.
+    pub(super) fn with_aside(mut self, aside: Option<Aside>) -> Self {
+        self.aside = aside;
+        self
+    }
+
+    /// Where rows go that are none.
+    pub(super) fn aside(&self) -> Option<&Aside> {
+        self.aside.as_ref()
     }
 
     /// Where the file's table is.
@@ -146,29 +168,17 @@ impl<R: Read> Rows<R> {
         self.given
     }
 
-    pub(super) fn line(&self, row: usize) -> u64 {
-        self.batch.line(row)
-    }
-
-    pub(super) fn width(&self, row: usize) -> usize {
-        self.batch.width(row)
-    }
-
-    pub(super) fn cell(&self, row: usize, column: usize) -> Option<&str> {
-        let (from, to) = self.batch.span(row, column)?;
-        self.text.get(from..to)
+    /// The rows' cells.
+    pub(super) fn cells(&self) -> Cells<'_> {
+        Cells {
+            batch: &self.batch,
+            text: &self.text,
+        }
     }
 
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = &str> {
         let spans = self.batch.spans(row);
         spans.map(|(from, to)| self.text.get(from..to).unwrap_or_default())
-    }
-
-    /// Whether a row is the header once more.
-    pub(super) fn same_as(&self, row: usize, header: &[String]) -> bool {
-        header.len() > 1
-            && self.width(row) == header.len()
-            && self.row(row).zip(header).all(|(cell, name)| cell == name)
     }
 
     fn bad(&self, line: u64, message: &str) -> LakeError {
@@ -254,20 +264,22 @@ impl<R: Read> Rows<R> {
         if !self.finds_footer {
             return self.hold.min(length);
         }
-        if self.footer == 0 {
-            let from = length.saturating_sub(footer::MOST);
-            // However the rows came in batches, those before the last few are looked at.
-            let lone = self.lone_row
-                || (0..from).any(|row| footer::is_lone(self.row(row), self.layout.width));
-            let rows: Vec<(Vec<&str>, bool)> = (from..length)
-                .map(|row| (self.row(row).collect(), self.batch.apart(row)))
-                .collect();
-            self.footer = footer::find(&rows, self.layout.width, lone);
-            if self.footer > 0 {
-                self.footer_line = Some(self.batch.line(length - self.footer));
-            }
+        if let Some(footer) = self.footer {
+            return footer.min(length);
         }
-        self.footer.min(length)
+        let from = length.saturating_sub(footer::MOST);
+        // However the rows came in batches, those before the last few are looked at.
+        let lone =
+            self.lone_row || (0..from).any(|row| footer::is_lone(self.row(row), self.layout.width));
+        let rows: Vec<(Vec<&str>, bool)> = (from..length)
+            .map(|row| (self.row(row).collect(), self.batch.apart(row)))
+            .collect();
+        let footer = footer::find(&rows, self.layout.width, lone).min(length);
+        self.footer = Some(footer);
+        if footer > 0 {
+            self.footer_line = Some(self.batch.line(length - footer));
+        }
+        footer
     }
 
     /// Whether nothing but what was read is there.
@@ -299,19 +311,66 @@ impl<R: Read> Rows<R> {
             }
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                let row = (0..self.batch.len())
-                    .find(|row| self.batch.spans(*row).any(|(_, to)| to > at))
-                    .unwrap_or_default();
-                let line = if row < self.batch.len() {
-                    self.batch.line(row)
-                } else {
-                    self.line
-                };
+                let line = self.batch.line_at(at).unwrap_or(self.line);
+                if self.aside.is_some() {
+                    return self.validate_rows(error.into_bytes());
+                }
                 self.batch.clear();
                 self.given = 0;
-                Err(self.bad(line, "the text is not UTF-8"))
+                Err(self.bad(line, NOT_UTF8))
             }
         }
+    }
+
+    /// Sets aside the rows of the batch's text that are not UTF-8. They stay in the batch, to be left out.
+    fn validate_rows(&mut self, mut text: Vec<u8>) -> Result<()> {
+        let Some(aside) = &mut self.aside else {
+            return Ok(());
+        };
+        if self.batch.len() > 0 {
+            aside.forget_before(self.batch.line(0));
+        }
+        for row in 0..self.batch.len() {
+            let spans = || self.batch.spans(row);
+            let from = spans().map(|s| s.0).min().unwrap_or_default();
+            let to = spans().map(|s| s.1).max().unwrap_or_default();
+            let own = text.get(from..to).unwrap_or_default();
+            let line = self.batch.line(row);
+            if std::str::from_utf8(own).is_err() && !aside.is_left_out(line) {
+                aside.set(line, "the text is not UTF-8", own)?;
+                aside.leave_out(line);
+            }
+        }
+        // Each byte that is wrong becomes another one, so that cells stay where they are.
+        while let Err(error) = std::str::from_utf8(&text) {
+            let from = error.valid_up_to();
+            let length = error.error_len().unwrap_or(text.len() - from);
+            text[from..from + length].fill(b'?');
+        }
+        self.text = String::from_utf8(text).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Sets aside the line that is next, which begins a row that does not end.
+    fn pass_line(&mut self, reason: &str) -> Result<()> {
+        let line = self.line;
+        let rest = &self.input[self.at..self.end];
+        let ended = memchr::memchr(b'\n', rest);
+        let length = ended.map_or(rest.len(), |at| at + 1);
+        if let Some(aside) = &self.aside {
+            aside.set(line, reason, &rest[..length])?;
+        }
+        self.advance(length, ended.is_some().into());
+        // What follows of a line that is longer than a row may be.
+        let mut ended = ended.is_some();
+        while !ended && !self.eof {
+            self.fill()?;
+            let rest = &self.input[self.at..self.end];
+            let found = memchr::memchr(b'\n', rest);
+            ended = found.is_some();
+            self.advance(found.map_or(rest.len(), |at| at + 1), ended.into());
+        }
+        Ok(())
     }
 
     fn read_row(&mut self) -> Result<bool> {
@@ -324,16 +383,15 @@ impl<R: Read> Rows<R> {
                 }
                 Step::Skipped { used, lines } => self.advance(used, lines),
                 Step::End => return Ok(false),
+                Step::Unclosed if self.aside.is_some() => self.pass_line(UNCLOSED)?,
+                Step::More if self.end - self.at >= MAX_ROW && self.aside.is_some() => {
+                    self.pass_line(TOO_LONG)?;
+                }
                 Step::Unclosed => {
-                    return Err(
-                        self.bad(self.line, "a quote is opened in this row and never closed")
-                    );
+                    return Err(self.bad(self.line, UNCLOSED));
                 }
                 Step::More if self.end - self.at >= MAX_ROW => {
-                    return Err(self.bad(
-                        self.line,
-                        "the row is longer than 16 MiB; is a quote not closed?",
-                    ));
+                    return Err(self.bad(self.line, TOO_LONG));
                 }
                 Step::More => self.fill()?,
             }
@@ -344,6 +402,68 @@ impl<R: Read> Rows<R> {
         self.at += used;
         self.used += used as u64;
         self.line += lines;
+    }
+
+    /// The rules that rows are cut by.
+    pub(super) fn lexer(&self) -> &Lexer {
+        &self.lexer
+    }
+
+    /// How many rows are held back until the end is known.
+    pub(super) fn hold(&self) -> usize {
+        self.hold
+    }
+
+    /// Whether notes at the end are told by their looks.
+    pub(super) fn finds_footer(&self) -> bool {
+        self.finds_footer
+    }
+
+    /// The lines before the next row.
+    pub(super) fn lines_before(&self) -> u64 {
+        self.line.saturating_sub(1)
+    }
+
+    /// Moves the text that follows to `text`, until that has `size` bytes or there is no more. No row
+    /// may be held back.
+    pub(super) fn take_text(&mut self, text: &mut Vec<u8>, size: usize) {
+        text.extend_from_slice(&self.input[self.at..self.end]);
+        self.at = self.end;
+        let mut filled = text.len();
+        if filled >= size || self.eof || self.failure.is_some() {
+            return;
+        }
+        text.resize(size, 0);
+        while filled < size && !self.eof {
+            match self.reader.read(&mut text[filled..]) {
+                Ok(0) => self.eof = true,
+                Ok(count) => {
+                    filled += count;
+                    self.read += count as u64;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    // The rows before it come first.
+                    self.failure = Some(e);
+                    break;
+                }
+            }
+        }
+        text.truncate(filled);
+    }
+
+    /// Takes back text that was moved away and is to be cut here.
+    pub(super) fn give_back(&mut self, mut text: Vec<u8>) {
+        text.extend_from_slice(&self.input[self.at..self.end]);
+        self.at = 0;
+        self.end = text.len();
+        self.input = text;
+    }
+
+    /// Rows of so many lines were cut elsewhere; whether one of them is like a note.
+    pub(super) fn pass(&mut self, lines: u64, lone: bool) {
+        self.line += lines;
+        self.lone_row |= lone;
     }
 
     fn skip_lines(&mut self, count: u64) -> Result<()> {
@@ -382,7 +502,8 @@ impl<R: Read> Rows<R> {
         // The first piece is filled to the brim: a table is found by it, always by the same bytes.
         let first = self.read == 0;
         while self.end < self.input.len() && !self.eof {
-            match self.reader.read(&mut self.input[self.end..]) {
+            let failed = self.failure.take().map(Err);
+            match failed.unwrap_or_else(|| self.reader.read(&mut self.input[self.end..])) {
                 Ok(0) => self.eof = true,
                 Ok(count) => {
                     self.end += count;
@@ -404,6 +525,9 @@ impl<R: Read> Rows<R> {
         Ok(())
     }
 }
+
+const UNCLOSED: &str = "a quote is opened in this row and never closed";
+const TOO_LONG: &str = "the row is longer than 16 MiB; is a quote not closed?";
 
 /// How many lines a table may say to leave out at the end of each file.
 const MAX_FOOTER: usize = 100_000;

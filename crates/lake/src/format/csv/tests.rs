@@ -38,6 +38,7 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             || Ok(bytes),
             &mut options,
             &Limits::default(),
+            false,
             &mut reason,
         )?;
         // A column of nothing but markers says nothing of itself, and is text in a catalog.
@@ -61,7 +62,7 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             frame: None,
         };
         let batches: Vec<RecordBatch> =
-            Decoder::new(bytes, &options, &decode)?.collect::<Result<_>>()?;
+            Decoder::new(bytes, &options, &decode, None)?.collect::<Result<_>>()?;
         Ok(Read {
             options,
             columns,

@@ -8,6 +8,9 @@ use encoding_rs::WINDOWS_1252;
 /// A line may not be longer: 64 MiB without a line's end are no log.
 const MAX_LINE: u64 = 64 << 20;
 
+/// The error of a line that is too long.
+pub(super) const TOO_LONG: io::ErrorKind = io::ErrorKind::FileTooLarge;
+
 pub(super) struct Lines<R> {
     reader: BufReader<R>,
     bytes: Vec<u8>,
@@ -35,6 +38,25 @@ impl<R: Read> Lines<R> {
         self.read
     }
 
+    /// Moves to the end of a line that is too long.
+    pub(super) fn pass(&mut self) -> io::Result<()> {
+        while !self.bytes.ends_with(b"\n") {
+            self.bytes.clear();
+            let mut reader = self.reader.by_ref().take(MAX_LINE);
+            let count = reader.read_until(b'\n', &mut self.bytes)? as u64;
+            if count == 0 {
+                break;
+            }
+            self.read += count;
+        }
+        Ok(())
+    }
+
+    /// The line that was read last, or its beginning.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The next line that is not blank, without its end, and its number.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Cow<'_, str>)>> {
         loop {
@@ -48,7 +70,7 @@ impl<R: Read> Lines<R> {
             self.read += count;
             if count > MAX_LINE {
                 return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
+                    TOO_LONG,
                     "the line is longer than 64 MiB, and is not read",
                 ));
             }

@@ -17,10 +17,11 @@ use mastic_schema::names::column_names;
 use self::lines::Lines;
 pub use self::pattern::GrokError;
 use self::pattern::Pattern;
-use super::columns::{Column, Misfit};
-use super::{Decode, Head, Inference, Limits};
+use super::columns::{Column, Misfit, Reading};
+use super::frame::{Wanted, set_aside};
+use super::{BadRecords, Decode, Head, Inference, Limits};
 use crate::error::{LakeError, Result};
-use crate::infer::{Choices, Node};
+use crate::infer::{Choices, Node, Typing};
 use crate::value;
 
 /// How a log is read.
@@ -266,6 +267,7 @@ pub(super) fn infer(
     let names = column_names(pattern.captures().iter().map(|c| c.name.as_str()));
     let mut root = Node::default();
     let mut fields = Vec::with_capacity(nodes.len());
+    let mut chosen = Vec::with_capacity(nodes.len());
     for ((name, capture), node) in names.iter().zip(pattern.captures()).zip(nodes) {
         let nulls: Vec<String> = node.telling_markers().map(str::to_owned).collect();
         let data_type = match &capture.data_type {
@@ -276,13 +278,24 @@ pub(super) fn infer(
                 data_type => data_type,
             },
         };
+        chosen.push(match (&capture.data_type, &data_type) {
+            (None, DataType::Utf8)
+                if node.data_type(&nulls, Choices::default()) != DataType::Null =>
+            {
+                let data_type = node.choice_type(&nulls, Choices::default(), Typing::Text);
+                Field::new(name, data_type, true)
+            }
+            (_, data_type) => Field::new(name, data_type.clone(), true),
+        });
         fields.push(Field::new(name, data_type, true));
         *root.field(name) = node;
     }
     if rows == 0 {
         fields.clear();
+        chosen.clear();
     }
     let inference = Inference {
+        choices: (chosen != fields).then(|| chosen.into()),
         fields: fields.into(),
         rows: rows + mismatches.count,
         bytes: lines.read(),
@@ -303,6 +316,9 @@ pub(super) struct Decoder<R> {
     binding: Vec<Option<usize>>,
     schema: SchemaRef,
     batch_size: usize,
+    frame: Option<Arc<dyn BadRecords>>,
+    /// The place of the column of lines.
+    line: Option<usize>,
     done: bool,
 }
 
@@ -313,10 +329,14 @@ impl<R: Read> Decoder<R> {
             .compile()
             .map_err(|e| bad_pattern(file, options, &e))?;
         let schema = Arc::new(decode.schema.project(&decode.projection)?);
+        let reading = Reading {
+            frame: decode.frame.is_some(),
+            ..Reading::default()
+        };
         let columns = schema
             .fields()
             .iter()
-            .map(|f| Column::new(f.data_type(), false))
+            .map(|f| Column::new(f.data_type(), reading))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|m| LakeError::data(file, m.to_string()))?;
         let table = decode.schema.fields();
@@ -326,9 +346,11 @@ impl<R: Read> Decoder<R> {
             .enumerate()
             .map(|(i, name)| {
                 let place = if pattern.is_positional() {
-                    Some(i)
+                    let mut own = (0..table.len()).filter(|i| !decode.is_line(*i));
+                    own.nth(i)
                 } else {
-                    mastic_schema::merge::position(table, name)
+                    let place = mastic_schema::merge::position(table, name);
+                    place.filter(|at| !decode.is_line(*at))
                 };
                 decode.projection.iter().position(|w| Some(*w) == place)
             })
@@ -342,6 +364,8 @@ impl<R: Read> Decoder<R> {
             binding,
             schema,
             batch_size: decode.batch_size,
+            frame: decode.frame.clone(),
+            line: Wanted::of(decode).line,
             done: false,
         })
     }
@@ -363,7 +387,18 @@ impl<R: Read> Decoder<R> {
                     break;
                 }
                 Err(error) => {
-                    return Err(unreadable(&self.file, self.lines.number(), &error));
+                    let kind = error.kind();
+                    let number = self.lines.number();
+                    let told = unreadable(&self.file, number, &error);
+                    match &self.frame {
+                        Some(frame) if kind == lines::TOO_LONG => {
+                            set_aside(frame.as_ref(), told, number, self.lines.bytes())?;
+                        }
+                        _ => return Err(told),
+                    }
+                    let passed = self.lines.pass();
+                    passed.map_err(|e| unreadable(&self.file, number, &e))?;
+                    continue;
                 }
             };
             if self.options.is_comment(&line) {
@@ -376,22 +411,42 @@ impl<R: Read> Decoder<R> {
                 column: None,
                 message,
             };
+            let in_frame = self.frame.is_some();
             let matched = matcher.captures(&line, |i, text| {
                 let Some(at) = binding[i] else { return Ok(()) };
-                append(&mut columns[at], text).map_err(|misfit| {
+                append(&mut columns[at], text, in_frame).map_err(|misfit| {
                     let name = schema.field(at).name();
                     bad(match misfit {
-                        Misfit::Value { wanted, found } => {
+                        Misfit::Value { wanted, found, .. } if in_frame => {
+                            return LakeError::Misfit {
+                                file: self.file.clone(),
+                                line: Some(number),
+                                name: name.clone(),
+                                wanted,
+                                found,
+                            };
+                        }
+                        Misfit::Value { wanted, found, .. } => {
                             format!("{found} in column '{name}' is no {wanted}")
                         }
                         other => format!("column '{name}': {other}"),
                     })
                 })
             })?;
+            if let Some(frame) = self.frame.as_ref().filter(|_| !matched) {
+                let name = &self.options.classification;
+                let error = bad(format!(
+                    "the line does not match the grok pattern of {name}"
+                ));
+                set_aside(frame.as_ref(), error, number, line.as_bytes())?;
+                continue;
+            }
             // A line that does not match is a row of nulls, as with Glue's and Hive's SerDes: so no line of
             // a log is lost, and none keeps the others from being read. The crawl says how many there are.
-            for (column, bound) in self.columns.iter_mut().zip(&bound) {
-                if !bound || !matched {
+            for (at, (column, bound)) in self.columns.iter_mut().zip(&bound).enumerate() {
+                if self.line == Some(at) {
+                    column.append_integer(i64::try_from(number).unwrap_or(i64::MAX));
+                } else if !bound || !matched {
                     column.append_null();
                 }
             }
@@ -414,11 +469,18 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-fn append(column: &mut Column, text: Option<&str>) -> std::result::Result<(), Misfit> {
+fn append(
+    column: &mut Column,
+    text: Option<&str>,
+    in_frame: bool,
+) -> std::result::Result<(), Misfit> {
     let text = text.map(str::trim).filter(|text| !is_missing(text));
     match text {
         // A marker among numbers or dates is a null, as inference took it.
-        Some(text) if column.is_text() || !value::is_null_marker(text) => column.append_text(text),
+        Some(text) if column.is_text() || !value::is_null_marker(text) => match in_frame {
+            true => column.append_found(text),
+            false => column.append_text(text),
+        },
         _ => {
             column.append_null();
             Ok(())

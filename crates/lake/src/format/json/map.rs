@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::{Parser, Token};
 use super::path::Step;
-use super::records::{Broken, Cause, Records};
+use super::records::{Broken, Cause, Records, Source};
 
 /// How many records of the head are held against each other.
 const RECORDS: usize = 1000;

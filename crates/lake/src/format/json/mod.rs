@@ -1,5 +1,6 @@
 //! JSON: lines, arrays, pretty-printed, records one after another, a map of records, or where a path leads.
 
+mod decode;
 mod map;
 pub(crate) mod parse;
 mod path;
@@ -9,17 +10,16 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
+use arrow::datatypes::{DataType, Field};
 
+pub(super) use self::decode::Decoder;
 use self::parse::{Parser, Problem, Token};
 use self::path::Step;
 pub use self::path::{JsonPath, JsonPathError};
-use self::records::{Broken, Cause, Record, Records};
-use super::columns::{Column, Misfit, StructColumn};
-use super::{Decode, Head, Inference, Limits};
+use self::records::{Broken, Cause, Failed, Record, Records, Source};
+use super::{Head, Inference, Limits};
 use crate::error::{LakeError, Result};
-use crate::infer::{Choices, Node};
+use crate::infer::{Choices, Node, Typing};
 
 /// How JSON is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct JsonOptions {
 }
 
 impl JsonOptions {
-    fn steps(&self) -> &[Step] {
+    pub(super) fn steps(&self) -> &[Step] {
         match (&self.path, &self.keyed) {
             (Some(path), _) => path.steps(),
             (None, Some(_)) => &[Step::All],
@@ -255,7 +255,7 @@ fn lake_error(file: &str, broken: Broken) -> LakeError {
         } => LakeError::Data {
             file: file.to_owned(),
             line: Some(line),
-            column: Some(column),
+            column: (column > 0).then_some(column),
             message,
         },
     }
@@ -266,7 +266,7 @@ fn at(file: &str, record: &Record<'_>, problem: Problem) -> LakeError {
     LakeError::Data {
         file: file.to_owned(),
         line: Some(line),
-        column: Some(column),
+        column: (column > 0).then_some(column),
         message: problem.message,
     }
 }
@@ -288,44 +288,82 @@ fn text<'a>(file: &str, record: &Record<'a>) -> Result<&'a str> {
 /// columns, and what is kept of each would fill the memory.
 const MAX_FIELDS: usize = 20_000;
 
+/// How a file's records are watched.
+pub(super) struct Watch<'a> {
+    /// How far.
+    pub(super) limits: &'a Limits,
+    /// How types are chosen in the end.
+    pub(super) choices: Choices,
+    /// What the format says of types.
+    pub(super) typing: Typing,
+    /// Whether records that cannot be read are passed over, as a dynamic frame does.
+    pub(super) lenient: bool,
+}
+
 /// Watches every record up to the limits. Where records have keys, the column of keys gets its name.
 pub(super) fn infer(
     file: &str,
     reader: impl Read,
     options: &mut JsonOptions,
-    limits: &Limits,
-    choices: Choices,
+    watch: &Watch<'_>,
 ) -> Result<Inference> {
-    let mut records = Records::at(reader, options.steps());
+    infer_from(file, Records::at(reader, options.steps()), options, watch)
+}
+
+/// As [`infer`], from any source of records.
+pub(super) fn infer_from(
+    file: &str,
+    mut records: impl Source,
+    options: &mut JsonOptions,
+    watch: &Watch<'_>,
+) -> Result<Inference> {
+    let choices = watch.choices;
     let (mut root, mut keys) = (Node::default(), Node::default());
     let (mut rows, mut bytes) = (0, 0);
     let mut complete = true;
-    while let Some(record) = records.next().map_err(|b| lake_error(file, b))? {
-        if bytes >= limits.bytes {
-            complete = false;
-            break;
+    loop {
+        let failed = match records.next() {
+            Ok(None) => break,
+            Ok(Some(_)) if bytes >= watch.limits.bytes => {
+                complete = false;
+                break;
+            }
+            Ok(Some(record)) => {
+                bytes += record.bytes.len() as u64;
+                match see_record(file, &record, &mut root, watch.lenient) {
+                    Ok(()) => {
+                        rows += 1;
+                        if let Some(key) = record.key {
+                            keys.see_string(record.line, key);
+                        }
+                        None
+                    }
+                    Err(error) => Some((Failed::Within, error)),
+                }
+            }
+            Err(broken @ Broken::Syntax { .. }) => {
+                Some((Failed::Cutting, lake_error(file, broken)))
+            }
+            Err(broken) => return Err(lake_error(file, broken)),
+        };
+        if let Some((at, error)) = failed {
+            // A file of nothing but bad records is no JSON.
+            let passed = watch.lenient
+                && records
+                    .recover(at)
+                    .map_err(|b| lake_error(file, b))?
+                    .is_some();
+            if !passed {
+                return Err(error);
+            }
         }
-        rows += 1;
-        bytes += record.bytes.len() as u64;
-        if let Some(key) = record.key {
-            keys.see_string(record.line, key);
-        }
-        let mut parser = Parser::new(text(file, &record)?);
-        let line = record.line;
-        let mut seen = Vec::new();
-        let seen = parser
-            .start()
-            .and_then(|token| see(&mut root, &mut parser, token, line, &mut seen));
-        seen.map_err(|problem| at(file, &record, problem))?;
         if root.fields().size_hint().0 > MAX_FIELDS {
-            return Err(LakeError::Data {
-                file: file.to_owned(),
-                line: Some(line),
-                column: None,
-                message: format!(
+            return Err(LakeError::data(
+                file,
+                format!(
                     "the records have more than {MAX_FIELDS} different keys in all, which are no columns"
                 ),
-            });
+            ));
         }
     }
     if let Some(path) = &options.path
@@ -337,29 +375,55 @@ pub(super) fn infer(
             format!("there is no record at the JSON path {path}"),
         ));
     }
-    let mut fields: Vec<Arc<Field>> = match root.data_type(&[], choices) {
-        DataType::Struct(fields) => fields.iter().cloned().collect(),
-        // Records with many varying keys are still records.
-        _ => root
-            .fields()
-            .map(|(name, node)| Arc::new(Field::new(name, node.data_type(&[], choices), true)))
-            .collect(),
+    // Records with many varying keys are still records.
+    let columns = |whole: DataType, own: &dyn Fn(&Node) -> DataType| -> Vec<Arc<Field>> {
+        match whole {
+            DataType::Struct(fields)
+                if !mastic_schema::choice::is_choice(&DataType::Struct(fields.clone())) =>
+            {
+                fields.iter().cloned().collect()
+            }
+            _ => root
+                .fields()
+                .map(|(name, node)| Arc::new(Field::new(name, own(node), true)))
+                .collect(),
+        }
     };
+    let plain = |node: &Node| node.data_type(&[], choices);
+    let chosen = |node: &Node| node.choice_type(&[], choices, watch.typing);
+    let mut fields = columns(plain(&root), &plain);
+    let mut chosen = columns(chosen(&root), &chosen);
     if let Some(keyed) = &mut options.keyed {
         *keyed = unused(keyed, &fields);
-        let key = Field::new(keyed.as_str(), keys.data_type(&[], choices), true);
+        let key = Arc::new(Field::new(keyed.as_str(), plain(&keys), true));
         *root.field(keyed) = keys;
         if rows > 0 {
-            fields.insert(0, Arc::new(key));
+            fields.insert(0, key.clone());
+            chosen.insert(0, key);
         }
     }
     Ok(Inference {
+        choices: (chosen != fields).then(|| chosen.into()),
         fields: fields.into(),
         rows,
         bytes,
         complete,
         node: Some(root),
     })
+}
+
+fn see_record(file: &str, record: &Record<'_>, root: &mut Node, lenient: bool) -> Result<()> {
+    let text = text(file, record)?;
+    // Of a record that is passed over nothing is seen.
+    if lenient && let Err(problem) = Parser::new(text).skip() {
+        return Err(at(file, record, problem));
+    }
+    let mut parser = Parser::new(text);
+    let mut keys = Vec::new();
+    let seen = parser
+        .start()
+        .and_then(|token| see(root, &mut parser, token, record.line, &mut keys));
+    seen.map_err(|problem| at(file, record, problem))
 }
 
 /// The name, or one made from it, that no field has.
@@ -432,132 +496,4 @@ fn repeated<'k>(keys: &'k mut [Cow<'_, str>]) -> Option<&'k str> {
     }
     let twice = (1..keys.len()).find(|i| keys[..*i].contains(&keys[*i]))?;
     Some(&keys[twice])
-}
-
-/// A batch ends when its records have as many bytes, however few they are.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
-
-/// Records as batches of the wanted columns.
-pub(super) struct Decoder<R> {
-    file: String,
-    records: Records<R>,
-    columns: StructColumn,
-    keys: Option<Keys>,
-    schema: SchemaRef,
-    batch_size: usize,
-    done: bool,
-}
-
-/// The column of the records' keys.
-struct Keys {
-    column: Column,
-    /// Its place among the wanted columns.
-    place: usize,
-}
-
-impl<R: Read> Decoder<R> {
-    pub(super) fn new(
-        reader: R,
-        options: &JsonOptions,
-        decode: &Decode,
-        single_is_array: bool,
-    ) -> Result<Self> {
-        let bad = |m: Misfit| LakeError::data(&decode.file, m.to_string());
-        let all: &Fields = decode.schema.fields();
-        let mut wanted = decode.projection.clone();
-        // A field of the records that has the name of the keys' column is not that column.
-        let keyed = options.keyed.as_deref();
-        let key = keyed.and_then(|name| mastic_schema::merge::position(all, name));
-        let keys = match key.and_then(|key| wanted.iter().position(|w| *w == key)) {
-            Some(place) => {
-                let field = &all[wanted.remove(place)];
-                let column = Column::new(field.data_type(), false).map_err(bad)?;
-                Some(Keys { column, place })
-            }
-            None => None,
-        };
-        let own: Fields = all
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| Some(*i) != key)
-            .map(|(_, field)| field.clone())
-            .collect();
-        for place in &mut wanted {
-            *place -= usize::from(key.is_some_and(|key| key < *place));
-        }
-        let columns = StructColumn::new(&own, &wanted, single_is_array).map_err(bad)?;
-        Ok(Decoder {
-            file: decode.file.clone(),
-            records: Records::at(reader, options.steps()),
-            columns,
-            keys,
-            schema: Arc::new(decode.schema.project(&decode.projection)?),
-            batch_size: decode.batch_size,
-            done: false,
-        })
-    }
-
-    fn fill(&mut self) -> Result<()> {
-        let file = &self.file;
-        let mut bytes = 0;
-        while self.columns.len() < self.batch_size && bytes < BATCH_BYTES {
-            let Some(record) = self.records.next().map_err(|b| lake_error(file, b))? else {
-                self.done = true;
-                break;
-            };
-            bytes += record.bytes.len();
-            if let Some(keys) = &mut self.keys {
-                let appended = match record.key {
-                    Some(key) => keys.column.append_text(key),
-                    None => {
-                        keys.column.append_null();
-                        Ok(())
-                    }
-                };
-                appended.map_err(|misfit| {
-                    let message = format!("the record's key: {misfit}");
-                    at(file, &record, Problem { at: 0, message })
-                })?;
-            }
-            let mut parser = Parser::new(text(file, &record)?);
-            let read = parser
-                .start()
-                .map_err(Misfit::from)
-                .and_then(|_| self.columns.append_object(&mut parser));
-            read.map_err(|misfit| {
-                let problem = match misfit {
-                    Misfit::Json(problem) => problem,
-                    other => parser.problem(other.to_string()),
-                };
-                at(file, &record, problem)
-            })?;
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Iterator for Decoder<R> {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        if let Err(error) = self.fill() {
-            self.done = true;
-            return Some(Err(error));
-        }
-        if self.columns.len() == 0 {
-            return None;
-        }
-        let records = self.columns.finish_records();
-        let batch = records.and_then(|(mut arrays, rows): (Vec<ArrayRef>, usize)| {
-            if let Some(keys) = &mut self.keys {
-                arrays.insert(keys.place, keys.column.finish()?);
-            }
-            let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
-        });
-        Some(batch.map_err(Into::into))
-    }
 }

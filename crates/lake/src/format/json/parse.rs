@@ -68,6 +68,101 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The first byte of the value that comes next.
+    pub(crate) fn next_byte(&mut self) -> Option<u8> {
+        self.space();
+        self.byte()
+    }
+
+    /// Reads an integer of up to 18 digits that is next, where nothing but an integer can be; else nothing
+    /// is read.
+    pub(crate) fn integer(&mut self) -> Option<i64> {
+        let bytes = self.text.as_bytes().get(self.at..)?;
+        let negative = bytes.first() == Some(&b'-');
+        let (value, digits) = digits(&bytes[usize::from(negative)..]);
+        let end = usize::from(negative) + digits;
+        let zero = digits > 1 && bytes[usize::from(negative)] == b'0';
+        let more = matches!(bytes.get(end), Some(b'.' | b'e' | b'E'));
+        if digits == 0 || digits > 18 || zero || more {
+            return None;
+        }
+        self.at += end;
+        let value = i64::try_from(value).ok()?;
+        Some(if negative { -value } else { value })
+    }
+
+    /// Reads a number that is next, where its digits are few enough for the double to be exact by one
+    /// division; else nothing is read.
+    pub(crate) fn short_double(&mut self) -> Option<f64> {
+        const TENS: [f64; 16] = [
+            1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+        ];
+        let bytes = self.text.as_bytes().get(self.at..)?;
+        let from = usize::from(bytes.first() == Some(&b'-'));
+        let (whole, count) = digits(&bytes[from..]);
+        let mut end = from + count;
+        if count == 0 || count > 15 || count > 1 && bytes[from] == b'0' {
+            return None;
+        }
+        let (mut mantissa, mut places) = (whole, 0);
+        if bytes.get(end) == Some(&b'.') {
+            let (fraction, behind) = digits(&bytes[end + 1..]);
+            if behind == 0 || count + behind > 15 {
+                return None;
+            }
+            mantissa = whole * 10u64.pow(u32::try_from(behind).ok()?) + fraction;
+            places = behind;
+            end += 1 + behind;
+        }
+        if matches!(bytes.get(end), Some(b'e' | b'E')) {
+            return None;
+        }
+        self.at += end;
+        // Both are whole numbers below 2^53, and the quotient of two doubles is the nearest one.
+        #[allow(clippy::cast_precision_loss)]
+        let value = mantissa as f64 / TENS[places];
+        Some(if from == 1 { -value } else { value })
+    }
+
+    /// Reads the string that is next, where nothing in it is escaped; else nothing is read.
+    pub(crate) fn plain_string(&mut self) -> Option<&'a str> {
+        let from = self.at + 1;
+        let bytes = self.text.as_bytes().get(from..)?;
+        let length = quote_or_escape(bytes)?;
+        if bytes[length] != b'"' {
+            return None;
+        }
+        let text = self.text.get(from..from + length)?;
+        self.at = from + length + 1;
+        Some(text)
+    }
+
+    /// Whether the next key of an open object is this one, in quotes. If so it is read.
+    pub(crate) fn key_is(&mut self, first: &mut bool, quoted: &[u8]) -> bool {
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
+        let space = |at: &mut usize| {
+            while matches!(bytes.get(*at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+                *at += 1;
+            }
+        };
+        space(&mut at);
+        if !*first {
+            if bytes.get(at) != Some(&b',') {
+                return false;
+            }
+            at += 1;
+            space(&mut at);
+        }
+        let end = at + quoted.len();
+        let found = bytes.get(at..end) == Some(quoted) && bytes.get(end) == Some(&b':');
+        if found {
+            self.at = end + 1;
+            *first = false;
+        }
+        found
+    }
+
     fn unexpected(&self, wanted: &str) -> Problem {
         match self.text[self.at..].chars().next() {
             Some(c) => self.problem(format!("'{c}' where {wanted} was expected")),
@@ -154,7 +249,7 @@ impl<'a> Parser<'a> {
         let mut from = self.at;
         let mut owned: Option<String> = None;
         loop {
-            let Some(skip) = memchr::memchr2(b'"', b'\\', &bytes[self.at..]) else {
+            let Some(skip) = quote_or_escape(&bytes[self.at..]) else {
                 self.at = bytes.len();
                 return Err(self.problem("a string is not closed"));
             };
@@ -312,6 +407,47 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// The number that the digits at the beginning spell, and how many they are; of more than 19 the number
+/// is of no use.
+fn digits(bytes: &[u8]) -> (u64, usize) {
+    let mut value = 0u64;
+    let mut count = 0;
+    while let Some(byte) = bytes.get(count) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (value, count)
+}
+
+/// Where the first quote or backslash is. Most strings are short: eight bytes are looked at in a word before
+/// a longer search is set up.
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    /// The top bit of each byte that is zero, and of no byte before the first of them.
+    fn zeros(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word & TOPS
+    }
+    let mut at = 0;
+    while let Some(Ok(chunk)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(chunk);
+        let found = zeros(word ^ u64::from_le_bytes([b'"'; 8]))
+            | zeros(word ^ u64::from_le_bytes([b'\\'; 8]));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+        if at == 32 {
+            break;
+        }
+    }
+    memchr::memchr2(b'"', b'\\', &bytes[at..]).map(|more| at + more)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -375,6 +511,35 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_ways_read_what_the_long_ones_do(text in "-?[0-9]{0,20}(\\.[0-9]{0,17})?(e[0-9])?[,} ]") {
+            let mut long = Parser::new(&text);
+            let number = match long.start() {
+                Ok(Token::Number(number)) => Some(number),
+                _ => None,
+            };
+            let mut short = Parser::new(&text);
+            if let Some(value) = short.integer() {
+                prop_assert_eq!(number.and_then(|n| n.parse().ok()), Some(value));
+                prop_assert_eq!(short.position(), long.position());
+            } else {
+                prop_assert!(number.is_none_or(|n| n.len() > 18 || n.parse::<i64>().is_err()), "{}", text);
+            }
+            let mut short = Parser::new(&text);
+            if let Some(value) = short.short_double() {
+                prop_assert_eq!(number.and_then(|n| n.parse().ok()), Some(value));
+                prop_assert_eq!(short.position(), long.position());
+            }
+        }
+
+        #[test]
+        fn quotes_are_found(text in "[a-zé\"\\\\]{0,50}") {
+            let place = text.bytes().position(|b| b == b'"' || b == b'\\');
+            prop_assert_eq!(quote_or_escape(text.as_bytes()), place);
+            let long = format!("{}{text}", "x".repeat(40));
+            prop_assert_eq!(quote_or_escape(long.as_bytes()), place.map(|p| p + 40));
+        }
+
         #[test]
         fn reads_what_serde_json_writes(value in any_json()) {
             prop_assert_eq!(parse(&value.to_string()).unwrap(), value.clone());

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use super::parse::{MAX_DEPTH, Parser, Token};
 use super::path::Step;
+use crate::format::BadRecord;
 
 /// One record's bytes may not be longer. A "record" that is longer is a file that is not closed, or no
 /// data.
@@ -73,12 +74,62 @@ pub(crate) struct Records<R> {
     steps: Vec<Step>,
     frames: Vec<Frame>,
     documents: u64,
+    /// Where the last record began in the buffer, its line, and where that begins.
+    last: (usize, u64, isize),
+}
+
+/// Where records come from.
+pub(crate) trait Source {
+    /// The next record.
+    fn next(&mut self) -> Result<Option<Record<'_>>, Broken>;
+
+    /// The rest of the line that the next record begins with, where records stand on lines of their own. It is
+    /// only looked at: [`Self::passed`] moves over what turned out to be a record.
+    fn line(&mut self) -> Result<Option<Record<'_>>, Broken> {
+        Ok(None)
+    }
+
+    /// Moves over so many bytes of the line.
+    fn passed(&mut self, _length: usize) {}
+
+    /// Whether the line, of so many bytes, is followed by one that begins as a record does, or by none.
+    fn stands_alone(&mut self, _length: usize) -> Result<bool, Broken> {
+        Ok(false)
+    }
+
+    /// Moves over a record that [`Self::next`] failed at (`Some`) or handed out and that turned out to be bad
+    /// (`None`), to where records can be read again; what was passed over. Nothing where there is no such
+    /// place.
+    fn recover(&mut self, at: Failed) -> Result<Option<Aside>, Broken>;
+
+    /// How many documents have begun.
+    fn documents(&self) -> u64;
+}
+
+/// Where a record turned out to be bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// It could not be cut out.
+    Cutting,
+    /// It was cut out.
+    Within,
+    /// It is a line of its own, and so is the next one.
+    Line,
+}
+
+/// A record that was passed over.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Aside {
+    pub(crate) line: u64,
+    /// Its bytes, as many as are shown.
+    pub(crate) text: Vec<u8>,
 }
 
 /// Where a record lies in the buffer.
 pub(crate) struct Record<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) line: u64,
+    /// 0 where it is not known.
     pub(crate) column: u64,
     /// The key of the innermost object on the path of which all values are wanted.
     pub(crate) key: Option<&'a str>,
@@ -87,6 +138,9 @@ pub(crate) struct Record<'a> {
 impl Record<'_> {
     /// The line and column of byte `at` of this record.
     pub(crate) fn place(&self, at: usize) -> (u64, u64) {
+        if self.column == 0 {
+            return (self.line, 0);
+        }
         let before = &self.bytes[..at.min(self.bytes.len())];
         let lines = memchr::memchr_iter(b'\n', before).count() as u64;
         match memchr::memrchr(b'\n', before) {
@@ -122,12 +176,8 @@ impl<R: Read> Records<R> {
             steps: steps.to_vec(),
             frames: Vec::new(),
             documents: 0,
+            last: (0, 1, 0),
         }
-    }
-
-    /// How many documents have begun.
-    pub(crate) fn documents(&self) -> u64 {
-        self.documents
     }
 
     fn fill(&mut self) -> Result<bool, Broken> {
@@ -229,27 +279,6 @@ impl<R: Read> Records<R> {
                 return Ok(None);
             }
         }
-    }
-
-    /// The next record.
-    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>, Broken> {
-        while !self.seek()? {
-            if self.frames.is_empty() && self.peek()?.is_none() {
-                return Ok(None);
-            }
-        }
-        let length = self.object()?;
-        let (line, column, from) = (self.line, self.column(self.start), self.start);
-        // The position moves past the record; its bytes stay until the next call.
-        self.advance(length);
-        let keyed = self.frames.iter().rev();
-        let mut keyed = keyed.filter(|f| f.object && f.wanted == Wanted::All);
-        Ok(Some(Record {
-            bytes: &self.buffer[from..from + length],
-            line,
-            column,
-            key: keyed.next().map(|f| f.key.as_str()),
-        }))
     }
 
     /// Takes one step towards the next record; whether it has been reached.
@@ -462,6 +491,164 @@ impl<R: Read> Records<R> {
                 return Ok(());
             }
         }
+    }
+}
+
+impl<R: Read> Source for Records<R> {
+    fn next(&mut self) -> Result<Option<Record<'_>>, Broken> {
+        while !self.seek()? {
+            if self.frames.is_empty() && self.peek()?.is_none() {
+                return Ok(None);
+            }
+        }
+        let length = self.object()?;
+        let (line, column, from) = (self.line, self.column(self.start), self.start);
+        self.last = (from, line, self.line_start);
+        // The position moves past the record; its bytes stay until the next call.
+        self.advance(length);
+        let keyed = self.frames.iter().rev();
+        let mut keyed = keyed.filter(|f| f.object && f.wanted == Wanted::All);
+        Ok(Some(Record {
+            bytes: &self.buffer[from..from + length],
+            line,
+            column,
+            key: keyed.next().map(|f| f.key.as_str()),
+        }))
+    }
+
+    fn line(&mut self) -> Result<Option<Record<'_>>, Broken> {
+        if !self.steps.is_empty() || !self.frames.is_empty() || self.peek()? != Some(b'{') {
+            return Ok(None);
+        }
+        let mut seen = 0;
+        let length = loop {
+            let rest = &self.buffer[self.start..self.end];
+            if let Some(at) = memchr::memchr(b'\n', &rest[seen..]) {
+                break seen + at;
+            }
+            seen = rest.len();
+            // What is longer than a record may be is told where records are cut.
+            if seen > MAX_RECORD {
+                return Ok(None);
+            }
+            if !self.fill()? {
+                break seen;
+            }
+        };
+        let bytes = &self.buffer[self.start..self.start + length];
+        if bytes.trim_ascii_end().last() != Some(&b'}') {
+            return Ok(None);
+        }
+        self.last = (self.start, self.line, self.line_start);
+        Ok(Some(Record {
+            bytes,
+            line: self.line,
+            column: self.column(self.start),
+            key: None,
+        }))
+    }
+
+    fn passed(&mut self, length: usize) {
+        self.start = (self.start + length).min(self.end);
+    }
+
+    fn stands_alone(&mut self, length: usize) -> Result<bool, Broken> {
+        if self.start + length + 1 >= self.end {
+            self.fill()?;
+        }
+        let next = self.buffer[..self.end].get(self.start + length + 1);
+        Ok(next.is_none_or(|byte| *byte == b'{'))
+    }
+
+    fn recover(&mut self, at: Failed) -> Result<Option<Aside>, Broken> {
+        if at == Failed::Within {
+            return Ok(Some(self.within()));
+        }
+        let starts = |byte: u8| at == Failed::Line || byte == b'{';
+        let record = self.buffer.get(self.start) == Some(&b'{');
+        let nested = !self.frames.is_empty();
+        // The elements of one array are as many lines as records on their own.
+        if nested && !(self.steps.is_empty() && self.frames.len() == 1) {
+            return Ok(None);
+        }
+        let mut aside = Aside {
+            line: self.line,
+            text: Vec::new(),
+        };
+        loop {
+            // To the end of the line.
+            loop {
+                let rest = &self.buffer[self.start..self.end];
+                let end = memchr::memchr(b'\n', rest).map(|end| end + 1);
+                let length = end.unwrap_or(rest.len());
+                let room = BadRecord::SHOWN.saturating_sub(aside.text.len());
+                aside.text.extend_from_slice(&rest[..length.min(room)]);
+                self.advance(length);
+                if end.is_some() {
+                    break;
+                }
+                if !self.fill()? {
+                    self.frames.clear();
+                    return Ok((!nested).then_some(aside));
+                }
+            }
+            if nested {
+                if self.element()? {
+                    return Ok(Some(aside));
+                }
+                continue;
+            }
+            if self.start == self.end && !self.fill()? {
+                return Ok(Some(aside));
+            }
+            if !record || self.buffer.get(self.start).is_some_and(|b| starts(*b)) {
+                return Ok(Some(aside));
+            }
+        }
+    }
+
+    fn documents(&self) -> u64 {
+        self.documents
+    }
+}
+
+impl<R: Read> Records<R> {
+    /// What is set aside of a record that was cut out and is bad: all of it; but where a line within it begins
+    /// as a record does, only what is before it. A quote that is not closed swallows the lines below it.
+    fn within(&mut self) -> Aside {
+        let (from, line, line_start) = self.last;
+        let bytes = &self.buffer[from..self.start];
+        let next = memchr::memmem::find(bytes, b"\n{").filter(|_| self.frames.is_empty());
+        if let Some(at) = next {
+            self.start = from;
+            (self.line, self.line_start) = (line, line_start);
+            self.advance(at + 1);
+        }
+        let bytes = &self.buffer[from..self.start];
+        Aside {
+            line,
+            text: bytes[..bytes.len().min(BadRecord::SHOWN)].to_vec(),
+        }
+    }
+
+    /// Whether the line is one that an element of the open array begins with, or the array's end; then the
+    /// position is before it.
+    fn element(&mut self) -> Result<bool, Broken> {
+        let mut byte = self.peek()?;
+        let comma = byte == Some(b',');
+        if comma {
+            self.start += 1;
+            byte = self.peek()?;
+        }
+        let after = match byte {
+            Some(b'{') => false,
+            Some(b']') if !comma => true,
+            _ => return Ok(false),
+        };
+        if let Some(frame) = self.frames.last_mut() {
+            frame.after = after;
+        }
+        Ok(true)
     }
 }
 

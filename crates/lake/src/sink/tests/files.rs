@@ -5,14 +5,19 @@ use std::sync::Mutex;
 
 use arrow::array::{
     Array, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray,
-    StructArray, TimestampMicrosecondArray, UnionArray, new_empty_array,
+    StructArray, TimestampMicrosecondArray, UnionArray, new_empty_array, new_null_array,
 };
 use arrow::datatypes::{Int32Type, UnionFields, UnionMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::*;
+use crate::format::{Decode, FileFormat, decode};
+use crate::input::Input;
 
 fn all_types() -> RecordBatch {
     let inner = StructArray::from(vec![
@@ -102,13 +107,58 @@ fn plain(path: &str, bytes: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn parquet_is_read_back_as_it_was() {
-    for compression in ["zstd", "snappy", "gzip", "none"] {
+    for compression in ["zstd", "snappy", "gzip", "lz4", "none"] {
         let (path, bytes) = written("parquet", &[("compression", compression)], all_types()).await;
         assert!(path.ends_with(".parquet"));
         let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
         let read: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
         assert_eq!(read, [all_types()]);
     }
+}
+
+#[tokio::test]
+async fn orc_is_read_back_as_it_was_by_our_own_reader() {
+    // Where all is null, streams are of no length.
+    let nothing = batch(["i", "s", "t"].map(|name| {
+        let field = all_types().schema().field_with_name(name).unwrap().clone();
+        (name, new_null_array(field.data_type(), 2))
+    }));
+    for compression in ["zstd", "snappy", "gzip", "zlib", "lz4", "none"] {
+        for rows in [all_types(), nothing.clone()] {
+            let (path, bytes) = written("orc", &[("compression", compression)], rows.clone()).await;
+            assert!(path.ends_with(".orc"));
+            let store = Arc::new(InMemory::new());
+            let path = Path::from("f.orc");
+            store.put(&path, bytes.into()).await.unwrap();
+            let meta = store.head(&path).await.unwrap();
+            let input = Input::new(store, meta, "f.orc".to_owned(), Handle::current());
+            let wanted = Decode {
+                file: "f.orc".to_owned(),
+                schema: rows.schema(),
+                projection: (0..rows.num_columns()).collect(),
+                batch_size: 100,
+            };
+            let read = spawn_blocking(move || {
+                let batches = decode(&input, &FileFormat::Orc, &wanted).unwrap();
+                batches.collect::<Result<Vec<_>>>().unwrap()
+            });
+            assert_eq!(read.await.unwrap(), [rows], "{compression}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn orc_stripes_are_bounded() {
+    let numbers = || batch([("i", Arc::new((0..1000).collect::<Int32Array>()) as ArrayRef)]);
+    let (_, bytes) = written("orc", &[("row_group_rows", "300")], numbers()).await;
+    let reader = orc_rust::ArrowReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+    let stripes: Vec<u64> = reader
+        .file_metadata()
+        .stripe_metadatas()
+        .iter()
+        .map(|s| s.number_of_rows())
+        .collect();
+    assert_eq!(stripes, [300, 300, 300, 100]);
 }
 
 #[tokio::test]
@@ -220,7 +270,7 @@ async fn what_a_format_cannot_hold_is_refused_before_anything_is_written() {
     );
     assert_eq!(empty.data_type(), &union);
     let place = Place::local();
-    for format in ["parquet", "csv", "json"] {
+    for format in ["parquet", "csv", "json", "orc"] {
         let options = OutputOptions::parse(format, []).unwrap();
         let spec = SinkSpec {
             options,
@@ -387,7 +437,7 @@ async fn files_end_at_their_target() {
     assert_eq!(counts, [30, 30, 30, 10]);
     assert_eq!(values(&place).await, (0..100).collect::<Vec<_>>());
 
-    for format in [OutputFormat::Parquet, OutputFormat::Json] {
+    for format in [OutputFormat::Parquet, OutputFormat::Json, OutputFormat::Orc] {
         let spec = SinkSpec {
             options: OutputOptions::new(format),
             target_file_bytes: 2000,
@@ -404,9 +454,14 @@ async fn files_end_at_their_target() {
 #[tokio::test]
 async fn little_memory_makes_smaller_files_not_errors() {
     for place in Place::both() {
-        for own_bound in [true, false] {
+        for (own_bound, format) in [
+            (true, OutputFormat::Parquet),
+            (false, OutputFormat::Parquet),
+            (true, OutputFormat::Orc),
+            (false, OutputFormat::Orc),
+        ] {
             let spec = SinkSpec {
-                options: OutputOptions::new(OutputFormat::Parquet),
+                options: OutputOptions::new(format),
                 memory_bytes: if own_bound { 64 * 1024 } else { usize::MAX },
                 upload_part_bytes: 1024 * 1024,
                 ..place.spec(SinkMode::Overwrite).partitioned_by(["k"])
@@ -437,11 +492,16 @@ async fn little_memory_makes_smaller_files_not_errors() {
             assert_eq!(written.rows, 40_000);
             let mut total = 0;
             for file in &written.files {
-                let reader =
-                    ParquetRecordBatchReaderBuilder::try_new(place.get(&file.path).await).unwrap();
-                total += reader.metadata().file_metadata().num_rows();
+                let bytes = place.get(&file.path).await;
+                total += if format == OutputFormat::Orc {
+                    let reader = orc_rust::ArrowReaderBuilder::try_new(bytes).unwrap();
+                    reader.file_metadata().number_of_rows()
+                } else {
+                    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+                    reader.metadata().file_metadata().num_rows() as u64
+                };
             }
-            assert_eq!(total, 40_000);
+            assert_eq!(total, 40_000, "{format}");
         }
     }
 }

@@ -1,0 +1,292 @@
+//! Cells as nearly all files have them, many at a time.
+//!
+//! What is read here is what [`Column::append_text`] reads from the same text, in the one way of writing it that most
+//! files use: whole numbers without a plus, fractions of at most fifteen digits without an exponent, dates
+//! of ISO 8601. Anything else is left to that.
+
+use arrow::array::PrimitiveBuilder;
+use arrow::datatypes::ArrowPrimitiveType;
+
+use super::{Column, Store};
+
+/// How many cells are appended at a time, at most.
+pub(in crate::format) const BLOCK: usize = 256;
+
+impl Column {
+    /// Appends cells up to the first that is not plain: one that is missing or empty, begins with a
+    /// byte that is none of `plain`, or is written in another way than most. How many there were.
+    pub(in crate::format) fn append_plain<'a>(
+        &mut self,
+        plain: &[bool; 256],
+        cells: impl Iterator<Item = Option<&'a str>>,
+    ) -> usize {
+        let cells = cells.map_while(|cell| {
+            let cell = cell?;
+            let first = cell.as_bytes().first()?;
+            plain[usize::from(*first)].then_some(cell)
+        });
+        match &mut self.store {
+            Store::Utf8(b) => cells.map(|cell| b.append_value(cell)).count(),
+            Store::View(b) => cells.map(|cell| b.append_value(cell)).count(),
+            Store::Int8(b) => run(b, cells, |c| i8::try_from(integer(c)?).ok()),
+            Store::Int16(b) => run(b, cells, |c| i16::try_from(integer(c)?).ok()),
+            Store::Int32(b) => run(b, cells, |c| i32::try_from(integer(c)?).ok()),
+            Store::Int64(b) => run(b, cells, integer),
+            Store::Float64(b) => run(b, cells, double),
+            Store::Decimal(b, precision, scale) => {
+                let (precision, scale) = (*precision, *scale);
+                let mut count = 0;
+                for value in cells.map_while(|c| decimal(c.as_bytes(), precision, scale)) {
+                    b.append_value(value);
+                    count += 1;
+                }
+                count
+            }
+            Store::Date(b) => run(b, cells, date),
+            Store::Choice(choice) => {
+                let mut cells = cells;
+                choice.append_plain(plain, &mut cells)
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// Appends what cells are read as, up to the first that is not.
+fn run<'a, T: ArrowPrimitiveType>(
+    builder: &mut PrimitiveBuilder<T>,
+    cells: impl Iterator<Item = &'a str>,
+    read: impl Fn(&[u8]) -> Option<T::Native>,
+) -> usize {
+    let mut values = [T::Native::default(); BLOCK];
+    let mut count = 0;
+    for (slot, value) in values
+        .iter_mut()
+        .zip(cells.map_while(|cell| read(cell.as_bytes())))
+    {
+        *slot = value;
+        count += 1;
+    }
+    builder.append_slice(&values[..count]);
+    count
+}
+
+/// A sign and what follows it.
+fn signed(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    }
+}
+
+/// Up to 18 digits, and nothing else.
+fn digits(text: &[u8], mut value: u64) -> Option<u64> {
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    Some(value)
+}
+
+fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, body) = signed(text);
+    if body.is_empty() || body.len() > 18 {
+        return None;
+    }
+    let value = digits(body, 0)?.cast_signed();
+    Some(if negative { -value } else { value })
+}
+
+/// Digits with a point among them or without: all of them as one number, and how many are behind the
+/// point. At most 18.
+fn fraction(body: &[u8]) -> Option<(u64, usize)> {
+    if body.len() > 19 {
+        return None;
+    }
+    let Some(point) = body.iter().position(|b| *b == b'.') else {
+        return (body.len() < 19 && !body.is_empty())
+            .then(|| digits(body, 0))
+            .flatten()
+            .map(|value| (value, 0));
+    };
+    let (whole, behind) = (&body[..point], &body[point + 1..]);
+    if whole.is_empty() || behind.is_empty() {
+        return None;
+    }
+    Some((digits(behind, digits(whole, 0)?)?, behind.len()))
+}
+
+/// The powers of ten that a quotient by them is rounded but once with: doubles hold them exactly, as
+/// they do the numbers of fifteen digits that are divided (Clinger, "How to read floating point numbers
+/// accurately", 1990).
+const TENS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+fn double(text: &[u8]) -> Option<f64> {
+    let (negative, body) = signed(text);
+    if body.len() > 16 {
+        return None;
+    }
+    let (value, behind) = fraction(body)?;
+    if value >= 1_000_000_000_000_000 {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss)] // it has fifteen digits
+    let value = value as f64 / TENS.get(behind)?;
+    Some(if negative { -value } else { value })
+}
+
+fn decimal(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
+    let (negative, body) = signed(text);
+    let (value, behind) = fraction(body)?;
+    // Digits that the scale has no place for may be zeros.
+    let missing = u32::try_from(usize::try_from(scale).ok()?.checked_sub(behind)?).ok()?;
+    let value = i128::from(value).checked_mul(10i128.checked_pow(missing)?)?;
+    let digits = value.checked_ilog10().map_or(1, |l| l + 1);
+    (digits <= u32::from(precision)).then_some(if negative { -value } else { value })
+}
+
+/// `yyyy-mm-dd`, in days since 1970-01-01.
+fn date(text: &[u8]) -> Option<i32> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
+        return None;
+    };
+    let number = |digits: &[u8]| Some(digits_of(digits)?.cast_signed());
+    let (year, month, day) = (
+        number(&[y1, y2, y3, y4])?,
+        number(&[m1, m2])?,
+        number(&[d1, d2])?,
+    );
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i32::from(leap),
+        _ => return None,
+    };
+    if day < 1 || day > last {
+        return None;
+    }
+    // Years begin in March, so that the day that is added comes last (Hinnant, "chrono-compatible
+    // low-level date algorithms").
+    let year = year - i32::from(month < 3);
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+fn digits_of(text: &[u8]) -> Option<u32> {
+    let mut value = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u32::from(digit);
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::value;
+    use proptest::prelude::*;
+
+    /// Whatever is read here is what the one place where text becomes a value reads.
+    fn agrees(text: &str) {
+        let bytes = text.as_bytes();
+        if let Some(read) = integer(bytes) {
+            assert_eq!(text.parse::<i64>(), Ok(read), "{text}");
+        }
+        if let Some(read) = double(bytes) {
+            let expected = value::double(text).unwrap();
+            assert_eq!(read.to_bits(), expected.to_bits(), "{text}");
+        }
+        for (precision, scale) in [(38, 0), (38, 10), (10, 2), (3, 3)] {
+            if let Some(read) = decimal(bytes, precision, scale) {
+                assert_eq!(value::decimal(text, precision, scale), Some(read), "{text}");
+            }
+        }
+        if let Some(read) = date(bytes) {
+            assert_eq!(value::date(text), Some(read), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_most_files_have_is_read() {
+        assert_eq!(integer(b"-42"), Some(-42));
+        assert_eq!(
+            integer(b"123456789012345678"),
+            Some(123_456_789_012_345_678)
+        );
+        assert_eq!(double(b"21168.23"), Some(21_168.23));
+        assert_eq!(double(b"-0").map(f64::to_bits), Some((-0.0f64).to_bits()));
+        assert_eq!(decimal(b"-12.5", 10, 2), Some(-1250));
+        assert_eq!(decimal(b"12.5", 3, 2), None);
+        // Python: (date(1996, 3, 13) - date(1970, 1, 1)).days
+        assert_eq!(date(b"1996-03-13"), Some(9568));
+        assert_eq!(date(b"2023-02-29"), None);
+        for odd in [
+            "",
+            "-",
+            "+1",
+            "1e3",
+            ".5",
+            "5.",
+            "1_0",
+            " 1",
+            "1.2.3",
+            "9999999999999999999",
+        ] {
+            let bytes = odd.as_bytes();
+            assert_eq!(
+                (integer(bytes), double(bytes), date(bytes)),
+                (None, None, None),
+                "{odd}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_day_of_the_calendar_is_read() {
+        for days in -719_528..2_932_897 {
+            let text = chrono::DateTime::from_timestamp(i64::from(days) * 86_400, 0)
+                .unwrap()
+                .format("%Y-%m-%d")
+                .to_string();
+            assert_eq!(date(text.as_bytes()), Some(days), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
+        #[test]
+        fn numbers_agree(text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?") {
+            agrees(&text);
+        }
+
+        #[test]
+        fn dates_agree(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}") {
+            agrees(&text);
+        }
+
+        #[test]
+        fn any_text_agrees(text in "\\PC{0,24}") {
+            agrees(&text);
+        }
+
+        #[test]
+        fn doubles_that_were_printed_are_read_back(value: f64, places in 0usize..12) {
+            agrees(&format!("{value:.places$}"));
+            agrees(&format!("{value}"));
+        }
+    }
+}
