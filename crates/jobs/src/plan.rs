@@ -17,8 +17,10 @@ use crate::collections::Value;
 use crate::enrich::Enriching;
 use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
-use crate::graph::{Input, base, late, order, others, resolve};
-use crate::script::{ERRORS, FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
+use crate::graph::{Input, base, late, made_from, order, others, resolve};
+use crate::script::{
+    ERRORS, FrameDef, Origin, Script, SinkDef, SinkMode, SourceDef, Step, StepDef,
+};
 use crate::sinks;
 use crate::source::{Span, Text};
 use crate::tally::StepInfo;
@@ -267,6 +269,11 @@ pub async fn plan_reading(
         ScriptErrors(vec![error])
     })?;
     let late = late(script, &state);
+    let in_part = made_from(
+        script,
+        &state,
+        &|input| matches!(input, Input::Source(number) if script.sources[number].bookmark),
+    );
     let mut planner = Planner {
         script,
         sources,
@@ -297,10 +304,27 @@ pub async fn plan_reading(
             (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
+        let in_part = frames.map_or_else(
+            || source.is_some_and(|number| script.sources[number].bookmark),
+            |number| in_part[number],
+        );
+        if in_part && sink.mode == SinkMode::Overwrite {
+            let message = format!(
+                "'{name}' has only what no earlier run has read, and would replace what earlier runs wrote"
+            );
+            let error = ScriptError::new(&script.source, sink.path.span(), message);
+            planner.errors.push(error.hint(
+                "use mode: append, upsert or overwrite_partitions, or read all: bookmark: false",
+            ));
+        }
         // What could not be planned was complained of.
         let Some(frame) = frame else { continue };
         let late = name == ERRORS || frames.is_some_and(|frame| late[frame]);
         for (def, frame) in planner.written(sink, frame) {
+            let labels = planner.sink_labels(&def);
+            let Some(frame) = planner.upserted(&def, frame, labels).await else {
+                continue;
+            };
             let (partition_by, errors) = sinks::check(script, &def, &frame);
             planner.errors.extend(errors);
             planned.push(PlannedSink {
@@ -372,7 +396,7 @@ pub(crate) struct Planner<'a> {
     /// What is counted.
     pub(crate) steps: Vec<StepInfo>,
     /// For each frame, the labels of the last steps that were counted on the way to it.
-    labels: Vec<Labels>,
+    pub(crate) labels: Vec<Labels>,
     ledger: Arc<Ledger>,
     pub(crate) enriching: Enriching,
 }
@@ -447,6 +471,10 @@ impl Planner<'_> {
             }
             None => Labels::new(),
         }
+    }
+
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// What a name stands for in a frame, whatever key follows it; nothing where it could not be planned.

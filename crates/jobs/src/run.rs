@@ -485,7 +485,8 @@ fn spec(script: &Script, sink: &PlannedSink, stores: &Stores) -> Result<SinkSpec
     }
     let mode = match def.mode {
         SinkMode::Append => LakeMode::Append,
-        SinkMode::Overwrite => LakeMode::Overwrite,
+        // What is there already is among the records that are written.
+        SinkMode::Overwrite | SinkMode::Upsert => LakeMode::Overwrite,
         SinkMode::OverwritePartitions => LakeMode::OverwritePartitions,
         SinkMode::Error => LakeMode::ErrorIfExists,
     };

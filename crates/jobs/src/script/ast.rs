@@ -210,6 +210,8 @@ pub struct SinkDef {
     pub partition_by: Vec<Text>,
     /// What happens to what is there already.
     pub mode: SinkMode,
+    /// The fields that tell one record from another, where the mode is to upsert.
+    pub key: Vec<Text>,
     /// The catalog table to create or update.
     pub table: Option<Text>,
 }
@@ -260,19 +262,28 @@ pub enum SinkMode {
     Overwrite,
     /// Replaces the partitions that are written, and leaves the others.
     OverwritePartitions,
+    /// Puts the records in the place of those with the same key, and leaves the others.
+    Upsert,
     /// Fails where there is anything.
     Error,
 }
 
 impl SinkMode {
     /// The modes' names, as a script writes them.
-    pub const NAMES: [&'static str; 4] = ["append", "overwrite", "overwrite_partitions", "error"];
+    pub const NAMES: [&'static str; 5] = [
+        "append",
+        "overwrite",
+        "overwrite_partitions",
+        "upsert",
+        "error",
+    ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "append" => Self::Append,
             "overwrite" => Self::Overwrite,
             "overwrite_partitions" => Self::OverwritePartitions,
+            "upsert" => Self::Upsert,
             "error" => Self::Error,
             _ => return None,
         })
