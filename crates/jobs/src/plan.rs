@@ -10,7 +10,8 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
-use mastic_lake::format::{BadRecord, BadRecords};
+use mastic_lake::LakeError;
+use mastic_lake::format::{BadRecord, BadRecords, ReadOptions};
 use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
 
 use crate::collections::Value;
@@ -404,7 +405,18 @@ pub(crate) struct Planner<'a> {
 impl Planner<'_> {
     async fn open(&mut self, source: &SourceDef) -> Option<DynamicFrame> {
         let place = match &source.origin {
-            Origin::Table(place) | Origin::Path { path: place, .. } => place,
+            Origin::Table(place) => place,
+            Origin::Path {
+                path,
+                format,
+                options,
+            } => {
+                if let Err(error) = self.checked(format.as_ref(), options) {
+                    self.errors.push(error);
+                    return None;
+                }
+                path
+            }
         };
         let options = source.frame_options(self.reading, &self.ledger);
         let opened = self.sources.open(&source.frame_source(), &options).await;
@@ -431,6 +443,31 @@ impl Planner<'_> {
             inputs: Vec::new(),
         });
         Some(frame.counted(&label))
+    }
+
+    /// Whether a source of files can be read with these options: what is wrong, at the option.
+    fn checked(&self, format: Option<&Text>, options: &[(Text, Text)]) -> Result<(), ScriptError> {
+        let told = |span: Span, error: LakeError| {
+            let told = ScriptError::new(&self.script.source, span, error.to_string());
+            match error.hint() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            }
+        };
+        let mut read = match format {
+            Some(format) => ReadOptions::new(Some(format.as_str()))
+                .map_err(|error| told(format.span(), error))?,
+            None => ReadOptions::default(),
+        };
+        for (name, value) in options {
+            read.set(name.as_str(), value.as_str())
+                .map_err(|error| told(name.span(), error))?;
+        }
+        let place = options.first().map(|(name, _)| name).or(format);
+        match place {
+            Some(place) => read.check().map_err(|error| told(place.span(), error)),
+            None => Ok(()),
+        }
     }
 
     /// The frame, or a complaint about it at the text that it is about.

@@ -229,11 +229,15 @@ pub enum SinkFormat {
     Json,
     /// Apache ORC.
     Orc,
+    /// Apache Avro object container files.
+    Avro,
+    /// XML, one element a record.
+    Xml,
 }
 
 impl SinkFormat {
     /// The formats' names, as a script writes them.
-    pub const NAMES: [&'static str; 4] = ["parquet", "csv", "json", "orc"];
+    pub const NAMES: [&'static str; 6] = ["parquet", "csv", "json", "orc", "avro", "xml"];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -241,6 +245,8 @@ impl SinkFormat {
             "csv" => Self::Csv,
             "json" | "jsonl" => Self::Json,
             "orc" => Self::Orc,
+            "avro" => Self::Avro,
+            "xml" => Self::Xml,
             _ => return None,
         })
     }
