@@ -132,6 +132,22 @@ pub enum FrameError {
         /// The first of the last ones.
         first: Box<ErrorRecord>,
     },
+    /// A number that is no such number.
+    #[error("{what} is {value}, but must be {range}")]
+    OutOfRange {
+        /// What it is the number of.
+        what: String,
+        /// The number.
+        value: String,
+        /// What it may be.
+        range: String,
+    },
+    /// Text is to be parsed, and nobody says as what.
+    #[error("nothing says what the text of '{path}' holds")]
+    NoSchema {
+        /// The field's path.
+        path: String,
+    },
     /// A transform would leave a frame without a field.
     #[error("no field would be left")]
     NoFieldsLeft,
@@ -191,7 +207,10 @@ impl FrameError {
                 Some(line) => format!("one of them is in {file}, line {line}"),
                 None => format!("one of them is in {file}"),
             }),
-            Self::BadType { .. } | Self::Engine { .. } => None,
+            Self::NoSchema { .. } => {
+                Some("give its type, as in schema: struct<a:bigint>, or an Avro schema".to_owned())
+            }
+            Self::OutOfRange { .. } | Self::BadType { .. } | Self::Engine { .. } => None,
         }
     }
 

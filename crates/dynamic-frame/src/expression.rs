@@ -26,7 +26,7 @@ pub(crate) fn parse(state: &SessionState, schema: &DFSchema, text: &str) -> Resu
         .create_logical_expr(text, schema)
         .map_err(explain)?
         .unalias();
-    let expr = first_alternatives(expr, schema)?;
+    let expr = first_alternatives(expr, schema).map_err(explain)?;
     reject(&expr, text)?;
     expr.get_type(schema).map_err(explain)?;
     if !holds(&expr, |e| {
@@ -48,7 +48,7 @@ pub(crate) fn parse(state: &SessionState, schema: &DFSchema, text: &str) -> Resu
 
 /// Lets each choice that an expression reads stand for its first alternative, unless one is named
 /// (`c.string`). A choice alone is the choice, and whether it is NULL is asked of all alternatives.
-fn first_alternatives(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+fn first_alternatives(expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
     if !schema.fields().iter().any(|f| has_choice(f.data_type())) || is_reference(&expr) {
         return Ok(expr);
     }
@@ -192,6 +192,20 @@ pub(crate) fn from_engine(text: &str, error: &DataFusionError, schema: &DFSchema
             if let Some((what, meant)) = message.split_once("Did you mean '") {
                 did_you_mean = meant.split('\'').next().map(str::to_owned);
                 message = what.trim().trim_end_matches('.').to_owned();
+            }
+            if let Some(name) = message
+                .strip_prefix("Field ")
+                .and_then(|rest| rest.strip_suffix(" not found in struct"))
+                .map(str::to_owned)
+            {
+                let known = paths(schema.as_arrow().fields());
+                let inner: Vec<&str> = known
+                    .iter()
+                    .filter_map(|path| path.rsplit_once('.').map(|(_, last)| last))
+                    .collect();
+                did_you_mean = names::closest(&name, inner.iter().copied());
+                span = find_word(text, &name).or(span);
+                message = format!("there is no field '{name}' in the struct");
             }
             if let Some(name) = message
                 .strip_prefix("Invalid function '")

@@ -163,6 +163,12 @@ impl DynamicFrame {
         }
     }
 
+    /// The same fields over another plan, which has them and the origin's columns, and may have columns that
+    /// the transform works with.
+    pub(crate) fn over(self, inner: DataFrame) -> Self {
+        Self { inner, ..self }
+    }
+
     /// Has the frame computed once where several plans of a run read it; `id` tells it from the run's other
     /// shared frames.
     pub(crate) fn shared(self, _id: &str) -> Self {

@@ -13,7 +13,9 @@
 //!
 //! ```
 //! use datafusion::prelude::SessionContext;
-//! use mastic_dynamic_frame::{Change, DynamicFrame, JoinKey, JoinKind, Mapping};
+//! use mastic_dynamic_frame::{
+//!     Change, DynamicFrame, Fill, FillMethod, FlatMap, JoinKey, JoinKind, Kmeans, Lookup, Mapping, Unbox, UnboxFormat,
+//! };
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,15 +52,44 @@
 //! // Other frames' records: beside, and behind.
 //! let joined = mapped.join(airlines.clone(), &[JoinKey::new("carrier", "code")], JoinKind::Left)?;
 //! assert_eq!(names(&joined)[4..], ["code", "name"]);
-//! let both = airlines.clone().union(airlines)?;
+//! let both = airlines.clone().union(airlines.clone())?;
 //!
 //! // Exactly these fields: renamed, cast, nested.
+//! let mixed = joined.clone();
 //! let out = joined.apply_mapping(&[
 //!     "name -> airline.name".parse()?,
 //!     "carrier string -> airline.code string".parse()?,
 //!     Mapping::typed("minutes", "bigint", "minutes", "int"),
 //! ])?;
 //! assert_eq!(names(&out), ["airline", "minutes"]);
+//!
+//! // Fields found by keys in a frame that is read once; several records of one; text that holds a record.
+//! let known = airlines.clone().cached()?;
+//! let named = flights.clone().lookup(known, &Lookup::by("airlines", [JoinKey::new("carrier", "code")]))?;
+//! assert_eq!(names(&named)[4..], ["name"]);
+//! let ends = FlatMap::of("make_array(route.from, route.to)").output("airport");
+//! assert_eq!(flights.clone().flat_map(&ends)?.into_dataframe().count().await?, 2);
+//! let text = airlines.clone().map(&[Change::set("name", "'{\"x\": 1}'")])?;
+//! let text = text.unbox(&Unbox::of("name", UnboxFormat::Json).schema("struct<x:int>"))?;
+//! assert_eq!(text.pretty_schema(), "root\n|-- code: string\n|-- name: struct\n|    |-- x: int\n");
+//!
+//! // Values where there are none; clusters; newer records for older ones; streams, and so files.
+//! let filled = flights.clone().fill_missing_values(&Fill::of("minutes").by(FillMethod::Mean))?;
+//! let clusters = filled.kmeans(&Kmeans::over(["minutes_filled"], 1))?;
+//! let newer = clusters.clone().merge(clusters.filter("minutes > 0")?, &["carrier"])?;
+//! assert_eq!(newer.repartition(2).into_dataframe().count().await?, 1);
+//!
+//! // Nested records: structs to columns, arrays to tables of their own, which are a collection.
+//! let nested = DynamicFrame::new(ctx.sql(
+//!     "SELECT 1 AS id, named_struct('x', 2) AS at, ['a', 'b'] AS tags",
+//! ).await?)?;
+//! assert_eq!(names(&nested.clone().unnest()?), ["id", "at.x", "tags"]);
+//! let tables = nested.relationalize("root")?;
+//! assert_eq!(tables.keys().collect::<Vec<_>>(), ["root", "root_tags"]);
+//! assert_eq!(names(&tables.select("root_tags")?), ["id", "index", "tags.val"]);
+//!
+//! // Values of types that disagree (here there are none), as one type.
+//! let resolved = mixed.resolve_choice(&[("minutes".to_owned(), "cast:string".parse()?)])?;
 //!
 //! // A query over frames by name.
 //! let query = "SELECT airline.name, sum(minutes) AS minutes FROM f JOIN b ON b.code = f.airline.code GROUP BY 1";
@@ -77,8 +108,12 @@
 //!
 //! * A field that does not exist is an error; Glue passes over it in silence.
 //! * `join` has all kinds, not only inner; a key of one name is there once; other names that clash
-//!   get the prefix `right_` (Glue's library writes `.name`, Glue Studio `right_name`).
-//! * `union` widens types that differ; Glue makes a choice of them.
+//!   get the prefix `right_` or another one (Glue's library writes `.name`, Glue Studio `right_name`).
+//! * `resolve_choice` of what is no choice is an error, unless it is a cast; Glue passes over it.
+//! * `apply_mapping` sets a record aside whose value cannot be cast; Glue makes the value NULL.
+//! * In an expression a choice stands for its first alternative (`c > 3`); `c.string` names one.
+//! * `select` from a collection is an error where there is no such frame; Glue gives an empty one.
+//! * `union` widens numbers that differ in width; Glue makes a choice of them, too.
 //!
 //! The frame's plan must be run by the frame's own session state
 //! ([`DynamicFrame::into_dataframe`] keeps it): it turns off an optimizer rule of DataFusion 55.2
@@ -100,7 +135,8 @@ pub use frame::DynamicFrame;
 pub use path::Path;
 pub use run::{ErrorRecord, Ledger, StepCount, error_fields};
 pub use transforms::{
-    Change, ChoiceAction, Comparison, JoinKey, JoinKind, Mapping, OnError, sql_frames,
+    Change, ChoiceAction, Comparison, Fill, FillMethod, FlatMap, JoinKey, JoinKind, Kmeans, Lookup,
+    Mapping, Missing, Multiple, OnError, Unbox, UnboxFormat, sql_frames,
 };
 
 /// What every transform gives: the next frame, or why there is none.

@@ -10,7 +10,7 @@ use datafusion::common::Column;
 use datafusion::functions::core;
 use datafusion::logical_expr::{Expr, lit, try_cast, when};
 use mastic_functions::choice;
-use mastic_schema::choice::{alternatives, format_type, is_choice};
+use mastic_schema::choice::{format_type, is_choice};
 use mastic_schema::names;
 
 use crate::path::Path;
@@ -459,26 +459,18 @@ pub(crate) fn cast(value: &Value, to: DataType) -> Value {
     }
 }
 
-/// The value converted as far as it can be, as in Glue; what cannot be is NULL. Where the engine's own
-/// expressions do it, it is they, for the optimizer knows them.
+/// The value converted as far as it can be, as in Glue; what cannot be is NULL. Plain values are cast by the
+/// engine's own expression, which the optimizer knows. (A choice could be too, by `coalesce`; the function is
+/// faster, for it casts only the few values that are of another type.)
 pub(crate) fn converted(value: &Value, to: &DataType) -> Result<Value> {
-    let plain = |from: &DataType| !from.is_nested() && can_cast_types(from, to);
-    let one = |expr: Expr, from: &DataType| match from == to {
-        true => expr,
-        false => try_cast(expr, to.clone()),
-    };
-    let own = alternatives(&value.data_type);
-    let expr = match own {
-        _ if value.data_type == *to => return Ok(value.clone()),
-        _ if to.is_nested() => choice::convert(value.expr.clone(), to)?,
-        None if plain(&value.data_type) => one(value.expr.clone(), &value.data_type),
-        Some(own) if own.iter().all(|f| plain(f.data_type())) => {
-            let all = own
-                .iter()
-                .map(|f| one(field_expr(&value.expr, f.name()), f.data_type()));
-            core::coalesce().call(all.collect())
-        }
-        _ => choice::convert(value.expr.clone(), to)?,
+    let from = &value.data_type;
+    if from == to {
+        return Ok(value.clone());
+    }
+    let plain = !from.is_nested() && !to.is_nested() && can_cast_types(from, to);
+    let expr = match plain {
+        true => try_cast(value.expr.clone(), to.clone()),
+        false => choice::convert(value.expr.clone(), to)?,
     };
     Ok(Value {
         expr,

@@ -1,7 +1,7 @@
 //! Types of lists and structs, taken apart.
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
-use mastic_schema::choice::format_type;
+use mastic_schema::choice::{format_type, is_choice};
 
 use crate::Result;
 use crate::path::Path;
@@ -36,6 +36,9 @@ pub(crate) fn without(data_type: &DataType, path: &Path, depth: usize) -> Result
     let DataType::Struct(fields) = data_type else {
         return Err(not_a_struct(path, depth - 1, format_type(data_type)));
     };
+    if is_choice(data_type) {
+        return Err(not_a_struct(path, depth - 1, format_type(data_type)));
+    }
     let whole = Record::of_schema(&Schema::new(fields.clone()));
     let at = whole.at(path, depth)?;
     let mut kept: Vec<FieldRef> = fields.iter().cloned().collect();

@@ -38,6 +38,8 @@
 //! | JSON | `json_extract_scalar`, `json_extract`, `json_array_length`, `json_size`, `json_parse`, `json_format` |
 //! | conditions and numbers | `if`, `mod`, `truncate`, `ceiling`, `sign`, `is_nan`, `is_finite`, `is_infinite`, `nan`, `infinity` |
 //! | arrays and maps | `element_at`, `cardinality`, `contains` |
+//! | values held in text | `from_json`, `from_csv`, `from_avro`; `unbox_json`, `unbox_csv`, `unbox_avro` with the reason where there is none |
+//! | frames | `to_choice`, `sample_hash`, `kmeans`, `nearest_centroid`, `least_squares` |
 //! | frames' transforms | `resolve_choice`, `cast_failure`, `array_field`, `simplify_ddb_json`: see [`choice`] and [`ddb`] |
 //! | aggregates | `max_by`, `min_by`, `count_if`, `arbitrary`, `every`, `variance`, `map_agg`, `histogram` |
 //!
@@ -77,9 +79,12 @@ mod dates;
 pub mod ddb;
 mod function;
 mod json;
+mod parsing;
 mod regexp;
+mod sample;
 mod scalars;
 mod strings;
+mod to_choice;
 mod typed;
 
 use std::sync::Arc;
@@ -88,6 +93,11 @@ use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::functions::{math, string};
 use datafusion::functions_aggregate::{any_value, bool_and_or, variance};
+
+pub use aggregates::{kmeans, least_squares, nearest_centroid};
+pub use parsing::{Boxed, REASON, VALUE, csv_record, unbox};
+pub use sample::sample_hash;
+pub use to_choice::to_choice;
 
 /// Adds the functions of this crate to `registry`. Doing so again changes nothing.
 ///
@@ -102,6 +112,8 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         json::all(),
         scalars::all(),
         arrays::all(),
+        parsing::all(),
+        vec![to_choice(), sample_hash(), nearest_centroid()],
         choice::all(),
         ddb::all(),
     ];

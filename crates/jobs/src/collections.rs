@@ -12,15 +12,21 @@ use crate::source::Text;
 /// What a name of a script's stands for.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
-    Frame(DynamicFrame),
+    Frame(Box<DynamicFrame>),
     Collection(FrameCollection),
+}
+
+impl From<DynamicFrame> for Value {
+    fn from(frame: DynamicFrame) -> Self {
+        Self::Frame(Box::new(frame))
+    }
 }
 
 impl Value {
     /// The frame, or the collection's, under the names by which steps know them.
     pub(crate) fn frames(&self, name: &str) -> Vec<(String, DynamicFrame)> {
         match self {
-            Self::Frame(frame) => vec![(name.to_owned(), frame.clone())],
+            Self::Frame(frame) => vec![(name.to_owned(), frame.as_ref().clone())],
             Self::Collection(all) => all
                 .iter()
                 .map(|(key, frame)| (format!("{name}/{key}"), frame.clone()))
@@ -44,7 +50,7 @@ impl Planner<'_> {
         match value {
             Value::Collection(all) => {
                 let frame = self.told(all.select(key), &[&key_text], name.span());
-                frame.map(Value::Frame)
+                frame.map(Value::from)
             }
             Value::Frame(_) => {
                 let message = format!("'{base}' is one frame, and not a collection of frames");
@@ -57,7 +63,7 @@ impl Planner<'_> {
     /// The one frame that a step works on.
     pub(crate) fn one(&mut self, value: Value, place: &Text) -> Option<DynamicFrame> {
         match value {
-            Value::Frame(frame) => Some(frame),
+            Value::Frame(frame) => Some(*frame),
             Value::Collection(all) => {
                 let keys: Vec<&str> = all.keys().collect();
                 self.complain(
@@ -101,7 +107,7 @@ impl Planner<'_> {
             return Vec::new();
         };
         let all = match value {
-            Value::Frame(frame) => return vec![(sink.clone(), frame)],
+            Value::Frame(frame) => return vec![(sink.clone(), *frame)],
             Value::Collection(all) => all,
         };
         let mut out: Vec<(SinkDef, DynamicFrame)> = Vec::new();

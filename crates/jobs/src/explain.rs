@@ -6,7 +6,7 @@ use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use mastic_dynamic_frame::JoinKind;
 
-use crate::graph::{Input, inputs, order};
+use crate::graph::{Input, base, inputs, order};
 use crate::plan::Plan;
 use crate::script::{ERRORS, FrameDef, Origin, RowsDef, Script, ShapeStep, Step};
 use crate::source::Text;
@@ -106,7 +106,7 @@ fn draw_frame(
         script
             .sinks
             .iter()
-            .filter(|s| s.frame == frame.name)
+            .filter(|s| base(s.frame.as_str()) == frame.name.as_str())
             .map(|s| s.path.to_string()),
     );
     let fields = plan
@@ -160,7 +160,7 @@ fn draw_step(step: &Step) -> String {
             })
             .collect::<Vec<_>>()
             .join("\n"),
-        Step::Join { with, on, how } => {
+        Step::Join { with, on, how, .. } => {
             let keys = on.iter().map(|(left, right)| match left == right {
                 true => left.to_string(),
                 false => format!("{left} = {right}"),
@@ -195,6 +195,7 @@ fn draw_step(step: &Step) -> String {
         Step::Union(others) => list(others),
         Step::Sql(query) => query.as_str().trim_end().to_owned(),
         Step::Shape(step) => draw_shape(step),
+        Step::Enrich(step) => step.draw(),
     }
 }
 

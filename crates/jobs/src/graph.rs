@@ -83,6 +83,7 @@ pub(crate) fn inputs(
         match &step.step {
             Step::From(name) | Step::Join { with: name, .. } => add(name),
             Step::Union(others) => others.iter().for_each(add),
+            Step::Enrich(step) => step.inputs().iter().for_each(add),
             Step::Sql(query) => {
                 // A query that cannot be read is complained of when it is planned.
                 for name in sql_frames(state, query.as_str()).unwrap_or_default() {
@@ -106,6 +107,11 @@ pub(crate) fn others(step: &StepDef, state: &SessionState) -> Vec<String> {
     match &step.step {
         Step::From(name) | Step::Join { with: name, .. } => vec![name.as_str().to_owned()],
         Step::Union(others) => others.iter().map(|name| name.as_str().to_owned()).collect(),
+        Step::Enrich(step) => step
+            .inputs()
+            .iter()
+            .map(|name| name.as_str().to_owned())
+            .collect(),
         // A query that cannot be read is complained of when it is planned.
         Step::Sql(query) => sql_frames(state, query.as_str()).unwrap_or_default(),
         _ => Vec::new(),

@@ -37,6 +37,23 @@
 //! source. A frame's own name is, in its first step, the source of that name, and in a later `sql`
 //! step what the steps before it made.
 //!
+//! # Collections
+//!
+//! `relationalize`, `split_fields` and `split_rows` make a frame a collection of frames, each under a key.
+//! Wherever a frame is named, `tables/root_tags` is the frame under that key (in SQL, in double quotes).
+//! `map_to_collection` does steps to each, `select_from_collection` goes on with one, and a sink of a
+//! collection writes all: to the folders `PATH/KEY` and the tables `PREFIX` with the key behind it.
+//!
+//! ```yaml
+//! frames:
+//!   tables:
+//!     - from: countries
+//!     - resolve_choice: {currencies: make_struct, languages: 'cast:string'}
+//!     - relationalize: countries
+//! sinks:
+//!   - {frame: tables, path: lake/flat, table: geo.flat_}    # geo.flat_countries, geo.flat_countries_borders
+//! ```
+//!
 //! # Reading
 //!
 //! [`Script::parse`] finds every mistake that can be found without opening a source, all at once,
@@ -118,6 +135,7 @@
 //! This crate contains no transform: those are `mastic-dynamic-frame`'s.
 
 mod collections;
+mod enrich;
 mod error;
 mod errors_table;
 mod explain;
@@ -146,8 +164,8 @@ pub use job::{BookmarkMode, JobError, JobOptions, run_job};
 pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    ERRORS, FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script, ShapeStep,
-    SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
+    ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script,
+    ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
 pub use summary::SourceReport;

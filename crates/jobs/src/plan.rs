@@ -14,6 +14,7 @@ use mastic_lake::format::{BadRecord, BadRecords};
 use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
 
 use crate::collections::Value;
+use crate::enrich::Enriching;
 use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
 use crate::graph::{Input, base, late, order, others, resolve};
@@ -214,6 +215,8 @@ pub struct PlannedSink {
     pub partition_by: Vec<String>,
     /// Whether it is made from the run's error records, and so written when all others are staged.
     pub(crate) late: bool,
+    /// Whether it is a sample that a step writes aside, whose records go on in their frame.
+    pub(crate) aside: bool,
 }
 
 impl PlannedSink {
@@ -275,6 +278,7 @@ pub async fn plan_reading(
         steps: Vec::new(),
         labels: vec![Labels::new(); script.frames.len()],
         ledger,
+        enriching: Enriching::default(),
     };
     for (number, source) in script.sources.iter().enumerate() {
         planner.opened[number] = planner.open(source).await;
@@ -288,9 +292,9 @@ pub async fn plan_reading(
         let frames = script.frames.iter().position(|f| f.name.as_str() == name);
         let source = script.sources.iter().position(|s| s.name.as_str() == name);
         let frame = match (frames, source) {
-            _ if name == ERRORS => Some(Value::Frame(planner.records.clone())),
+            _ if name == ERRORS => Some(Value::from(planner.records.clone())),
             (Some(frame), _) => planner.frames[frame].clone(),
-            (None, Some(source)) => planner.opened[source].clone().map(Value::Frame),
+            (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
         // What could not be planned was complained of.
@@ -304,9 +308,11 @@ pub async fn plan_reading(
                 frame,
                 partition_by,
                 late,
+                aside: false,
             });
         }
     }
+    planned.extend(planner.spigots());
     ScriptErrors::check(planner.errors)?;
 
     let named = |name: &Text, frame: &Option<DynamicFrame>| {
@@ -332,7 +338,7 @@ pub async fn plan_reading(
 }
 
 /// Steps that give as many records as they take, and fail none: there is nothing to count.
-const EVEN: [&str; 11] = [
+const EVEN: [&str; 15] = [
     "from",
     "drop_fields",
     "drop_null_fields",
@@ -344,6 +350,10 @@ const EVEN: [&str; 11] = [
     "simplify_ddb_json",
     "unnest_ddb_json",
     "select_from_collection",
+    "fill_missing_values",
+    "kmeans",
+    "repartition",
+    "coalesce",
 ];
 
 /// The labels of the steps that were counted last on the way to a frame, each with the key of a collection's
@@ -364,6 +374,7 @@ pub(crate) struct Planner<'a> {
     /// For each frame, the labels of the last steps that were counted on the way to it.
     labels: Vec<Labels>,
     ledger: Arc<Ledger>,
+    pub(crate) enriching: Enriching,
 }
 
 impl Planner<'_> {
@@ -415,9 +426,9 @@ impl Planner<'_> {
 
     fn input(&self, input: Input) -> Option<Value> {
         match input {
-            Input::Source(number) => self.opened[number].clone().map(Value::Frame),
+            Input::Source(number) => self.opened[number].clone().map(Value::from),
             Input::Frame(number) => self.frames[number].clone(),
-            Input::Errors => Some(Value::Frame(self.records.clone())),
+            Input::Errors => Some(Value::from(self.records.clone())),
         }
     }
 
@@ -444,7 +455,7 @@ impl Planner<'_> {
     }
 
     /// The frame that a name stands for; nothing where it could not be planned, or is a collection.
-    fn named(&mut self, frame: &FrameDef, name: &Text) -> Option<DynamicFrame> {
+    pub(crate) fn named(&mut self, frame: &FrameDef, name: &Text) -> Option<DynamicFrame> {
         let value = self.chosen(frame, name)?;
         self.one(value, name)
     }
@@ -481,7 +492,7 @@ impl Planner<'_> {
                 }
                 let taken = self.taken(def, step, so_far.is_some());
                 let labelled = so_far.take().map(|value| match value {
-                    Value::Frame(frame) => Value::Frame(frame.in_step(&name)),
+                    Value::Frame(frame) => Value::from(frame.in_step(&name)),
                     all => all,
                 });
                 let mut counted = None;
@@ -494,16 +505,20 @@ impl Planner<'_> {
                         counted = shaped.1;
                         shaped.0
                     }
+                    Step::Enrich(enrich) => {
+                        let frame = self.one(labelled?, &step.verb)?;
+                        Value::from(self.enrich(def, step, enrich, frame).await?)
+                    }
                     Step::Sql(query) => {
                         let own = match labelled {
                             Some(value) => Some(self.one(value, &step.verb)?),
                             None => None,
                         };
-                        Value::Frame(self.sql(def, query, own).await?)
+                        Value::from(self.sql(def, query, own).await?)
                     }
                     _ => {
                         let frame = self.one(labelled?, &step.verb)?;
-                        Value::Frame(self.step(def, step, frame)?)
+                        Value::from(self.step(def, step, frame)?)
                     }
                 };
                 let inputs: Labels = labels.drain(..).chain(taken).collect();
@@ -545,7 +560,7 @@ impl Planner<'_> {
             Value::Frame(frame) => {
                 told(name);
                 let labels = vec![(String::new(), name.to_owned())];
-                (Value::Frame(frame.counted(name)), labels)
+                (Value::from(frame.counted(name)), labels)
             }
             Value::Collection(all) => {
                 let mut labels = Labels::new();
@@ -593,7 +608,7 @@ impl Planner<'_> {
                 continue;
             }
             let value = match &so_far {
-                Some(frame) if name == own => Some(Value::Frame(frame.clone())),
+                Some(frame) if name == own => Some(Value::from(frame.clone())),
                 _ => self.value(def, name),
             };
             match value {
@@ -616,7 +631,7 @@ impl Planner<'_> {
     ) -> Option<DynamicFrame> {
         let at = step.verb.span();
         match &step.step {
-            Step::From(_) | Step::Sql(_) | Step::Shape(_) => Some(frame),
+            Step::From(_) | Step::Sql(_) | Step::Shape(_) | Step::Enrich(_) => Some(frame),
             Step::DropFields(fields) => {
                 let paths: Vec<&str> = fields.iter().map(Text::as_str).collect();
                 self.told(
@@ -662,14 +677,23 @@ impl Planner<'_> {
                     .collect();
                 self.told(frame.map(&changes), &texts, at)
             }
-            Step::Join { with, on, how } => {
+            Step::Join {
+                with,
+                on,
+                how,
+                prefix,
+            } => {
                 let other = self.named(def, with)?;
                 let keys: Vec<JoinKey> = on
                     .iter()
                     .map(|(l, r)| JoinKey::new(l.as_str(), r.as_str()))
                     .collect();
                 let texts: Vec<&Text> = on.iter().flat_map(|(l, r)| [l, r]).collect();
-                self.told(frame.join(other, &keys, *how), &texts, at)
+                let joined = match prefix {
+                    Some(prefix) => frame.join_prefixed(other, &keys, *how, prefix.as_str()),
+                    None => frame.join(other, &keys, *how),
+                };
+                self.told(joined, &texts, at)
             }
             Step::ApplyMapping(mappings, on_error) => {
                 let all: Vec<_> = mappings.iter().map(|m| m.mapping.clone()).collect();

@@ -364,7 +364,7 @@ impl Prepared {
             .sinks
             .iter()
             .zip(&committed)
-            .filter(|(s, _)| !s.late);
+            .filter(|(s, _)| !s.late && !s.aside);
         let totals = tally::totals(&steps, of_records.map(|(_, w)| w.rows).sum());
         let first_errors = steps
             .iter()

@@ -27,13 +27,13 @@ impl Planner<'_> {
                 let frame = self.told(all.select(key.as_str()), &[key], key.span())?;
                 let own = labels.iter().filter(|(k, _)| k == key.as_str());
                 let own = own.map(|(_, label)| (String::new(), label.clone()));
-                Some((Value::Frame(frame), Some(own.collect())))
+                Some((Value::from(frame), Some(own.collect())))
             }
             ShapeStep::MapEach(steps) => {
                 let all = self.several(value, &step.verb)?;
                 let (mut made, mut counted) = (Vec::new(), Labels::new());
                 for (key, frame) in all.iter() {
-                    let one = Some(Value::Frame(frame.clone()));
+                    let one = Some(Value::from(frame.clone()));
                     let own = labels.iter().filter(|(k, _)| k == key);
                     let own = own
                         .map(|(_, label)| (String::new(), label.clone()))
@@ -42,7 +42,7 @@ impl Planner<'_> {
                     let (value, labels) = self.steps(def, steps, one, own, &prefix).await?;
                     match value {
                         Value::Frame(frame) => {
-                            made.push((key.to_owned(), frame));
+                            made.push((key.to_owned(), *frame));
                             counted.extend(labels.into_iter().map(|(_, l)| (key.to_owned(), l)));
                         }
                         // Several of each: Glue's FlatMap.
@@ -143,6 +143,6 @@ impl Planner<'_> {
             // Steps on collections: they were done above.
             ShapeStep::Select(_) | ShapeStep::MapEach(_) => Some(frame),
         };
-        frame.map(Value::Frame)
+        frame.map(Value::from)
     }
 }

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::DataType;
 use mastic_dynamic_frame::DynamicFrame;
-use mastic_schema::{hive, names};
+use mastic_schema::{choice, names};
 
 use crate::error::ScriptError;
 use crate::script::{Script, SinkDef, SinkFormat};
@@ -44,7 +44,7 @@ pub(crate) fn check(
             continue;
         };
         if nested(field.data_type()) {
-            let kind = hive::format_type(field.data_type());
+            let kind = choice::format_type(field.data_type());
             errors.push(
                 error(
                     key.span(),
@@ -70,13 +70,16 @@ pub(crate) fn check(
             .iter()
             .find(|f| nested(f.data_type()) && !keys.contains(f.name()));
         if let Some(field) = deep {
-            let (name, kind) = (field.name(), hive::format_type(field.data_type()));
+            let (name, kind) = (field.name(), choice::format_type(field.data_type()));
             errors.push(
                 error(
                     sink.frame.span(),
                     format!("CSV cannot hold '{name}', which is {kind}"),
                 )
-                .hint("un-nest it with apply_mapping, or write json or parquet"),
+                .hint(match choice::is_choice(field.data_type()) {
+                    true => "resolve it first with resolve_choice, or write json or parquet",
+                    false => "un-nest it with apply_mapping, or write json or parquet",
+                }),
             );
         }
     }

@@ -15,13 +15,18 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
     SendableRecordBatchStream,
 };
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 
 /// What is done to the batches of one partition.
 pub(super) type Pass = Box<dyn FnMut(RecordBatch) -> Result<RecordBatch> + Send>;
 
 /// What such an operator does.
 pub(super) trait Operator: fmt::Debug + fmt::Display + Send + Sync {
+    /// The batch in such pieces that what is made of each is no larger than a batch should be.
+    fn pieces(&self, batch: RecordBatch) -> Result<Vec<RecordBatch>> {
+        Ok(vec![batch])
+    }
+
     /// What is done to the batches of this partition, from the first one on.
     fn begin(&self, partition: usize, schema: SchemaRef) -> Pass;
 }
@@ -119,10 +124,14 @@ impl ExecutionPlan for BatchExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let mut pass = self.operator.begin(partition, self.schema());
-        let made = self
+        let operator = Arc::clone(&self.operator);
+        let pieces = self
             .input
             .execute(partition, context)?
-            .map(move |batch| pass(batch?));
+            .and_then(move |batch| std::future::ready(operator.pieces(batch)))
+            .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
+            .try_flatten();
+        let made = pieces.map(move |piece: Result<RecordBatch>| pass(piece?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), made)))
     }
 }

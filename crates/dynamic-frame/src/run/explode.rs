@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch, UInt64Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, SchemaRef};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, exec_err, plan_err};
@@ -146,20 +146,49 @@ impl fmt::Display for Explode {
     }
 }
 
+/// So many elements make a batch, unless one record alone has more.
+const ELEMENTS: usize = 32 * 1024;
+
+impl Explode {
+    /// The arrays of a batch.
+    fn arrays(route: &[String], batch: &RecordBatch) -> Result<ListArray> {
+        let found = route
+            .split_first()
+            .and_then(|(column, path)| Some((batch.column_by_name(column)?, path)));
+        match found {
+            Some((column, path)) => elements(&field_at(column, path)?),
+            None => exec_err!("the column of an array is missing: {}", route.join(".")),
+        }
+    }
+}
+
 impl Operator for Explode {
+    fn pieces(&self, batch: RecordBatch) -> Result<Vec<RecordBatch>> {
+        let list = Self::arrays(&self.route, &batch)?;
+        if list.values().len() <= ELEMENTS {
+            return Ok(vec![batch]);
+        }
+        let mut pieces = Vec::new();
+        let (mut from, mut count) = (0, 0);
+        for (row, length) in list.offsets().lengths().enumerate() {
+            if count > 0 && count + length > ELEMENTS {
+                pieces.push(batch.slice(from, row - from));
+                (from, count) = (row, 0);
+            }
+            count += length;
+        }
+        pieces.push(batch.slice(from, batch.num_rows() - from));
+        Ok(pieces)
+    }
+
     fn begin(&self, partition: usize, schema: SchemaRef) -> Pass {
         let route = self.route.clone();
         let mut next = 1;
         Box::new(move |batch| {
-            let Some((column, path)) = route.split_first() else {
-                return exec_err!("an array has a column");
+            let list = Self::arrays(&route, &batch)?;
+            let Some(records) = batch.column_by_name(RECORD) else {
+                return exec_err!("the column of the records' numbers is missing");
             };
-            let (Some(column), Some(records)) =
-                (batch.column_by_name(column), batch.column_by_name(RECORD))
-            else {
-                return exec_err!("the columns of an array are missing");
-            };
-            let list = elements(&field_at(column, path)?)?;
             let records = records.as_primitive::<Int64Type>();
             let count = list.values().len();
             let mut parents = Vec::with_capacity(count);

@@ -6,18 +6,24 @@
 //! a plan that runs without one loses nothing: its first error record is an error.
 
 mod batch;
+mod cached;
 mod errors;
+mod exchange;
 mod explode;
 mod hint;
 mod ledger;
 mod number;
 mod planner;
 mod step;
+mod uncounted;
 
+pub(crate) use cached::{CachedTable, want};
 pub use errors::{ErrorRecord, error_fields};
+pub(crate) use exchange::{Exchange, ExchangeNode};
 pub(crate) use explode::{ExplodeNode, INDEX, PARENT, RECORD, VALUE};
 pub(crate) use hint::hinted;
 pub use ledger::{Ledger, StepCount};
 pub(crate) use number::NumberNode;
 pub(crate) use planner::with_planner;
-pub(crate) use step::StepNode;
+pub(crate) use step::{StepNode, WORKING};
+pub(crate) use uncounted::uncounted;

@@ -13,6 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use super::batch::{BatchExec, Operator};
+use super::exchange::{ExchangeExec, ExchangeNode};
 use super::explode::ExplodeNode;
 use super::number::{Number, NumberNode};
 use super::step::{StepExec, StepNode};
@@ -57,6 +58,19 @@ impl ExtensionPlanner for Nodes {
         session: &dyn Session,
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if let Some(exchange) = node.as_any().downcast_ref::<ExchangeNode>() {
+            let ([logical], [input]) = (logical_inputs, physical_inputs) else {
+                return Err(DataFusionError::Internal(
+                    "an exchange has one input".into(),
+                ));
+            };
+            let keys = exchange.keys().iter();
+            let keys = keys
+                .map(|e| planner.create_physical_expr(e, logical.schema(), session, context))
+                .collect::<Result<_>>()?;
+            let exec = ExchangeExec::new(exchange.to.clone(), keys, Arc::clone(input));
+            return Ok(Some(Arc::new(exec)));
+        }
         if let Some(operator) = operator(node) {
             let [input] = physical_inputs else {
                 return Err(DataFusionError::Internal(

@@ -34,6 +34,13 @@ use super::errors::ErrorRecord;
 use super::ledger::{Counter, Ledger};
 use crate::FrameError;
 
+/// The columns that a transform works with have names that begin so; they are none of the record's.
+pub(crate) const WORKING: &str = "$step.";
+
+fn is_hidden(name: &str) -> bool {
+    origin::is_origin(name) || name.starts_with(WORKING)
+}
+
 /// The records that a step gives, counted; or, with a `reason`, those that it takes: where the reason is
 /// not NULL the record is set aside with that text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -283,7 +290,7 @@ impl Work {
             .transpose()?;
         let schema = batch.schema();
         let own: Vec<usize> = (0..schema.fields().len())
-            .filter(|at| !origin::is_origin(schema.field(*at).name()))
+            .filter(|at| !is_hidden(schema.field(*at).name()))
             .collect();
         let mut writer = LineDelimitedWriter::new(Vec::new());
         writer.write(&batch.project(&own)?)?;

@@ -2,6 +2,8 @@
 
 use arrow::datatypes::{DataType, Fields};
 
+use mastic_schema::choice::is_choice;
+
 use crate::path::Path;
 use crate::types::element;
 use crate::{DynamicFrame, Result};
@@ -9,7 +11,7 @@ use crate::{DynamicFrame, Result};
 impl DynamicFrame {
     /// Drops the fields whose *type* is null, that is, of which no value was ever seen: columns,
     /// fields of structs, and fields of structs in arrays; not in maps, as in Glue. An array of
-    /// nulls stays, as in Glue.
+    /// nulls stays, as in Glue, and so does a choice, whatever its alternatives hold.
     ///
     /// A field that has a type stays, even where all its values are NULL: Glue's transform looks
     /// at the schema, not at the data, and so the result's schema does not depend on the run.
@@ -41,7 +43,7 @@ fn null_fields(fields: &Fields, prefix: &mut Vec<String>, out: &mut Vec<Path>) {
             DataType::Null if element(field.data_type()).is_none() => {
                 out.push(Path::of(prefix.iter().map(String::as_str)));
             }
-            DataType::Struct(inner) => null_fields(inner, prefix, out),
+            DataType::Struct(inner) if !is_choice(data_type) => null_fields(inner, prefix, out),
             _ => {}
         }
         prefix.pop();

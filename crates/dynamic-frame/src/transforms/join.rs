@@ -107,6 +107,28 @@ impl DynamicFrame {
     /// # Errors
     /// When a key does not exist, or the two fields of a key cannot be equal by their types.
     pub fn join(self, other: Self, keys: &[JoinKey], kind: JoinKind) -> Result<Self> {
+        self.join_prefixed(other, keys, kind, "right_")
+    }
+
+    /// [`DynamicFrame::join`], in which names that both sides have get this prefix on the right: `"."`
+    /// for the names that Glue's library gives them. Where such a name is taken, too, it is prefixed
+    /// again.
+    ///
+    /// # Errors
+    /// As [`DynamicFrame::join`], and when the prefix is empty.
+    pub fn join_prefixed(
+        self,
+        other: Self,
+        keys: &[JoinKey],
+        kind: JoinKind,
+        prefix: &str,
+    ) -> Result<Self> {
+        if prefix.is_empty() {
+            return Err(FrameError::BadPath {
+                path: prefix.to_owned(),
+                reason: "a prefix for names that both sides have cannot be empty".to_owned(),
+            });
+        }
         let mut shared = Vec::new();
         let mut on = Vec::new();
         for key in keys {
@@ -138,7 +160,7 @@ impl DynamicFrame {
             on.push(of(LEFT, left)?.eq(of(RIGHT, right)?));
         }
 
-        let mut columns = joined(&self, &other, &shared, kind);
+        let mut columns = joined(&self, &other, &shared, kind, prefix);
         // The record stays the left one's, wherever what it was joined with came from.
         columns.extend(self.origin().into_iter().filter_map(|expr| match expr {
             Expr::Column(c) => Some(side(LEFT, &c.name).alias(c.name)),
@@ -162,6 +184,7 @@ fn joined(
     right: &DynamicFrame,
     shared: &[(String, String)],
     kind: JoinKind,
+    prefix: &str,
 ) -> Vec<Expr> {
     let mut taken = HashSet::new();
     let mut columns = Vec::new();
@@ -187,19 +210,19 @@ fn joined(
         }
         let mut chosen = name.clone();
         while !taken.insert(chosen.to_lowercase()) {
-            chosen = format!("right_{chosen}");
+            chosen = format!("{prefix}{chosen}");
         }
         columns.push(side(RIGHT, name).alias(chosen));
     }
     columns
 }
 
-fn side(table: &str, name: &str) -> Expr {
+pub(super) fn side(table: &str, name: &str) -> Expr {
     Expr::Column(Column::new(Some(TableReference::bare(table)), name))
 }
 
 /// The value, with its columns taken from that side of the join.
-fn of(table: &str, value: Value) -> Result<Expr> {
+pub(super) fn of(table: &str, value: Value) -> Result<Expr> {
     use datafusion::common::tree_node::{Transformed, TreeNode};
     let expr = value.expr.transform(|part| {
         Ok(match part {
@@ -212,7 +235,7 @@ fn of(table: &str, value: Value) -> Result<Expr> {
 
 /// Whether values of the two types can be equal without guessing: numbers with numbers, text with
 /// text. (The engine would turn text into numbers, and fail at the first that is none.)
-fn comparable(a: &DataType, b: &DataType) -> bool {
+pub(super) fn comparable(a: &DataType, b: &DataType) -> bool {
     let text =
         |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     let time = |t: &DataType| {

@@ -123,3 +123,78 @@ async fn numbers_join() {
         format!("n|ids|keys|off\n60000|{ids}|15000|0")
     );
 }
+
+/// Long arrays are handed on in several batches, numbered on.
+#[tokio::test]
+async fn long_arrays() {
+    let lines: String = (0..40)
+        .map(|id| {
+            let inner: Vec<String> = (0..2500).map(|n| format!("[{n}]")).collect();
+            format!("{{\"id\": {id}, \"l\": [{}]}}\n", inner.join(","))
+        })
+        .collect();
+    let tables = json("id:bigint,l:array<array<int>>", &lines)
+        .relationalize("root")
+        .unwrap();
+    let batches = tables
+        .select("root_l")
+        .unwrap()
+        .into_dataframe()
+        .collect()
+        .await
+        .unwrap();
+    assert!(
+        batches.iter().all(|b| b.num_rows() <= 40_000),
+        "{}",
+        batches.len()
+    );
+    let state = datafusion::prelude::SessionContext::new().state();
+    let frames = [("root_l", "l"), ("root_l.val", "m")]
+        .map(|(key, name)| (name, tables.select(key).unwrap()));
+    let joined = mastic_dynamic_frame::DynamicFrame::sql(
+        &state,
+        "SELECT count(*) AS n, sum(m.\"l.val.val\" - l.index) AS off, count(DISTINCT m.id) AS keys
+         FROM l JOIN m ON m.id = l.\"l.val\"",
+        frames,
+    )
+    .await
+    .unwrap();
+    assert_eq!(rows(joined).await, "n|off|keys\n100000|0|100000");
+}
+
+/// An element that a later step cannot take is set aside with the line of the record that it came from.
+#[tokio::test]
+async fn elements_know_their_line() {
+    let frame = json(
+        "id:int,l:array<string>,`$line`:bigint",
+        r#"{"id": 1, "l": ["1", "2"], "$line": 10}
+           {"id": 2, "l": null, "$line": 20}
+           {"id": 3, "l": ["3", "x"], "$line": 30}"#,
+    );
+    let child = frame
+        .relationalize("root")
+        .unwrap()
+        .select("root_l")
+        .unwrap();
+    assert_eq!(child.fields().len(), 3);
+    let mapped = child
+        .apply_mapping(&[
+            "id -> id".parse().unwrap(),
+            "`l.val` -> n int".parse().unwrap(),
+        ])
+        .unwrap();
+    let (mut state, plan) = mapped.into_dataframe().into_parts();
+    let ledger = mastic_dynamic_frame::Ledger::new(None, state.runtime_env().clone());
+    ledger.attach(&mut state);
+    let left = datafusion::dataframe::DataFrame::new(state, plan)
+        .count()
+        .await
+        .unwrap();
+    assert_eq!((left, ledger.errors()), (3, 1));
+    let batch = &ledger.error_batches().unwrap()[0];
+    let line = batch.column_by_name("line").unwrap();
+    assert_eq!(
+        arrow::util::display::array_value_to_string(line, 0).unwrap(),
+        "30"
+    );
+}

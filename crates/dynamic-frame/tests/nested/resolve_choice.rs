@@ -119,7 +119,7 @@ async fn nested_alternatives() {
     assert_eq!(
         rows(array).await,
         r#"c
-[{"a":{"long":1}}]
+[{"a":1}]
 [x, y]
 [s]"#
     );
@@ -213,4 +213,30 @@ fn mistakes() {
         error.hint().unwrap(),
         "resolve it first: resolve_choice: {c: ...}"
     );
+}
+
+#[tokio::test]
+async fn other_transforms_leave_choices_whole() {
+    let frame = json(
+        "n:int,c:choice<struct<a:int>,string>,l:array<choice<bigint,string>>",
+        "{}",
+    );
+    assert_eq!(
+        frame.clone().drop_null_fields().unwrap().pretty_schema(),
+        frame.pretty_schema()
+    );
+    let within = json(
+        "t:array<struct<k:string,v:choice<bigint,string>>>",
+        r#"{"t": [{"k": "a", "v": {"long": 1}}]}"#,
+    );
+    let within = within.drop_fields(&["t.k"]).unwrap();
+    assert!(
+        within.pretty_schema().contains("v: choice"),
+        "{}",
+        within.pretty_schema()
+    );
+    assert_eq!(rows(within).await, "t\n[{v: {long: 1, string: }}]");
+    assert!(frame.clone().drop_fields(&["l.long"]).is_err());
+    assert!(frame.clone().select_fields(&["c.string"]).is_err());
+    assert!(frame.rename_field("c.string", "s").is_err());
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StringArray, StructArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, BooleanBufferBuilder, ListArray,
+    MapArray, PrimitiveArray, StringArray, StructArray, UInt64Array, downcast_primitive_array,
     new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{CastOptions, can_cast_types, cast, cast_with_options, is_not_null, nullif};
+use arrow::compute::{
+    CastOptions, can_cast_types, cast, cast_with_options, is_not_null, nullif, take,
+};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use arrow::json::writer::{EncoderOptions, make_encoder};
 use arrow::util::display::FormatOptions;
@@ -16,6 +19,8 @@ use datafusion::common::{Result, exec_err};
 use mastic_schema::choice::{alternatives, format_type};
 use mastic_schema::hive::list_of;
 use mastic_schema::merge::position;
+
+use super::json::PlainChoices;
 
 /// What does not fit is NULL, and not an error.
 const LENIENT: CastOptions<'static> = CastOptions {
@@ -189,20 +194,68 @@ fn map(own: &MapArray, to: &DataType) -> Result<ArrayRef> {
     Ok(Arc::new(made))
 }
 
-/// Each alternative converted, and all put together: at most one is set in a row.
+/// Each alternative converted, and all put together: at most one is set in a row. Most often nearly all
+/// values are of one type, and only the few others are worked on one by one.
 fn from_choice(own: &StructArray, to: &DataType) -> Result<ArrayRef> {
-    let mut all: Option<ArrayRef> = None;
+    let mut columns = Vec::with_capacity(own.num_columns());
     for column in own.columns() {
-        if column.null_count() == column.len() {
-            continue;
+        if column.null_count() < column.len() {
+            columns.push(under(own.nulls(), column)?);
         }
-        let made = convert(&under(own.nulls(), column)?, to)?;
-        all = Some(match all {
-            None => made,
-            Some(before) => either(before, made)?,
-        });
     }
-    Ok(all.unwrap_or_else(|| new_null_array(to, own.len())))
+    columns.sort_by_key(|column| column.null_count());
+    let mut columns = columns.iter();
+    let Some(most) = columns.next() else {
+        return Ok(new_null_array(to, own.len()));
+    };
+    let mut all = convert(most, to)?;
+    for column in columns {
+        let few = column.len() - column.null_count() < column.len() / 8;
+        all = match column.nulls().filter(|_| few && to.is_primitive()) {
+            Some(nulls) => {
+                let rows: UInt64Array = nulls.valid_indices().map(|row| row as u64).collect();
+                let values = convert(&take(column, &rows, None)?, to)?;
+                patched(&all, rows.values(), &values)?
+            }
+            None => either(all, convert(column, to)?)?,
+        };
+    }
+    Ok(all)
+}
+
+/// The array with those of `values` that are no NULLs in these rows.
+fn patched(array: &ArrayRef, rows: &[u64], values: &ArrayRef) -> Result<ArrayRef> {
+    let array = array.as_ref();
+    downcast_primitive_array!(
+        array => Ok(Arc::new(patch(array, rows, values.as_primitive())?)),
+        other => exec_err!("{other} is no plain type"),
+    )
+}
+
+fn patch<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    rows: &[u64],
+    values: &PrimitiveArray<T>,
+) -> Result<PrimitiveArray<T>> {
+    if values.null_count() == values.len() {
+        return Ok(array.clone());
+    }
+    let mut made = array.values().to_vec();
+    let mut valid = BooleanBufferBuilder::new(made.len());
+    match array.nulls() {
+        Some(nulls) => valid.append_buffer(nulls.inner()),
+        None => valid.append_n(made.len(), true),
+    }
+    for (row, value) in rows.iter().zip(values.iter()) {
+        let row = usize::try_from(*row).unwrap_or(usize::MAX);
+        if let (Some(place), Some(value)) = (made.get_mut(row), value) {
+            *place = value;
+            valid.set_bit(row, true);
+        }
+    }
+    let nulls = NullBuffer::new(valid.finish());
+    let made = PrimitiveArray::<T>::try_new(made.into(), Some(nulls))?;
+    Ok(made.with_data_type(array.data_type().clone()))
 }
 
 /// The first value where it is not NULL, else the second.
@@ -266,7 +319,7 @@ pub(crate) fn as_list(array: &ArrayRef) -> Result<ListArray> {
 /// Nested values as JSON text.
 fn json(array: &ArrayRef) -> Result<ArrayRef> {
     let field: FieldRef = Arc::new(Field::new("value", array.data_type().clone(), true));
-    let options = EncoderOptions::default();
+    let options = EncoderOptions::default().with_encoder_factory(Arc::new(PlainChoices));
     let mut encoder = make_encoder(&field, array.as_ref(), &options)?;
     let mut buffer = Vec::new();
     let mut made = arrow::array::StringBuilder::new();
@@ -281,4 +334,80 @@ fn json(array: &ArrayRef) -> Result<ArrayRef> {
     }
     let made: StringArray = made.finish();
     Ok(Arc::new(made))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringViewArray};
+    use arrow::datatypes::Int64Type;
+    use mastic_schema::choice::choice_of;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum One {
+        Long(i64),
+        Text(String),
+        Nothing,
+    }
+
+    fn one(texts: u32) -> impl Strategy<Value = One> {
+        prop_oneof![
+            4 => any::<i32>().prop_map(|n| One::Long(n.into())),
+            texts => "[0-9]{1,4}|[a-z]{0,3}".prop_map(One::Text),
+            1 => Just(One::Nothing),
+        ]
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<One>> {
+        // Few of one kind, and as many of each, go different ways.
+        prop_oneof![Just(0), Just(1), Just(8)].prop_flat_map(|texts| {
+            proptest::collection::vec(one(if texts == 0 { 1 } else { texts }), 1..200)
+        })
+    }
+
+    proptest! {
+        /// Against Rust's own reading of numbers.
+        #[test]
+        fn a_choice_is_cast_row_by_row(rows in rows(), from in 0_usize..50) {
+            let longs: Int64Array = rows
+                .iter()
+                .map(|r| match r { One::Long(n) => Some(*n), _ => None })
+                .collect();
+            let texts: StringViewArray = rows
+                .iter()
+                .map(|r| match r { One::Text(t) => Some(t.as_str()), _ => None })
+                .collect();
+            let DataType::Struct(fields) = choice_of([DataType::Int64, DataType::Utf8View]) else {
+                return Err(TestCaseError::fail("no struct"));
+            };
+            let whole = StructArray::new(fields, vec![Arc::new(longs), Arc::new(texts)], None);
+            let from = from.min(rows.len() - 1);
+            let part: ArrayRef = Arc::new(whole.slice(from, rows.len() - from));
+            let made = convert(&part, &DataType::Int64).unwrap();
+            let found: Vec<Option<i64>> = made.as_primitive::<Int64Type>().iter().collect();
+            let expected: Vec<Option<i64>> = rows[from..]
+                .iter()
+                .map(|r| match r {
+                    One::Long(n) => Some(*n),
+                    One::Text(t) => t.parse().ok(),
+                    One::Nothing => None,
+                })
+                .collect();
+            prop_assert_eq!(found, expected);
+            let made = convert(&part, &DataType::Utf8).unwrap();
+            let found: Vec<Option<&str>> = made.as_string::<i32>().iter().collect();
+            for (found, row) in found.into_iter().zip(&rows[from..]) {
+                match row {
+                    One::Long(n) => {
+                        let text = n.to_string();
+                        prop_assert_eq!(found, Some(text.as_str()));
+                    }
+                    One::Text(t) => prop_assert_eq!(found, Some(t.as_str())),
+                    One::Nothing => prop_assert_eq!(found, None),
+                }
+            }
+        }
+    }
 }

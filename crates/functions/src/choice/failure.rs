@@ -238,3 +238,63 @@ fn any(marked: &BooleanBuffer, offsets: &[i32], nulls: Option<&NullBuffer>) -> B
         .collect();
     rows.values().clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ListBuilder, StringBuilder};
+    use mastic_schema::hive::list_of;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Rows = Vec<Option<Vec<Option<String>>>>;
+
+    fn rows() -> impl Strategy<Value = Rows> {
+        let text = proptest::option::weighted(0.8, "[0-9]{1,3}|[a-z]");
+        let list = proptest::option::weighted(0.9, proptest::collection::vec(text, 0..4));
+        proptest::collection::vec(list, 1..40)
+    }
+
+    proptest! {
+        /// A row has a reason where one of its texts is no number, by Rust's own reading.
+        #[test]
+        fn reasons_are_where_values_were_lost(rows in rows(), from in 0_usize..10) {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for row in &rows {
+                for text in row.iter().flatten() {
+                    lists.values().append_option(text.as_deref());
+                }
+                lists.append(row.is_some());
+            }
+            let from = from.min(rows.len() - 1);
+            let list: ArrayRef = Arc::new(lists.finish().slice(from, rows.len() - from));
+            let wanted = list_of(DataType::Int64);
+            prop_assert!(can_fail(list.data_type(), &wanted));
+            let converted = convert(&list, &wanted).unwrap();
+            let made = reasons(&list, &converted, "x", "array<bigint>").unwrap();
+            for (at, row) in rows[from..].iter().enumerate() {
+                let texts = || row.iter().flatten().flatten();
+                let bad = texts().any(|t| t.parse::<i64>().is_err());
+                prop_assert_eq!(made.is_valid(at), bad);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_fail() {
+        let hive = |text: &str| mastic_schema::hive::parse_type(text).unwrap();
+        for (from, to, expected) in [
+            ("int", "bigint", false),
+            ("bigint", "int", true),
+            ("bigint", "double", false),
+            ("date", "string", false),
+            ("string", "date", true),
+            ("struct<a:string,b:int>", "struct<b:bigint>", false),
+            ("array<string>", "array<int>", true),
+            ("choice<bigint,string>", "string", false),
+            ("choice<bigint,string>", "bigint", true),
+        ] {
+            assert_eq!(can_fail(&hive(from), &hive(to)), expected, "{from} to {to}");
+        }
+    }
+}

@@ -12,6 +12,7 @@
 
 mod convert;
 mod failure;
+mod json;
 mod work;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::typed::Typed;
 pub use convert::convertible;
 pub(crate) use convert::{as_list, convert as convert_array, either, under};
 pub use failure::can_fail;
+pub use json::PlainChoices;
 
 /// One step of the way from a value to a choice in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mastic_dynamic_frame::{ChoiceAction, JoinKind, Mapping, OnError};
 
+use crate::script::enrich::EnrichStep;
 use crate::script::parameters::Parameter;
 use crate::source::{Source, Span, Text};
 
@@ -115,6 +116,8 @@ pub enum Step {
         on: Vec<(Text, Text)>,
         /// Which records are kept.
         how: JoinKind,
+        /// What is put before the right one of two equal names.
+        prefix: Option<Text>,
     },
     /// Puts out exactly the mapped fields; what becomes of a record that cannot be cast.
     ApplyMapping(Vec<MappingDef>, OnError),
@@ -124,6 +127,8 @@ pub enum Step {
     Sql(Text),
     /// Takes nested records, choices or collections apart.
     Shape(ShapeStep),
+    /// Brings something into records, or makes several of one.
+    Enrich(EnrichStep),
 }
 
 /// What a step does to the shape of records: to choices, nested values, and frames made of several.

@@ -39,6 +39,10 @@ pub(crate) fn check(script: &Script, reader: &mut Reader) {
             match &step.step {
                 Step::From(name) => look_up(name, "source or frame"),
                 Step::Join { with, .. } => look_up(with, "source or frame"),
+                Step::Enrich(step) => step
+                    .inputs()
+                    .iter()
+                    .for_each(|name| look_up(name, "source or frame")),
                 Step::Union(others) => {
                     others
                         .iter()
@@ -126,7 +130,12 @@ fn check_start(script: &Script, frame: &crate::script::ast::FrameDef, reader: &m
 /// No two sinks write to one place, and none writes where the script reads.
 fn check_paths(script: &Script, reader: &mut Reader) {
     let mut written: Vec<(String, &Text)> = Vec::new();
-    for sink in &script.sinks {
+    let steps = script.frames.iter().flat_map(|f| all_steps(&f.steps));
+    let aside = steps.filter_map(|step| match &step.step {
+        Step::Enrich(step) => step.sink(),
+        _ => None,
+    });
+    for sink in script.sinks.iter().chain(aside) {
         let path = normal(sink.path.as_str());
         for (other, _) in &written {
             if inside(&path, other) || inside(other, &path) {

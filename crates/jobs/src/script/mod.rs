@@ -2,6 +2,7 @@
 
 mod ast;
 mod check;
+mod enrich;
 mod parameters;
 mod reader;
 mod sections;
@@ -15,6 +16,7 @@ pub use ast::{
     FrameDef, MappingDef, Origin, RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode,
     SourceDef, Step, StepDef,
 };
+pub use enrich::EnrichStep;
 pub(crate) use parameters::GIVEN;
 pub use parameters::{Parameter, ParameterType};
 

@@ -1,16 +1,18 @@
 //! The steps of frames.
 
+mod enrich;
 mod shape;
 
 use mastic_dynamic_frame::{JoinKind, Mapping, OnError};
 
 use crate::script::ast::{FrameDef, MappingDef, Step, StepDef};
+use crate::script::enrich::EnrichStep;
 use crate::script::reader::{Reader, first_line, get};
 use crate::script::tree::{Kind, Node};
 use crate::source::Text;
 
 /// Every verb, as a script writes it.
-pub(crate) const VERBS: [&str; 20] = [
+pub(crate) const VERBS: [&str; 29] = [
     "from",
     "drop_fields",
     "drop_null_fields",
@@ -31,6 +33,15 @@ pub(crate) const VERBS: [&str; 20] = [
     "relationalize",
     "select_from_collection",
     "map_to_collection",
+    "flat_map",
+    "lookup",
+    "merge",
+    "unbox",
+    "fill_missing_values",
+    "kmeans",
+    "repartition",
+    "coalesce",
+    "spigot",
 ];
 
 /// The one key that stands beside a step's verb.
@@ -171,8 +182,12 @@ impl Reader {
                 let mappings = items.iter().filter_map(|n| self.read_mapping(n));
                 Step::ApplyMapping(mappings.collect(), on_error)
             }
-            "union" => Step::Union(self.texts(value, "a frame")),
+            "union" => match self.read_union(verb, value)? {
+                (others, false) => Step::Union(others),
+                (others, true) => Step::Enrich(EnrichStep::UnionWidened(others)),
+            },
             "sql" => Step::Sql(self.sql(value, "a query")?),
+            name if enrich::VERBS.contains(&name) => Step::Enrich(self.read_enrich(verb, value)?),
             _ => match self.read_shape(verb, value) {
                 Some(step) => Step::Shape(step),
                 None => return None,
@@ -182,7 +197,7 @@ impl Reader {
     }
 
     fn read_join(&mut self, verb: &Text, node: &Node) -> Option<Step> {
-        let pairs = self.known(node, "a join", &["with", "on", "how"]);
+        let pairs = self.known(node, "a join", &["with", "on", "how", "prefix"]);
         if pairs.is_empty() {
             return None;
         }
@@ -226,7 +241,13 @@ impl Reader {
                 return None;
             }
         };
-        Some(Step::Join { with, on, how })
+        let prefix = get(&pairs, "prefix").and_then(|n| self.text(n, "a prefix"));
+        Some(Step::Join {
+            with,
+            on,
+            how,
+            prefix,
+        })
     }
 
     /// The mappings, and what becomes of records that cannot be cast where the step says so:

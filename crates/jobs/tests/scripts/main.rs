@@ -7,6 +7,7 @@
 )]
 
 mod bad;
+mod enrich;
 mod good;
 mod runs;
 mod samples;

@@ -194,3 +194,48 @@ async fn sinks_that_do_not_fit_the_catalog() {
         insta::assert_snapshot!(format!("catalog_{name}"), said.replace(&samples, "ROOT"));
     }
 }
+
+#[tokio::test]
+async fn a_collection_is_written_in_one_go() {
+    let house = House::new().await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/lake/countries");
+    let text = format!(
+        "parameters: {{out: x}}
+sources:
+  countries: {{path: '{}'}}
+frames:
+  flat:
+    - from: countries
+    - select_fields: [cca3, name.common, borders, latlng]
+    - relationalize: countries
+sinks:
+  - {{frame: flat, path: '${{out}}/flat', table: flat.t_}}
+",
+        file.display()
+    );
+    let report = house.run(&text).await.unwrap();
+    let tables: Vec<_> = report
+        .sinks
+        .iter()
+        .filter_map(|s| s.table.clone())
+        .collect();
+    assert_eq!(
+        tables,
+        [
+            "flat.t_countries",
+            "flat.t_countries_borders",
+            "flat.t_countries_latlng"
+        ]
+    );
+    // As many borders of a country as its record has (from the file, by Python: 649 in all, Germany's are nine).
+    insta::assert_snapshot!(
+        "collection_read_back",
+        house
+            .sql(
+                "SELECT count(*) AS borders, count(DISTINCT c.cca3) AS countries,
+                        count(CASE WHEN c.cca3 = 'DEU' THEN 1 END) AS of_germany
+                 FROM flat.t_countries AS c JOIN flat.t_countries_borders AS b ON b.id = c.borders"
+            )
+            .await
+    );
+}

@@ -204,7 +204,8 @@ async fn mistakes() {
             "split_names",
             "    - split_fields: {paths: id, name1: a, name2: a}\n",
         ),
-        ("expression", "    - filter: c = 'x' and c.strin = 'y'\n"),
+        ("expression", "    - map: {d: c.strin}\n"),
+        ("filter", "    - filter: c = 'x' and c.strin = 'y'\n"),
     ];
     for (name, steps) in cases {
         let said = planned(
@@ -229,6 +230,11 @@ async fn mistakes() {
             "partition",
             "",
             "{frame: t, path: out, partition_by: index}",
+        ),
+        (
+            "sink_choice",
+            "",
+            "{frame: mixed, path: out, format: csv, partition_by: c}",
         ),
     ] {
         let said = planned(&format!("{tables}{frames}"), &format!("  - {sink}\n"))

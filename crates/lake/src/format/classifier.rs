@@ -310,15 +310,14 @@ impl Classifier {
             }
             *node = renamed;
         }
-        let described = |fields: &Fields| -> Fields {
-            let fields = fields.iter().enumerate().map(|(i, field)| {
+        let all = [Some(&mut inference.fields), inference.choices.as_mut()];
+        for fields in all.into_iter().flatten() {
+            let described = fields.iter().enumerate().map(|(i, field)| {
                 let name = names.get(i).unwrap_or(field.name());
                 let data_type = types.get(i).unwrap_or(field.data_type());
                 Field::new(name, data_type.clone(), true)
             });
-            fields.collect()
-        };
-        inference.fields = described(&inference.fields);
-        inference.choices = inference.choices.as_ref().map(described);
+            *fields = described.collect::<Fields>();
+        }
     }
 }

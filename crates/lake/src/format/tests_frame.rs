@@ -627,7 +627,13 @@ fn bad_elements_of_xml_are_set_aside() {
     );
     assert_eq!(
         bad,
-        ["3 at byte 35: the entity &nosuch; is not defined <<e><a>&nosuch;</a><b><c/></b></e>>",]
+        [
+            "3 at byte 34: the entity &nosuch; is not defined <<e><a>&nosuch;</a><b><c/></b></e>>",
+            "4 at byte 79: position 4: attribute value must be enclosed in `\"` or `'` <<e><a x=1>3</a></e>>",
+            "5 at byte 100: </b> where </a> was expected <<e><a>4</b></e>>",
+            // An element may hold others of its name, and so this one's end is missed only where the file ends.
+            "6 at byte 137: </r> where </e> was expected <<e><a>5</a>\n<e><a>6</a></e>\n</r>>",
+        ]
     );
 }
 
@@ -714,8 +720,8 @@ fn plain(value: serde_json::Value, data_type: &DataType) -> serde_json::Value {
         (Value::Object(mut map), t) if choice::is_choice(t) => {
             let (name, value) = map.pop_first_entry();
             assert!(map.is_empty());
-            let own = choice::alternatives(t).unwrap().iter();
-            let own = own.filter(|f| *f.name() == name).next().unwrap();
+            let mut own = choice::alternatives(t).unwrap().iter();
+            let own = own.find(|f| *f.name() == name).unwrap();
             plain(value, own.data_type())
         }
         (Value::Object(map), DataType::Struct(fields)) => Value::Object(
@@ -801,7 +807,7 @@ proptest! {
     #[test]
     fn bad_records_do_not_disturb_others(
         records in proptest::collection::vec(any_record(), 1..10),
-        bad in proptest::collection::vec(("[{\\[\",:a1 }\\]]{0,12}", 0usize..10), 0..5),
+        bad in proptest::collection::vec(("[\\[\",:a1 \\]]{0,12}", 0usize..10), 0..5),
         batch_size in 1usize..5,
     ) {
         let good: Vec<String> = records.iter().map(ToString::to_string).collect();
@@ -814,7 +820,7 @@ proptest! {
         for (text, at) in bad {
             // A record that begins as one and breaks off.
             let line = format!("{{\"a\":[1,{{\"b\":{text}");
-            if serde_json::from_str::<serde_json::Value>(&line).is_err() && !text.contains('}') {
+            if serde_json::from_str::<serde_json::Value>(&line).is_err() {
                 lines.insert(1 + at % good.len().min(lines.len()), line);
                 added += 1;
             }

@@ -4,8 +4,8 @@
 //! Trino and so Athena share; NULL and the empty string are both `__HIVE_DEFAULT_PARTITION__`, and
 //! both are NULL when read back.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
@@ -182,6 +182,9 @@ pub(super) struct Partition {
     pub(super) folder: String,
 }
 
+/// How many keys are compared with before one is looked up.
+const RECENT: usize = 8;
+
 /// Splits batches by their partition keys, and drops the keys.
 pub(super) struct Splitter {
     names: Vec<String>,
@@ -189,6 +192,8 @@ pub(super) struct Splitter {
     data: Vec<usize>,
     converter: Option<RowConverter>,
     by_row: HashMap<Box<[u8]>, usize>,
+    /// The last different ones, as rows and partitions.
+    recent: VecDeque<(Box<[u8]>, usize)>,
     by_folder: HashMap<String, usize>,
     partitions: Vec<Partition>,
 }
@@ -217,6 +222,7 @@ impl Splitter {
             data: (0..fields.len()).filter(|i| !keys.contains(i)).collect(),
             converter,
             by_row: HashMap::new(),
+            recent: VecDeque::new(),
             by_folder: HashMap::new(),
             partitions,
         })
@@ -244,18 +250,27 @@ impl Splitter {
         let rows = converter.convert_columns(&columns)?;
         let mut numbers: Vec<usize> = Vec::with_capacity(batch.num_rows());
         for i in 0..rows.num_rows() {
-            // Lakes come clustered: most rows are like the one before them.
-            let same = i > 0 && rows.row(i) == rows.row(i - 1);
-            let number = match numbers.last() {
-                Some(&last) if same => last,
-                _ => match self.by_row.get(rows.row(i).as_ref()) {
-                    Some(&known) => known,
-                    None => {
-                        let number = self.number_of(&columns, i)?;
-                        self.by_row.insert(rows.row(i).as_ref().into(), number);
-                        number
+            let row = rows.row(i);
+            // Lakes come clustered, or with few keys: most rows are like one of the last few different ones.
+            let recent = self.recent.iter().rev().find(|(r, _)| **r == *row.as_ref());
+            let number = match recent {
+                Some((_, number)) => *number,
+                None => {
+                    let key: Box<[u8]> = row.as_ref().into();
+                    let number = match self.by_row.get(&key) {
+                        Some(&known) => known,
+                        None => {
+                            let number = self.number_of(&columns, i)?;
+                            self.by_row.insert(key.clone(), number);
+                            number
+                        }
+                    };
+                    if self.recent.len() >= RECENT {
+                        self.recent.pop_front();
                     }
-                },
+                    self.recent.push_back((key, number));
+                    number
+                }
             };
             numbers.push(number);
         }
@@ -266,19 +281,28 @@ impl Splitter {
             return Ok(vec![(first, data)]);
         }
         // One gather puts each partition's rows side by side; the parts are then slices of it.
-        let mut order: Vec<u32> = (0..).take(numbers.len()).collect();
-        order.sort_by_key(|&i| numbers[i as usize]);
-        let gathered = take_record_batch(&data, &UInt32Array::from(order.clone()))?;
-        let mut parts = Vec::new();
-        let mut start = 0;
-        for group in order.chunk_by(|&a, &b| numbers[a as usize] == numbers[b as usize]) {
-            parts.push((
-                numbers[group[0] as usize],
-                gathered.slice(start, group.len()),
-            ));
-            start += group.len();
+        let mut counts = vec![0usize; self.partitions.len()];
+        for &number in &numbers {
+            counts[number] += 1;
         }
-        Ok(parts)
+        let mut next: Vec<usize> = Vec::with_capacity(counts.len());
+        let mut total = 0;
+        for count in &counts {
+            next.push(total);
+            total += count;
+        }
+        let starts = next.clone();
+        let mut order = vec![0u32; numbers.len()];
+        for (row, &number) in (0u32..).zip(&numbers) {
+            order[next[number]] = row;
+            next[number] += 1;
+        }
+        let gathered = take_record_batch(&data, &UInt32Array::from(order))?;
+        let parts = counts.iter().zip(starts).enumerate();
+        Ok(parts
+            .filter(|(_, (count, _))| **count > 0)
+            .map(|(number, (count, start))| (number, gathered.slice(start, *count)))
+            .collect())
     }
 
     /// The partition of a row: several rows of keys can name one folder (NULL and empty).

@@ -162,6 +162,10 @@ impl Reader {
         if pairs.iter().all(named) {
             return match (get(&pairs, "choice"), get(&pairs, "specs")) {
                 (Some(choice), None) => self.read_choice(verb, choice, &pairs),
+                (None, Some(specs)) if matches!(specs.kind, Kind::Mapping(_)) => {
+                    let pairs = self.pairs(specs, "a mapping of paths to actions");
+                    Some(self.read_actions(pairs))
+                }
                 (None, Some(specs)) => self.read_specs(specs),
                 _ => {
                     self.error(
@@ -172,6 +176,10 @@ impl Reader {
                 }
             };
         }
+        Some(self.read_actions(pairs))
+    }
+
+    fn read_actions(&mut self, pairs: Vec<(Text, &Node)>) -> ShapeStep {
         let mut specs = Vec::new();
         for (path, node) in pairs {
             let Some(text) = self.text(node, "an action") else {
@@ -181,7 +189,7 @@ impl Reader {
                 specs.push((path, action, text));
             }
         }
-        Some(ShapeStep::ResolveChoice(specs))
+        ShapeStep::ResolveChoice(specs)
     }
 
     fn read_choice(

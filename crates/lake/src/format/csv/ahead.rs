@@ -11,9 +11,9 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use tokio::runtime::Handle;
@@ -81,6 +81,8 @@ struct Work {
     notes: Option<usize>,
     /// Nobody waits any more.
     stopped: AtomicBool,
+    /// Memory for where cells end.
+    ends: Mutex<Vec<Vec<u32>>>,
 }
 
 /// A piece of text at work.
@@ -99,6 +101,8 @@ pub(super) struct Ahead {
     ready: VecDeque<RecordBatch>,
     /// Text that was read and not given to a thread.
     left: Vec<u8>,
+    /// Memory of texts that are done with: to get as much anew for each costs more than to read it.
+    spare: Vec<Vec<u8>>,
     /// Whether all that is left is the rows' own.
     ended: bool,
     misses: usize,
@@ -126,11 +130,13 @@ impl Ahead {
                 lexer: rows.lexer().clone(),
                 notes: rows.finds_footer().then(|| rows.layout().width),
                 stopped: AtomicBool::new(false),
+                ends: Mutex::default(),
             }),
             hold: rows.hold(),
             jobs: VecDeque::new(),
             ready: VecDeque::new(),
             left: Vec::new(),
+            spare: Vec::new(),
             ended: false,
             misses: 0,
         }
@@ -179,6 +185,7 @@ impl Ahead {
                     .push_back(self.work.target.shifted(batch, before)?);
             }
             rows.pass(done.lines, done.lone);
+            self.spare.extend(Arc::try_unwrap(job.text));
         }
     }
 
@@ -202,6 +209,8 @@ impl Ahead {
         self.threads.handle.spawn_blocking(move || {
             if !work.stopped.load(Ordering::Relaxed) {
                 let done = guarded(work.target.file(), || work.decode(&text));
+                // It is the reader's again, who uses its memory once more.
+                drop(text);
                 // Where nobody listens, nobody misses it.
                 let _ = sender.send(done);
             }
@@ -225,7 +234,9 @@ impl Ahead {
             behind = piece.min(behind * 4);
             rows.take_text(&mut self.left, piece + behind);
         }
-        let rest = self.left[cut..].to_vec();
+        let mut rest = self.spare.pop().unwrap_or_default();
+        rest.clear();
+        rest.extend_from_slice(&self.left[cut..]);
         self.left.truncate(cut);
         Some(std::mem::replace(&mut self.left, rest))
     }
@@ -314,9 +325,11 @@ impl Work {
     }
 
     fn decode(&self, text: &[u8]) -> Result<Done> {
+        let lock = || self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ends = lock().pop().unwrap_or_default();
         let plain = std::str::from_utf8(text).ok().and_then(|text| {
             let comment = self.lexer.comment();
-            Plain::cut(text, &self.options, comment)
+            Plain::cut(text, &self.options, comment, &mut ends)
         });
         let mut bad = Vec::new();
         let (used, batches, lone) = match plain {
@@ -334,6 +347,7 @@ impl Work {
                 (used, batches, self.has_lone(&grid, batch.len()))
             }
         };
+        lock().push(ends);
         Ok(Done {
             batches,
             used,
@@ -381,7 +395,7 @@ impl Work {
         (0..count)
             .map(|i| {
                 let rows = rows * i / count..rows * (i + 1) / count;
-                self.target.batch(&mut columns, grid, rows, &|_| false, bad)
+                self.target.batch(&mut columns, grid, rows, None, bad)
             })
             .collect()
     }

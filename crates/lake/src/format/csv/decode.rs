@@ -105,7 +105,7 @@ impl<R: Read> Decoder<R> {
             &mut self.columns,
             &self.rows.cells(),
             rows,
-            &left_out,
+            self.rows.aside().is_some().then_some(&left_out as _),
             &mut bad,
         )?;
         for bad in bad {

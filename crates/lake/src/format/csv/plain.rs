@@ -18,7 +18,7 @@ use super::lexer::lines;
 pub(super) struct Plain<'a> {
     text: &'a str,
     /// Where each cell ends: at a delimiter or a line feed.
-    ends: Vec<u32>,
+    ends: &'a [u32],
     /// How many cells a row has.
     width: usize,
     quote: Option<u8>,
@@ -64,7 +64,13 @@ fn parity(mut bits: u64) -> u64 {
 
 impl<'a> Plain<'a> {
     /// Cuts `text`, which begins with a row and should end with one; `None` where it is no such text.
-    pub(super) fn cut(text: &'a str, options: &CsvOptions, comment: Option<u8>) -> Option<Self> {
+    /// Where cells end is kept in `ends`, whatever was there before.
+    pub(super) fn cut(
+        text: &'a str,
+        options: &CsvOptions,
+        comment: Option<u8>,
+        ends: &'a mut Vec<u32>,
+    ) -> Option<Self> {
         let bytes = text.as_bytes();
         let CsvOptions {
             delimiter,
@@ -87,10 +93,11 @@ impl<'a> Plain<'a> {
         if returns && memchr::memchr_iter(b'\r', bytes).any(lone) {
             return None;
         }
-        let ends = match (quote, returns) {
-            (None, _) => find_ends::<false, false>(bytes, delimiter, 0),
-            (Some(quote), false) => find_ends::<true, false>(bytes, delimiter, quote),
-            (Some(quote), true) => find_ends::<true, true>(bytes, delimiter, quote),
+        ends.clear();
+        match (quote, returns) {
+            (None, _) => find_ends::<false, false>(bytes, delimiter, 0, ends),
+            (Some(quote), false) => find_ends::<true, false>(bytes, delimiter, quote, ends),
+            (Some(quote), true) => find_ends::<true, true>(bytes, delimiter, quote, ends),
         }?;
         let width = ends.iter().position(|at| bytes[*at as usize] == b'\n')? + 1;
         let plain = Plain {
@@ -187,8 +194,8 @@ fn find_ends<const QUOTES: bool, const RETURNS: bool>(
     bytes: &[u8],
     delimiter: u8,
     quote: u8,
-) -> Option<Vec<u32>> {
-    let mut ends: Vec<u32> = Vec::with_capacity(bytes.len() / 5 + 64);
+    ends: &mut Vec<u32>,
+) -> Option<()> {
     let (blocks, rest) = bytes.as_chunks::<64>();
     let mut last = [0u8; 64];
     last[..rest.len()].copy_from_slice(rest);
@@ -228,5 +235,5 @@ fn find_ends<const QUOTES: bool, const RETURNS: bool>(
         ends.extend_from_slice(&places[..count]);
         base += 64;
     }
-    Some(ends)
+    Some(())
 }

@@ -226,7 +226,7 @@ impl Target {
         columns: &mut [Column],
         grid: &impl Grid,
         rows: Range<usize>,
-        left_out: &dyn Fn(u64) -> bool,
+        left_out: Option<&dyn Fn(u64) -> bool>,
         bad: &mut Vec<BadRow>,
     ) -> Result<RecordBatch> {
         // Rows come in runs between those that are passed over. A file appended to another brings its
@@ -305,10 +305,12 @@ impl Target {
         &self,
         grid: &impl Grid,
         row: usize,
-        left_out: &dyn Fn(u64) -> bool,
+        left_out: Option<&dyn Fn(u64) -> bool>,
         bad: &mut Vec<BadRow>,
     ) -> Result<bool> {
-        if self.frame.is_some() && left_out(grid.line(row)) {
+        if let Some(left_out) = left_out
+            && left_out(grid.line(row))
+        {
             return Ok(false);
         }
         let (length, width) = (grid.width(row), self.width);

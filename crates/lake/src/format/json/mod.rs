@@ -321,6 +321,7 @@ pub(super) fn infer_from(
     let (mut root, mut keys) = (Node::default(), Node::default());
     let (mut rows, mut bytes) = (0, 0);
     let mut complete = true;
+    let mut line = 1;
     loop {
         let failed = match records.next() {
             Ok(None) => break,
@@ -330,6 +331,7 @@ pub(super) fn infer_from(
             }
             Ok(Some(record)) => {
                 bytes += record.bytes.len() as u64;
+                line = record.line;
                 match see_record(file, &record, &mut root, watch.lenient) {
                     Ok(()) => {
                         rows += 1;
@@ -358,12 +360,14 @@ pub(super) fn infer_from(
             }
         }
         if root.fields().size_hint().0 > MAX_FIELDS {
-            return Err(LakeError::data(
-                file,
-                format!(
+            return Err(LakeError::Data {
+                file: file.to_owned(),
+                line: Some(line),
+                column: None,
+                message: format!(
                     "the records have more than {MAX_FIELDS} different keys in all, which are no columns"
                 ),
-            ));
+            });
         }
     }
     if let Some(path) = &options.path

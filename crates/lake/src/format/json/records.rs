@@ -562,7 +562,11 @@ impl<R: Read> Source for Records<R> {
 
     fn recover(&mut self, at: Failed) -> Result<Option<Aside>, Broken> {
         if at == Failed::Within {
-            return Ok(Some(self.within()));
+            let mut aside = self.within();
+            if self.frames.is_empty() {
+                self.rest_of_line(&mut aside)?;
+            }
+            return Ok(Some(aside));
         }
         let starts = |byte: u8| at == Failed::Line || byte == b'{';
         let record = self.buffer.get(self.start) == Some(&b'{');
@@ -628,6 +632,27 @@ impl<R: Read> Records<R> {
         Aside {
             line,
             text: bytes[..bytes.len().min(BadRecord::SHOWN)].to_vec(),
+        }
+    }
+
+    /// What follows a bad record in its line goes with it, unless it begins as a record does.
+    fn rest_of_line(&mut self, aside: &mut Aside) -> Result<(), Broken> {
+        loop {
+            let rest = &self.buffer[self.start..self.end];
+            let end = memchr::memchr(b'\n', rest);
+            let own = &rest[..end.unwrap_or(rest.len())];
+            match own.trim_ascii_start().first() {
+                Some(b'{') => return Ok(()),
+                None if end.is_some() => return Ok(()),
+                _ => {}
+            }
+            let length = own.len();
+            let room = BadRecord::SHOWN.saturating_sub(aside.text.len());
+            aside.text.extend_from_slice(&own[..length.min(room)]);
+            self.advance(length);
+            if end.is_some() || !self.fill()? {
+                return Ok(());
+            }
         }
     }
 
