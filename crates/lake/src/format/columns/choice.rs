@@ -61,7 +61,7 @@ impl Choice {
     pub(super) fn append_plain<'a>(
         &mut self,
         plain: &[bool; 256],
-        cells: impl Iterator<Item = &'a str>,
+        cells: &mut dyn Iterator<Item = &'a str>,
     ) -> usize {
         // Of text it cannot be told whether another alternative would take it first.
         if self.columns.first().is_none_or(Column::is_text) {

@@ -43,7 +43,10 @@ impl Column {
                 count
             }
             Store::Date(b) => run(b, cells, date),
-            Store::Choice(choice) => choice.append_plain(plain, cells),
+            Store::Choice(choice) => {
+                let mut cells = cells;
+                choice.append_plain(plain, &mut cells)
+            }
             _ => 0,
         }
     }
