@@ -229,7 +229,7 @@ impl RunError {
         match self {
             Self::Write { source, .. } => match stage::frame_error(source) {
                 Some(error) => error.hint(),
-                None => source.hint(),
+                None => stage::memory_hint(source).or_else(|| told_by(source).hint()),
             },
             Self::Commit { source, .. } => source.hint(),
             Self::AllSetAside { .. } => Some("nothing was written".to_owned()),
@@ -244,7 +244,18 @@ impl RunError {
 fn told(error: &LakeError) -> String {
     match stage::frame_error(error) {
         Some(ours) => ours.to_string(),
-        None => error.to_string(),
+        None => stage::memory(error).unwrap_or_else(|| match error {
+            LakeError::Engine(engine) => mastic_lake::error::message(engine),
+            other => other.to_string(),
+        }),
+    }
+}
+
+/// The lake's own error within the engine's, which several sinks may share.
+fn told_by(error: &LakeError) -> &LakeError {
+    match error {
+        LakeError::Engine(engine) => mastic_lake::error::find(engine).unwrap_or(error),
+        other => other,
     }
 }
 

@@ -15,6 +15,7 @@ use mastic_lake::store::Stores;
 use crate::error::{QueryError, Result};
 use crate::files::FilesTable;
 use crate::frame;
+use crate::memory::MemoryLimit;
 use crate::snapshot::Snapshot;
 use crate::table::LakeTable;
 
@@ -50,6 +51,19 @@ impl Session {
         stores: Arc<Stores>,
         database: Option<&str>,
     ) -> Result<Self> {
+        Self::open_within(catalog, stores, database, None).await
+    }
+
+    /// A session like [`Session::open`]'s, whose operators keep within a memory limit.
+    ///
+    /// # Errors
+    /// As [`Session::open`], and when there is no folder to spill to.
+    pub async fn open_within(
+        catalog: Arc<dyn CatalogStore>,
+        stores: Arc<Stores>,
+        database: Option<&str>,
+        limit: Option<MemoryLimit>,
+    ) -> Result<Self> {
         if let Some(name) = database {
             catalog.get_database(name).await?;
         }
@@ -68,10 +82,12 @@ impl Session {
         // Rows are filtered while Parquet is decoded, not after.
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_default_features()
-            .build();
+        let mut builder = SessionStateBuilder::new().with_default_features();
+        if let Some(limit) = limit {
+            limit.configure(&mut config);
+            builder = builder.with_runtime_env(limit.runtime()?);
+        }
+        let state = builder.with_config(config).build();
         let mut context = SessionContext::new_with_state(state);
         mastic_functions::register_all(&mut context)?;
         let session = Session {
