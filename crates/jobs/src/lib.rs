@@ -156,6 +156,7 @@ mod stage;
 mod summary;
 mod tables;
 mod tally;
+mod upsert;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;

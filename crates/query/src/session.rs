@@ -9,7 +9,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use mastic_catalog::CatalogStore;
-use mastic_lake::format::FileFormat;
+use mastic_lake::format::ReadOptions;
 use mastic_lake::store::Stores;
 
 use crate::error::{QueryError, Result};
@@ -152,28 +152,21 @@ impl Session {
     /// # Errors
     /// When nothing is there, or a file is not in the expected format.
     pub async fn path(&self, url: &str, format: Option<&str>) -> Result<DataFrame> {
-        let wanted = wanted_format(format)?;
+        self.path_with(url, &ReadOptions::new(format)?).await
+    }
+
+    /// The files below a path, read as the options say, as one table.
+    ///
+    /// # Errors
+    /// As [`Session::path`], and when a file is not what the options say.
+    pub async fn path_with(&self, url: &str, read: &ReadOptions) -> Result<DataFrame> {
         let root = self.stores.locate(url)?;
         let name = root.path.filename().unwrap_or("files").to_owned();
-        let table = FilesTable::open(root, wanted.as_ref()).await?;
+        let table = FilesTable::open(root, read).await?;
         let source = provider_as_source(Arc::new(table));
         let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
         Ok(DataFrame::new(self.context.state(), plan))
     }
-}
-
-/// The format that files are to be of, by its name.
-pub(crate) fn wanted_format(name: Option<&str>) -> Result<Option<FileFormat>> {
-    Ok(match name {
-        // An XML file tells its own row tag.
-        Some(name) if name.eq_ignore_ascii_case("xml") => {
-            Some(FileFormat::Xml(mastic_lake::format::XmlOptions {
-                row_tag: String::new(),
-            }))
-        }
-        Some(name) => Some(FileFormat::named(name)?),
-        None => None,
-    })
 }
 
 impl From<QueryError> for datafusion::error::DataFusionError {

@@ -659,7 +659,7 @@ fn lines_that_no_pattern_matches_are_set_aside() {
     let format = FileFormat::Grok(GrokOptions {
         classification: "app".into(),
         pattern: "^%{WORD:level} %{NOTSPACE:code}$".into(),
-        custom_patterns: String::new(),
+        ..GrokOptions::default()
     });
     let log = b"INFO 1\nWARN x\n...\nINFO 3\n";
     let columns = fields("level:string,code:choice<bigint,string>");
@@ -867,7 +867,7 @@ proptest! {
         for format in [
             JSON,
             FileFormat::Csv(CsvOptions::default()),
-            FileFormat::Xml(super::XmlOptions { row_tag: "e".into() }),
+            FileFormat::Xml(super::XmlOptions::new("e")),
         ] {
             let _ = read("p", text.as_bytes(), &format, &own);
             let _ = examine(&Lab::new().file("p", text.as_bytes()), &Limits::default(), &[]);

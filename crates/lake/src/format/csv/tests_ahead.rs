@@ -48,6 +48,7 @@ impl Setup {
             schema: self.schema.clone(),
             projection: (0..self.schema.fields().len()).collect(),
             batch_size: 5,
+            frame: None,
         };
         let decoder = Decoder::new(reader, &self.options, &decode, threads)?;
         let batches: Vec<RecordBatch> = decoder.collect::<Result<_>>()?;
@@ -309,6 +310,7 @@ fn a_reader_may_stop_anywhere() {
         schema: setup.schema.clone(),
         projection: vec![1],
         batch_size: 100,
+        frame: None,
     };
     for taken in [0, 1, 7] {
         let decoder = Decoder::new(
