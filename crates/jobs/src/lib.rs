@@ -150,6 +150,7 @@ mod script;
 mod session;
 mod settle;
 mod shape;
+mod share;
 mod sinks;
 mod source;
 mod stage;

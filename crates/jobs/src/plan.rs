@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
-use datafusion::common::Result as EngineResult;
+use datafusion::common::{DataFusionError as EngineError, Result as EngineResult};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
+use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger, share};
 use mastic_lake::LakeError;
 use mastic_lake::format::{BadRecord, BadRecords, ReadOptions};
 use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
@@ -22,6 +22,7 @@ use crate::graph::{Input, base, late, made_from, order, others, resolve};
 use crate::script::{
     ERRORS, FrameDef, Origin, Script, SinkDef, SinkMode, SourceDef, Step, StepDef,
 };
+use crate::share::Readers;
 use crate::sinks;
 use crate::source::{Span, Text};
 use crate::tally::StepInfo;
@@ -229,7 +230,10 @@ impl PlannedSink {
     /// # Errors
     /// When the engine cannot optimize the plan.
     pub fn reads(&self) -> EngineResult<Vec<FrameScan>> {
-        let plan = self.frame.clone().into_dataframe().into_optimized_plan()?;
+        // As if it were written alone.
+        let alone = share(vec![self.frame.clone()]).map_err(|e| EngineError::External(e.into()))?;
+        let frame = alone.into_iter().next().unwrap_or(self.frame.clone());
+        let plan = frame.into_dataframe().into_optimized_plan()?;
         Ok(frame_scans(&plan))
     }
 
@@ -288,11 +292,20 @@ pub async fn plan_reading(
         ledger,
         enriching: Enriching::default(),
     };
+    let readers = Readers::of(script, &state);
     for (number, source) in script.sources.iter().enumerate() {
-        planner.opened[number] = planner.open(source).await;
+        let opened = planner.open(source).await;
+        planner.opened[number] = match readers.source(script, number) {
+            Some(id) => opened.map(|frame| frame.shared(&id)),
+            None => opened,
+        };
     }
     for number in &order {
-        planner.frames[*number] = planner.frame(*number).await;
+        let made = planner.frame(*number).await;
+        planner.frames[*number] = match readers.frame(script, *number) {
+            Some(id) => made.map(|value| value.shared(&id)),
+            None => made,
+        };
     }
     let mut planned = Vec::new();
     for sink in &script.sinks {
