@@ -169,8 +169,8 @@ fn values_that_disagree_within_structs_and_arrays_are_kept() {
             format!(
                 "sources:\n  rows: {source}\nframes:\n  made:\n    - from: rows\n    \
                  - resolve_choice: {{at.code: make_cols, 'tags[].v': make_struct}}\n    \
-                 - unnest\n    - map: {{flag: \"tags[1]['v']['boolean']\", text: \"tags[1]['v']['string']\"}}\n    \
-                 - apply_mapping: [id -> id, '`at.code_long` -> number', '`at.code_string` -> word', flag -> flag, text -> text]\n\
+                 - map: {{flag: \"tags[1]['v']['boolean']\", text: \"tags[1]['v']['string']\"}}\n    \
+                 - apply_mapping: [id -> id, at.code_long -> number, at.code_string -> word, flag -> flag, text -> text]\n\
                  sinks:\n  - {{frame: made, path: out, mode: overwrite, table: t.made}}\n"
             ),
         );
@@ -612,6 +612,35 @@ fn scripts_that_cannot_be_right_are_refused_before_they_read() {
         assert!(output.stderr.contains("s.yaml:"), "{output}");
         assert_eq!(lake.names("rows"), ["a.csv"], "{output}");
     }
+}
+
+#[test]
+fn a_join_on_a_choice_is_told_to_resolve_it() {
+    let lake = one_table();
+    lake.file("odd/a.json", "{\"id\":1}\n{\"id\":\"x\"}\n");
+    lake.crawl("odd");
+    let join = |left: &str, right: &str| {
+        format!(
+            "sources: {{rows: t.rows, odd: t.odd}}\nframes:\n  x:\n    - from: {left}\n    - join: {{with: {right}, on: id}}\nsinks:\n  - {{frame: x, path: out/x}}\n"
+        )
+    };
+    for (left, right, side) in [("rows", "odd", "right"), ("odd", "rows", "left")] {
+        lake.file("s.yaml", join(left, right));
+        refused(
+            &lake,
+            &format!(
+                "make it one type first, on the {side}: resolve_choice: {{id: 'cast:bigint'}}"
+            ),
+        );
+    }
+    lake.file(
+        "s.yaml",
+        join("odd", "rows").replace(
+            "- from: odd\n",
+            "- from: odd\n    - resolve_choice: {id: 'cast:bigint'}\n",
+        ),
+    );
+    assert_eq!(run(&lake)["Sinks"][0]["Rows"], 1);
 }
 
 #[test]
