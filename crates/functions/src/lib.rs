@@ -81,6 +81,7 @@ mod regexp;
 mod scalars;
 mod strings;
 mod typed;
+pub mod views;
 
 use std::sync::Arc;
 
