@@ -86,6 +86,7 @@ mod scalars;
 mod strings;
 mod to_choice;
 mod typed;
+pub mod views;
 
 use std::sync::Arc;
 

@@ -190,12 +190,17 @@ pub(crate) fn frame_error(error: &LakeError) -> Option<&FrameError> {
 /// What is said of an operator that had to have more memory than there is.
 pub(crate) fn memory(error: &LakeError) -> Option<String> {
     let text = exhausted(error)?;
-    // The first line says what was wanted; those that follow, who holds most.
-    let wanted = text.lines().next().unwrap_or_default();
-    let wanted = wanted.trim_end_matches(':');
-    Some(format!(
-        "the run needs more memory than its limit: {wanted}"
-    ))
+    // `... with top memory consumers ... as:`, a line for each of them, and `Error:` with what was wanted.
+    let lines = || text.lines().map(str::trim);
+    let wanted = lines().find_map(|line| line.strip_prefix("Error: "));
+    let held: Vec<&str> = lines().filter(|line| line.contains(" consumed ")).collect();
+    Some(match (wanted, held.is_empty()) {
+        (Some(wanted), false) => {
+            let held = held.join(" ");
+            format!("the run needs more memory than its limit: {wanted}; most is held by {held}")
+        }
+        _ => format!("the run needs more memory than its limit: {text}"),
+    })
 }
 
 /// What to do about it.

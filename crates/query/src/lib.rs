@@ -25,10 +25,12 @@
 //! # }
 //! ```
 
+mod compact;
 mod error;
 mod files;
 pub mod frame;
 mod memory;
+mod pool;
 mod predicate;
 mod session;
 pub mod snapshot;

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
+
+use crate::pool::SharePool;
 
 /// The most memory, in bytes, that the operators of a session may hold between them: sorts, groups, joins, open
 /// files. What does not fit is spilled to disk. The program itself and the readers of files need some tens of
@@ -70,7 +72,7 @@ impl MemoryLimit {
     pub(crate) fn runtime(self) -> Result<Arc<RuntimeEnv>> {
         // Those that hold most are named when there is no more.
         let named = NonZeroUsize::new(3).unwrap_or(NonZeroUsize::MIN);
-        let pool = TrackConsumersPool::new(FairSpillPool::new(self.0), named);
+        let pool = TrackConsumersPool::new(SharePool::new(self.0), named);
         RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .build_arc()

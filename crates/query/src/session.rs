@@ -12,6 +12,7 @@ use mastic_catalog::CatalogStore;
 use mastic_lake::format::ReadOptions;
 use mastic_lake::store::Stores;
 
+use crate::compact::CompactSorted;
 use crate::error::{QueryError, Result};
 use crate::files::FilesTable;
 use crate::frame;
@@ -85,7 +86,9 @@ impl Session {
         let mut builder = SessionStateBuilder::new().with_default_features();
         if let Some(limit) = limit {
             limit.configure(&mut config);
-            builder = builder.with_runtime_env(limit.runtime()?);
+            builder = builder
+                .with_runtime_env(limit.runtime()?)
+                .with_physical_optimizer_rule(Arc::new(CompactSorted));
         }
         let state = builder.with_config(config).build();
         let mut context = SessionContext::new_with_state(state);

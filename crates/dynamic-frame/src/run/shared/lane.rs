@@ -24,6 +24,7 @@ use datafusion::physical_plan::spill::SpillManager;
 use datafusion::physical_plan::spill::spill_pool::{SpillPoolSink, spsc_channel};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::{Stream, StreamExt};
+use mastic_functions::views::compact;
 use tokio::sync::Notify;
 
 use super::run::Slot;
@@ -296,6 +297,7 @@ impl Lane {
     /// Hands a batch to every reader: in memory, or on disk where it has enough waiting or there is no memory
     /// for it.
     fn deliver(&self, batch: RecordBatch, out: &Output) -> Result<()> {
+        let batch = compact(batch)?;
         let bytes = batch.get_array_memory_size();
         let reservation = out.reservation.new_empty();
         let reserved = reservation.try_grow(bytes).is_ok();
