@@ -11,7 +11,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use super::ahead::Threads;
 use super::batch::Batch;
 use super::grid::Grid;
 use super::lexer::{Lexer, Step};
@@ -19,6 +18,7 @@ use super::plain::Plain;
 use super::{CsvOptions, Decoder};
 use crate::error::{LakeError, Result};
 use crate::format::Decode;
+use crate::format::threads::Threads;
 
 fn table(types: &[DataType]) -> SchemaRef {
     let field = |(i, t): (usize, &DataType)| Field::new(format!("c{i}"), t.clone(), true);
@@ -48,6 +48,7 @@ impl Setup {
             schema: self.schema.clone(),
             projection: (0..self.schema.fields().len()).collect(),
             batch_size: 5,
+            frame: None,
         };
         let decoder = Decoder::new(reader, &self.options, &decode, threads)?;
         let batches: Vec<RecordBatch> = decoder.collect::<Result<_>>()?;
@@ -309,6 +310,7 @@ fn a_reader_may_stop_anywhere() {
         schema: setup.schema.clone(),
         projection: vec![1],
         batch_size: 100,
+        frame: None,
     };
     for taken in [0, 1, 7] {
         let decoder = Decoder::new(
