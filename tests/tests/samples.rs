@@ -67,8 +67,14 @@ fn the_demo_goes_the_whole_way() {
         format!("$ mastic run {}/scripts/flights_enriched.yaml", samples()),
         format!("$ mastic run {}/scripts/countries_flat.yaml", samples()),
         format!("$ mastic run {}/scripts/delays_by_carrier.yaml", samples()),
+        format!(
+            "$ mastic run {}/scripts/join_and_relationalize.yaml",
+            samples()
+        ),
+        format!("$ mastic run {}/scripts/resolve_choice.yaml", samples()),
+        format!("$ mastic run {}/scripts/data_cleaning.yaml", samples()),
         "$ mastic sql '".into(),
-        "328,521 rows".into(),
+        "= 328,521 written".into(),
     ] {
         assert!(output.stderr.contains(&step), "{step}\n{output}");
     }

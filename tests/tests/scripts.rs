@@ -47,6 +47,8 @@ frames:
     - drop_fields: [opened]
   enriched:
     - from: orders
+    # 01 and 02 are text, 10 and 99 are numbers: a choice.
+    - resolve_choice: {store: 'cast:string'}
     - filter: amount is not null
     - join: {with: stores, on: store, how: left}
     - map:
@@ -567,6 +569,9 @@ fn a_run_whose_source_is_damaged_leaves_all_as_it_was() {
     let lake = written();
     let before = (lake.catalog(), lake.files("out"));
     lake.file("in.json", "{\"id\":1,\"k\":\"a\",\"n\":1}\n{\"id\":2,");
+    // What cannot be read is an error record; where none is allowed, the run fails.
+    let script = lake.read("s.yaml");
+    lake.file("s.yaml", format!("total_threshold: 0\n{script}"));
     lake.fails(["run", "s.yaml"], "in.json");
     assert_eq!((lake.catalog(), lake.files("out")), before);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mastic_query::MemoryLimit;
 
 use crate::command::bookmark::Bookmark;
 use crate::command::generate::Generate;
@@ -414,6 +415,10 @@ pub(crate) struct Run {
     /// The database of table names without one
     #[arg(long, short, value_name = "NAME")]
     pub(crate) database: Option<String>,
+    /// The most memory that sorts, groups, joins and open files may hold, such as 512MB or 2GiB; what does not
+    /// fit is spilled to disk [default: no limit]
+    #[arg(long, env = "MASTIC_MEMORY_LIMIT", value_name = "SIZE")]
+    pub(crate) memory_limit: Option<MemoryLimit>,
     /// What becomes of the script's bookmarks: read what is new and advance; read what is new and stay; read all
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) bookmarks: Bookmarks,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mastic_catalog::{CatalogStore, OpenMode};
 use mastic_lake::store::{S3Settings, Stores};
+use mastic_query::MemoryLimit;
 use serde::Deserialize;
 
 use crate::args::Global;
@@ -19,6 +20,7 @@ const FILE: &str = "mastic.toml";
 #[serde(deny_unknown_fields)]
 struct File {
     catalog: Option<String>,
+    memory_limit: Option<String>,
     #[serde(default)]
     s3: toml::Table,
 }
@@ -27,6 +29,8 @@ struct File {
 pub(crate) struct Setting {
     pub(crate) stores: Arc<Stores>,
     catalog: String,
+    /// The most memory that a run's operators may hold, where the settings say so.
+    pub(crate) memory_limit: Option<MemoryLimit>,
 }
 
 impl Setting {
@@ -58,7 +62,12 @@ impl Setting {
                 }
             }
         }
+        let memory_limit = file.memory_limit.map(|text| {
+            let limit = text.parse::<MemoryLimit>();
+            limit.map_err(|e| CliError::failed(format!("{FILE}: memory_limit: {e}")))
+        });
         Ok(Setting {
+            memory_limit: memory_limit.transpose()?,
             stores: Arc::new(Stores::new(s3)?),
             catalog: global
                 .catalog

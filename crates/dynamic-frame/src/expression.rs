@@ -10,6 +10,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use mastic_schema::choice::{alternatives, has_choice};
 use mastic_schema::names;
+use mastic_schema::origin::is_origin;
 
 use crate::error::brief;
 use crate::record::field_expr;
@@ -263,6 +264,8 @@ fn paths(fields: &Fields) -> Vec<String> {
     }
     let mut out = Vec::new();
     walk(fields, "", &mut out);
+    // Those of the origin are nothing to be offered.
+    out.retain(|path| !is_origin(path));
     out
 }
 

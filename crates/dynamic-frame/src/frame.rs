@@ -1,6 +1,6 @@
 //! The frame itself.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use mastic_schema::choice::{self, format_type};
 use mastic_schema::origin::is_origin;
 
 use crate::record::{Record, column};
-use crate::run::{StepNode, with_planner};
+use crate::run::{SharedNode, StepNode, shared_ids, with_planner};
 use crate::types::element;
 use crate::{FrameError, Result};
 
@@ -169,10 +169,35 @@ impl DynamicFrame {
         Self { inner, ..self }
     }
 
-    /// Has the frame computed once where several plans of a run read it; `id` tells it from the run's other
-    /// shared frames.
-    pub(crate) fn shared(self, _id: &str) -> Self {
-        self
+    /// Has the frame computed once where several frames that are run together read it: see [`crate::share`],
+    /// which is to be called before they are run. `id` tells the frame from others that are shared; two frames
+    /// with the same `id` are taken to be the same.
+    ///
+    /// Filters and limits of its readers stay above it.
+    #[must_use]
+    pub fn shared(self, id: &str) -> Self {
+        let (state, input) = self.inner.into_parts();
+        let node = SharedNode {
+            id: id.to_owned(),
+            told: Vec::new(),
+            input,
+        };
+        let plan = LogicalPlan::Extension(Extension {
+            node: Arc::new(node),
+        });
+        Self {
+            inner: DataFrame::new(state, plan),
+            ..self
+        }
+    }
+
+    /// The ids of the shared frames that this one reads after [`crate::share`]. Frames with an id in common
+    /// are to be run at the same time.
+    pub fn shared_ids(&self) -> BTreeSet<String> {
+        let mut ids = BTreeSet::new();
+        // The walk itself cannot fail; at worst frames are run together that need not be.
+        let _ = shared_ids(self.plan(), &mut ids);
+        ids
     }
 
     /// The fields as columns.

@@ -23,6 +23,21 @@ impl From<DynamicFrame> for Value {
 }
 
 impl Value {
+    /// The frame, or each of the collection's, computed once for all that read it.
+    pub(crate) fn shared(self, id: &str) -> Self {
+        match self {
+            Self::Frame(frame) => Self::from(frame.shared(id)),
+            Self::Collection(all) => {
+                let shared = all.iter().map(|(key, frame)| {
+                    let frame = frame.clone().shared(&format!("{id}/{key}"));
+                    (key.to_owned(), frame)
+                });
+                // The keys are those of a collection, each of its own.
+                Self::Collection(FrameCollection::new(shared).unwrap_or(all))
+            }
+        }
+    }
+
     /// The frame, or the collection's, under the names by which steps know them.
     pub(crate) fn frames(&self, name: &str) -> Vec<(String, DynamicFrame)> {
         match self {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use mastic_catalog::CatalogError;
@@ -159,9 +160,14 @@ fn script(wanted: &Wanted) -> String {
     out
 }
 
+/// Paths of choices, what is done with each, and what it can be.
+type Specs = Vec<(String, String, String)>;
+
 /// The choices' resolution, written; and the columns as they are then.
 fn resolve(wanted: &Wanted, out: &mut String) -> Vec<Field> {
-    let mut specs: Vec<(String, String, String)> = Vec::new();
+    let mut specs = Specs::new();
+    // In the columns that the first step makes there may be more.
+    let mut later = Specs::new();
     let mut fields = Vec::new();
     for field in &wanted.fields {
         match alternatives(field.data_type()) {
@@ -194,7 +200,7 @@ fn resolve(wanted: &Wanted, out: &mut String) -> Vec<Field> {
                     for own in of {
                         let name =
                             format!("{}_{}", field.name(), alternative_name(own.data_type()));
-                        nested(&ticked(&name), own.data_type(), &mut specs);
+                        nested(&ticked(&name), own.data_type(), &mut later);
                         fields.push(Field::new(name, without_choices(own.data_type()), true));
                     }
                 }
@@ -203,6 +209,8 @@ fn resolve(wanted: &Wanted, out: &mut String) -> Vec<Field> {
     }
     if !specs.is_empty() {
         out.push_str("    # also: project:TYPE keeps one type's values, make_cols and make_struct keep all\n");
+    }
+    for specs in [specs, later].into_iter().filter(|s| !s.is_empty()) {
         out.push_str("    - resolve_choice:\n        specs:\n");
         for (path, action, comment) in specs {
             let _ = writeln!(out, "          {}: {action}    # {comment}", quoted(&path));
@@ -211,31 +219,35 @@ fn resolve(wanted: &Wanted, out: &mut String) -> Vec<Field> {
     fields
 }
 
-/// The choices inside structs and arrays, all cast to text.
-fn nested(path: &str, data_type: &DataType, specs: &mut Vec<(String, String, String)>) {
-    let (fields, path) = match data_type {
-        DataType::Struct(fields) => (fields.clone(), path.to_owned()),
-        DataType::List(item) => match item.data_type() {
-            DataType::Struct(fields) if !is_choice(item.data_type()) => {
-                (fields.clone(), format!("{path}[]"))
+/// The choices inside structs, arrays and maps, all cast to text.
+fn nested(path: &str, data_type: &DataType, specs: &mut Specs) {
+    if is_choice(data_type) {
+        let comment = format_type(data_type);
+        specs.push((path.to_owned(), "cast:string".to_owned(), comment));
+        return;
+    }
+    match data_type {
+        DataType::Struct(fields) => {
+            for field in fields {
+                let path = format!("{path}.{}", ticked(field.name()));
+                nested(&path, field.data_type(), specs);
             }
-            other if is_choice(other) => {
-                let action = "cast:string".to_owned();
-                specs.push((format!("{path}[]"), action, format_type(other)));
-                return;
-            }
-            _ => return,
-        },
-        _ => return,
-    };
-    for field in &fields {
-        let path = format!("{path}.{}", ticked(field.name()));
-        if is_choice(field.data_type()) {
-            let comment = format_type(field.data_type());
-            specs.push((path, "cast:string".to_owned(), comment));
-        } else {
-            nested(&path, field.data_type(), specs);
         }
+        DataType::List(item) => nested(&format!("{path}[]"), item.data_type(), specs),
+        DataType::Map(entries, _) => {
+            if let Some(value) = map_value(entries) {
+                nested(&format!("{path}[]"), value.data_type(), specs);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The values of a map with these entries.
+fn map_value(entries: &Field) -> Option<&Field> {
+    match entries.data_type() {
+        DataType::Struct(pair) => pair.get(1).map(AsRef::as_ref),
+        _ => None,
     }
 }
 
@@ -250,7 +262,9 @@ fn without_choices(data_type: &DataType) -> DataType {
     let inner = |f: &Field| f.clone().with_data_type(without_choices(f.data_type()));
     match data_type {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| inner(f)).collect()),
-        DataType::List(item) => DataType::List(std::sync::Arc::new(inner(item))),
+        DataType::List(item) => DataType::List(Arc::new(inner(item))),
+        // Keys are text; only its values can be of several types.
+        DataType::Map(entries, sorted) => DataType::Map(Arc::new(inner(entries)), *sorted),
         other => other.clone(),
     }
 }
@@ -428,6 +442,26 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("n.d: cast:string"), "{text}");
+        Script::parse(&Source::new("job.yaml", text), &[])
+            .unwrap_or_else(|e| panic!("{}", e.render()));
+    }
+
+    #[test]
+    fn choices_within_choices_and_maps_are_resolved() {
+        let text = script(&wanted(
+            "struct<c:choice<struct<x:choice<bigint,string>>,string>,m:map<string,choice<bigint,string>>>",
+        ));
+        let first = "          c: make_cols    # choice<struct<x:choice<bigint,string>>,string>\n          \
+                     'm[]': cast:string    # choice<bigint,string>\n    - resolve_choice:\n";
+        assert!(text.contains(first), "{text}");
+        assert!(text.contains("          c_struct.x: cast:string"), "{text}");
+        assert!(
+            text.contains("c_struct struct<x:string> -> c_struct")
+                && text.contains("map<string,string>"),
+            "{text}"
+        );
+        Script::parse(&Source::new("job.yaml", text), &[])
+            .unwrap_or_else(|e| panic!("{}", e.render()));
     }
 
     #[test]

@@ -190,19 +190,24 @@ impl Visit<'_> {
 
 /// Which frames are made from the run's error records, and so can be written only when everything else is.
 pub(crate) fn late(script: &Script, state: &SessionState) -> Vec<bool> {
-    let mut late = vec![false; script.frames.len()];
+    made_from(script, state, &|input| input == Input::Errors)
+}
+
+/// Which frames are made, by whatever ways, from an input like this.
+pub(crate) fn made_from(
+    script: &Script,
+    state: &SessionState,
+    like: &dyn Fn(Input) -> bool,
+) -> Vec<bool> {
+    let mut made = vec![false; script.frames.len()];
     // A chain is no longer than there are frames.
     for _ in 0..script.frames.len() {
         for (number, frame) in script.frames.iter().enumerate() {
-            late[number] = late[number]
-                || inputs(script, frame, state)
-                    .iter()
-                    .any(|(input, _)| match input {
-                        Input::Errors => true,
-                        Input::Frame(other) => late[*other],
-                        Input::Source(_) => false,
-                    });
+            made[number] = made[number]
+                || inputs(script, frame, state).iter().any(|(input, _)| {
+                    like(*input) || matches!(input, Input::Frame(other) if made[*other])
+                });
         }
     }
-    late
+    made
 }

@@ -150,12 +150,14 @@ mod script;
 mod session;
 mod settle;
 mod shape;
+mod share;
 mod sinks;
 mod source;
 mod stage;
 mod summary;
 mod tables;
 mod tally;
+mod upsert;
 
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;

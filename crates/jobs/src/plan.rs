@@ -5,20 +5,24 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
-use datafusion::common::Result as EngineResult;
+use datafusion::common::{DataFusionError as EngineError, Result as EngineResult};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger};
-use mastic_lake::format::{BadRecord, BadRecords};
+use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger, share};
+use mastic_lake::LakeError;
+use mastic_lake::format::{BadRecord, BadRecords, ReadOptions};
 use mastic_query::frame::{FrameOptions, FrameScan, FrameSource, SeenObject, frame_scans};
 
 use crate::collections::Value;
 use crate::enrich::Enriching;
 use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
-use crate::graph::{Input, base, late, order, others, resolve};
-use crate::script::{ERRORS, FrameDef, Origin, Script, SinkDef, SourceDef, Step, StepDef};
+use crate::graph::{Input, base, late, made_from, order, others, resolve};
+use crate::script::{
+    ERRORS, FrameDef, Origin, Script, SinkDef, SinkMode, SourceDef, Step, StepDef,
+};
+use crate::share::Readers;
 use crate::sinks;
 use crate::source::{Span, Text};
 use crate::tally::StepInfo;
@@ -226,7 +230,10 @@ impl PlannedSink {
     /// # Errors
     /// When the engine cannot optimize the plan.
     pub fn reads(&self) -> EngineResult<Vec<FrameScan>> {
-        let plan = self.frame.clone().into_dataframe().into_optimized_plan()?;
+        // As if it were written alone.
+        let alone = share(vec![self.frame.clone()]).map_err(|e| EngineError::External(e.into()))?;
+        let frame = alone.into_iter().next().unwrap_or(self.frame.clone());
+        let plan = frame.into_dataframe().into_optimized_plan()?;
         Ok(frame_scans(&plan))
     }
 
@@ -267,6 +274,11 @@ pub async fn plan_reading(
         ScriptErrors(vec![error])
     })?;
     let late = late(script, &state);
+    let in_part = made_from(
+        script,
+        &state,
+        &|input| matches!(input, Input::Source(number) if script.sources[number].bookmark),
+    );
     let mut planner = Planner {
         script,
         sources,
@@ -280,11 +292,20 @@ pub async fn plan_reading(
         ledger,
         enriching: Enriching::default(),
     };
+    let readers = Readers::of(script, &state);
     for (number, source) in script.sources.iter().enumerate() {
-        planner.opened[number] = planner.open(source).await;
+        let opened = planner.open(source).await;
+        planner.opened[number] = match readers.source(script, number) {
+            Some(id) => opened.map(|frame| frame.shared(&id)),
+            None => opened,
+        };
     }
     for number in &order {
-        planner.frames[*number] = planner.frame(*number).await;
+        let made = planner.frame(*number).await;
+        planner.frames[*number] = match readers.frame(script, *number) {
+            Some(id) => made.map(|value| value.shared(&id)),
+            None => made,
+        };
     }
     let mut planned = Vec::new();
     for sink in &script.sinks {
@@ -297,10 +318,27 @@ pub async fn plan_reading(
             (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
+        let in_part = frames.map_or_else(
+            || source.is_some_and(|number| script.sources[number].bookmark),
+            |number| in_part[number],
+        );
+        if in_part && sink.mode == SinkMode::Overwrite {
+            let message = format!(
+                "'{name}' has only what no earlier run has read, and would replace what earlier runs wrote"
+            );
+            let error = ScriptError::new(&script.source, sink.path.span(), message);
+            planner.errors.push(error.hint(
+                "use mode: append, upsert or overwrite_partitions, or read all: bookmark: false",
+            ));
+        }
         // What could not be planned was complained of.
         let Some(frame) = frame else { continue };
         let late = name == ERRORS || frames.is_some_and(|frame| late[frame]);
         for (def, frame) in planner.written(sink, frame) {
+            let labels = planner.sink_labels(&def);
+            let Some(frame) = planner.upserted(&def, frame, labels).await else {
+                continue;
+            };
             let (partition_by, errors) = sinks::check(script, &def, &frame);
             planner.errors.extend(errors);
             planned.push(PlannedSink {
@@ -372,7 +410,7 @@ pub(crate) struct Planner<'a> {
     /// What is counted.
     pub(crate) steps: Vec<StepInfo>,
     /// For each frame, the labels of the last steps that were counted on the way to it.
-    labels: Vec<Labels>,
+    pub(crate) labels: Vec<Labels>,
     ledger: Arc<Ledger>,
     pub(crate) enriching: Enriching,
 }
@@ -380,7 +418,18 @@ pub(crate) struct Planner<'a> {
 impl Planner<'_> {
     async fn open(&mut self, source: &SourceDef) -> Option<DynamicFrame> {
         let place = match &source.origin {
-            Origin::Table(place) | Origin::Path { path: place, .. } => place,
+            Origin::Table(place) => place,
+            Origin::Path {
+                path,
+                format,
+                options,
+            } => {
+                if let Err(error) = self.checked(format.as_ref(), options) {
+                    self.errors.push(error);
+                    return None;
+                }
+                path
+            }
         };
         let options = source.frame_options(self.reading, &self.ledger);
         let opened = self.sources.open(&source.frame_source(), &options).await;
@@ -407,6 +456,31 @@ impl Planner<'_> {
             inputs: Vec::new(),
         });
         Some(frame.counted(&label))
+    }
+
+    /// Whether a source of files can be read with these options: what is wrong, at the option.
+    fn checked(&self, format: Option<&Text>, options: &[(Text, Text)]) -> Result<(), ScriptError> {
+        let told = |span: Span, error: LakeError| {
+            let told = ScriptError::new(&self.script.source, span, error.to_string());
+            match error.hint() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            }
+        };
+        let mut read = match format {
+            Some(format) => ReadOptions::new(Some(format.as_str()))
+                .map_err(|error| told(format.span(), error))?,
+            None => ReadOptions::default(),
+        };
+        for (name, value) in options {
+            read.set(name.as_str(), value.as_str())
+                .map_err(|error| told(name.span(), error))?;
+        }
+        let place = options.first().map(|(name, _)| name).or(format);
+        match place {
+            Some(place) => read.check().map_err(|error| told(place.span(), error)),
+            None => Ok(()),
+        }
     }
 
     /// The frame, or a complaint about it at the text that it is about.
@@ -447,6 +521,10 @@ impl Planner<'_> {
             }
             None => Labels::new(),
         }
+    }
+
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// What a name stands for in a frame, whatever key follows it; nothing where it could not be planned.

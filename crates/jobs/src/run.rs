@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datafusion::arrow::datatypes::Schema;
+use datafusion::error::DataFusionError;
 use futures::FutureExt;
 use mastic_catalog::{
     Applied, CatalogError, CatalogStore, Change, ChangeSet, NewCommit, PlannedBookmark, RunOutcome,
@@ -227,7 +229,7 @@ impl RunError {
         match self {
             Self::Write { source, .. } => match stage::frame_error(source) {
                 Some(error) => error.hint(),
-                None => source.hint(),
+                None => stage::memory_hint(source).or_else(|| told_by(source).hint()),
             },
             Self::Commit { source, .. } => source.hint(),
             Self::AllSetAside { .. } => Some("nothing was written".to_owned()),
@@ -242,7 +244,18 @@ impl RunError {
 fn told(error: &LakeError) -> String {
     match stage::frame_error(error) {
         Some(ours) => ours.to_string(),
-        None => error.to_string(),
+        None => stage::memory(error).unwrap_or_else(|| match error {
+            LakeError::Engine(engine) => mastic_lake::error::message(engine),
+            other => other.to_string(),
+        }),
+    }
+}
+
+/// The lake's own error within the engine's, which several sinks may share.
+fn told_by(error: &LakeError) -> &LakeError {
+    match error {
+        LakeError::Engine(engine) => mastic_lake::error::find(engine).unwrap_or(error),
+        other => other,
     }
 }
 
@@ -464,6 +477,26 @@ impl Prepared {
     }
 }
 
+/// Whether the sink's format can hold its columns, the partition keys left out.
+fn checked_columns(
+    script: &Script,
+    sink: &PlannedSink,
+    options: &OutputOptions,
+) -> Result<(), ScriptError> {
+    let fields = sink.frame.fields().iter();
+    let kept: Vec<_> = fields
+        .filter(|field| !sink.partition_by.contains(field.name()))
+        .cloned()
+        .collect();
+    sink::check_schema(options, &Arc::new(Schema::new(kept))).map_err(|error| {
+        let message = match error {
+            DataFusionError::Plan(message) => message,
+            other => other.strip_backtrace(),
+        };
+        ScriptError::new(&script.source, sink.def.frame.span(), message)
+    })
+}
+
 fn spec(script: &Script, sink: &PlannedSink, stores: &Stores) -> Result<SinkSpec, ScriptError> {
     let def = &sink.def;
     let told = |span, error: &LakeError| {
@@ -483,9 +516,12 @@ fn spec(script: &Script, sink: &PlannedSink, stores: &Stores) -> Result<SinkSpec
             .set(name.as_str(), value.as_str())
             .map_err(|e| told(name.span(), &e))?;
     }
+    options.check().map_err(|e| told(def.frame.span(), &e))?;
+    checked_columns(script, sink, &options)?;
     let mode = match def.mode {
         SinkMode::Append => LakeMode::Append,
-        SinkMode::Overwrite => LakeMode::Overwrite,
+        // What is there already is among the records that are written.
+        SinkMode::Overwrite | SinkMode::Upsert => LakeMode::Overwrite,
         SinkMode::OverwritePartitions => LakeMode::OverwritePartitions,
         SinkMode::Error => LakeMode::ErrorIfExists,
     };

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_catalog::CatalogError;
+use mastic_lake::LakeError;
 use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
 use mastic_query::{QueryError, Session};
 use mastic_schema::names;
@@ -34,9 +35,14 @@ impl Sources for Session {
         source: &FrameSource,
         options: &FrameOptions,
     ) -> Result<Vec<SeenObject>, SourceError> {
-        self.objects_of(source, options)
-            .await
-            .map_err(|error| source_error(&error))
+        match self.objects_of(source, options).await {
+            Ok(objects) => Ok(objects),
+            // Nothing is there yet.
+            Err(QueryError::Lake(LakeError::NotFound { .. } | LakeError::Empty { .. })) => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(source_error(&error)),
+        }
     }
 
     async fn find_choices(

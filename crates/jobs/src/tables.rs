@@ -5,8 +5,10 @@ use mastic_catalog::{
     CatalogError, CatalogStore, Change, Column, Database, Expected, HIVE_DEFAULT_PARTITION,
     Partition, PartitionChanges, SerDeInfo, StorageDescriptor, Table,
 };
-use mastic_lake::format::{CsvOptions, FileFormat, JsonOptions};
-use mastic_lake::sink::{OutputCompression, OutputFormat, SinkMode, SinkSpec, Written};
+use mastic_lake::format::{CsvOptions, FileFormat, JsonOptions, XmlOptions};
+use mastic_lake::sink::{
+    OutputCompression, OutputFormat, SinkMode, SinkSpec, Written, stored_schema,
+};
 use mastic_schema::{hive, merge, names};
 
 use crate::error::ScriptError;
@@ -151,7 +153,8 @@ impl Target {
     }
 
     fn table(&self, spec: &SinkSpec, written: &Written) -> Table {
-        let mut fields = lowered(written.file_schema.fields());
+        let stored = stored_schema(&spec.options, &written.file_schema);
+        let mut fields = lowered(stored.fields());
         let mut keys = lowered(written.key_schema.fields());
         let mut table = self
             .before
@@ -283,7 +286,8 @@ fn file_format(spec: &SinkSpec) -> FileFormat {
     match spec.options.format {
         OutputFormat::Csv => FileFormat::Csv(CsvOptions {
             delimiter: spec.options.delimiter,
-            quote: Some(spec.options.quote),
+            quote: spec.options.quote,
+            escape: spec.options.escape,
             header: spec.options.header,
             text_nulls: match spec.options.null.as_str() {
                 "" => Vec::new(),
@@ -293,14 +297,21 @@ fn file_format(spec: &SinkSpec) -> FileFormat {
         }),
         OutputFormat::Json => FileFormat::Json(JsonOptions::default()),
         OutputFormat::Orc => FileFormat::Orc,
+        OutputFormat::Avro => FileFormat::Avro,
+        OutputFormat::Xml => FileFormat::Xml(XmlOptions {
+            attribute_prefix: spec.options.xml.attribute_prefix.clone(),
+            value_tag: spec.options.xml.value_tag.clone(),
+            null: Some(spec.options.null.clone()).filter(|null| !null.is_empty()),
+            ..XmlOptions::new(&spec.options.xml.row_tag)
+        }),
         _ => FileFormat::Parquet,
     }
 }
 
-/// The compression of files as wholes; Parquet and ORC compress within.
+/// The compression of files as wholes, which only text has: other formats compress within.
 fn whole_file_compression(spec: &SinkSpec) -> &'static str {
-    match (spec.options.format, spec.options.compression) {
-        (OutputFormat::Parquet | OutputFormat::Orc, _) => OutputCompression::None.name(),
-        (_, compression) => compression.name(),
+    match spec.options.format.is_text() {
+        true => spec.options.compression.name(),
+        false => OutputCompression::None.name(),
     }
 }

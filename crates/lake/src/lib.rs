@@ -15,6 +15,7 @@ pub mod format;
 pub mod infer;
 pub mod input;
 pub mod list;
+mod option;
 pub mod scan;
 pub mod sink;
 pub mod store;

@@ -78,7 +78,15 @@ pub fn is_hidden(name: &str) -> bool {
 /// # Errors
 /// When the store cannot be listed, or nothing is there at all.
 pub async fn list(root: &Location) -> Result<Listing> {
-    let listing = list_once(root).await?;
+    list_without(root, &Exclusions::default()).await
+}
+
+/// As [`list`], without what is excluded.
+///
+/// # Errors
+/// As [`list`].
+pub async fn list_without(root: &Location, exclusions: &Exclusions) -> Result<Listing> {
+    let listing = list_once(root, exclusions).await?;
     if listing.pending.is_empty() {
         return Ok(listing);
     }
@@ -92,12 +100,12 @@ pub async fn list(root: &Location) -> Result<Listing> {
         };
         crate::sink::recover(&place).await?;
     }
-    list_once(root).await
+    list_once(root, exclusions).await
 }
 
-async fn list_once(root: &Location) -> Result<Listing> {
+async fn list_once(root: &Location, exclusions: &Exclusions) -> Result<Listing> {
     let mut listing = Listing::default();
-    let mut entries = stream(root, &Exclusions::default());
+    let mut entries = stream(root, exclusions);
     while let Some(entry) = entries.try_next().await? {
         match entry {
             Entry::File(meta) => listing.files.push(meta),

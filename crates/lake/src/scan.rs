@@ -22,6 +22,7 @@ use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -36,6 +37,9 @@ use tokio::sync::mpsc;
 use crate::error::LakeError;
 use crate::format::{BadRecords, ByName, ByNameInFrame, Decode, FileFormat, decode_ahead};
 use crate::input::Input;
+
+/// Within a memory limit, one thread more decodes ahead for each so many bytes of it.
+const AHEAD_BYTES: usize = 128 * 1024 * 1024;
 
 /// A file of a scan.
 #[derive(Debug, Clone)]
@@ -114,7 +118,11 @@ impl Scan {
             let file_groups = FileGroup::new(files).split_files(targets);
             let source: Arc<dyn FileSource> = if own {
                 // Threads that have no files of their own help those that have.
-                let threads = targets / file_groups.len().max(1);
+                let threads = match session.runtime_env().memory_pool.memory_limit() {
+                    // What is decoded ahead is in no pool.
+                    MemoryLimit::Finite(bytes) => targets.min(bytes / AHEAD_BYTES),
+                    _ => targets,
+                } / file_groups.len().max(1);
                 let source = LakeSource::new(table.clone(), format).with_threads(threads);
                 Arc::new(source.as_frame(self.frame.clone()))
             } else {

@@ -12,9 +12,9 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use mastic_lake::LakeError;
-use mastic_lake::format::{FileFormat, Limits, examine, examine_frame};
+use mastic_lake::format::{FileFormat, Limits, ReadOptions, examine_with};
 use mastic_lake::input::Input;
-use mastic_lake::list::{hive_folder, list};
+use mastic_lake::list::{hive_folder, list_without};
 use mastic_lake::scan::ScanFile;
 use mastic_lake::store::Location;
 use mastic_schema::merge::widen_fields;
@@ -79,9 +79,14 @@ pub(crate) struct Seen {
 const EXAMINED: usize = 16;
 
 impl Folder {
-    /// Lists the files below `root`, and tells their partition keys.
-    pub(crate) async fn list(root: Location) -> Result<Self> {
-        let listing = list(&root).await?;
+    /// Lists the files below `root` that are to be read, and tells their partition keys.
+    pub(crate) async fn list(root: Location, read: &ReadOptions) -> Result<Self> {
+        let mut listing = list_without(&root, &read.exclusions(&root.url)?).await?;
+        if !read.recurses() {
+            let depth = root.path.parts().count();
+            let own = |file: &ObjectMeta| file.location.parts().count() <= depth + 1;
+            listing.files.retain(own);
+        }
         if listing.files.is_empty() {
             return Err(LakeError::Empty { url: root.url }.into());
         }
@@ -114,29 +119,31 @@ impl Folder {
         Ok(Folder { root, keys, files })
     }
 
-    /// Examines the files, each as far as `limits` say. As a frame they have choices, and bad
-    /// records are passed over.
-    pub(crate) async fn examine(self, limits: Limits, as_frame: bool) -> Result<Vec<Seen>> {
+    /// Examines the files with what is said of them, each as far as `limits` say. As a frame they have
+    /// choices, and bad records are passed over. A file of another format than is said is an error.
+    pub(crate) async fn examine(
+        self,
+        limits: Limits,
+        as_frame: bool,
+        read: &ReadOptions,
+    ) -> Result<Vec<Seen>> {
         let root = self.root;
         let mut examined = futures::stream::iter(self.files.into_iter().map(|(meta, values)| {
             let url = root.url_of(&meta.location);
             let input = Input::new(root.store.clone(), meta, url, Handle::current());
+            let read = read.clone();
             tokio::task::spawn_blocking(move || -> Result<Seen> {
-                let (found, own) = if as_frame {
-                    let found = examine_frame(&input, &limits, &[])?;
-                    let own = found.inference.choice_fields().clone();
-                    (found, own)
-                } else {
-                    let found = examine(&input, &limits, &[])?;
-                    let own = found.inference.fields.clone();
-                    (found, own)
+                let found = examine_with(&input, &limits, &read, as_frame)?;
+                let own = match as_frame {
+                    true => found.inference.choice_fields(),
+                    false => &found.inference.fields,
                 };
                 Ok(Seen {
                     url: input.url,
                     meta: input.meta,
                     values,
                     format: found.format,
-                    fields: named(&own),
+                    fields: named(own),
                     rows: found.inference.rows,
                 })
             })
@@ -191,15 +198,10 @@ fn partition_fields(folders: &[Vec<(String, String)>]) -> Vec<FieldRef> {
 }
 
 /// The files, once they are known to be of one format, with the null markers of all of them.
-pub(crate) fn scan_files(
-    root: &Location,
-    seen: Vec<Seen>,
-    wanted: Option<&FileFormat>,
-) -> Result<Vec<ScanFile>> {
+pub(crate) fn scan_files(root: &Location, seen: Vec<Seen>) -> Result<Vec<ScanFile>> {
     let mut markers: Vec<String> = Vec::new();
-    let kind = wanted
-        .or(seen.first().map(|s| &s.format))
-        .map(FileFormat::classification);
+    let first = seen.first().map(|s| s.format.clone());
+    let kind = first.as_ref().map(FileFormat::classification);
     for found in &seen {
         if Some(found.format.classification()) != kind {
             return Err(QueryError::Unsupported(format!(
@@ -248,17 +250,17 @@ pub(crate) fn columns(fields: &Fields, keys: &[FieldRef]) -> Fields {
 }
 
 impl FilesTable {
-    /// Lists and examines the files below `root`. Where `wanted` names a format, files of another
-    /// are an error.
-    pub(crate) async fn open(root: Location, wanted: Option<&FileFormat>) -> Result<Self> {
-        let folder = Folder::list(root.clone()).await?;
+    /// Lists and examines the files below `root`, with what is said of them. Files of another format than
+    /// is said are an error.
+    pub(crate) async fn open(root: Location, read: &ReadOptions) -> Result<Self> {
+        let folder = Folder::list(root.clone(), read).await?;
         let partition_fields = folder.keys.clone();
-        let seen = folder.examine(Limits::default(), false).await?;
+        let seen = folder.examine(Limits::default(), false, read).await?;
         let fields = seen.iter().fold(Fields::empty(), |all, found| {
             widen_fields(&all, &found.fields, &mut |_| ())
         });
         let rows: u64 = seen.iter().map(|s| s.rows).sum();
-        let files = scan_files(&root, seen, wanted)?;
+        let files = scan_files(&root, seen)?;
         let fields = columns(&fields, &partition_fields);
         let file_schema = Arc::new(Schema::new(as_views(&fields)));
         let schema = whole(&file_schema, &partition_fields);

@@ -28,6 +28,7 @@
 mod error;
 mod files;
 pub mod frame;
+mod memory;
 mod predicate;
 mod session;
 pub mod snapshot;
@@ -36,5 +37,6 @@ mod statistics;
 mod table;
 
 pub use self::error::{QueryError, Result};
+pub use self::memory::{MemoryLimit, MemoryLimitError};
 pub use self::session::Session;
 pub use self::statistics::analyze;

@@ -9,12 +9,13 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use mastic_catalog::CatalogStore;
-use mastic_lake::format::FileFormat;
+use mastic_lake::format::ReadOptions;
 use mastic_lake::store::Stores;
 
 use crate::error::{QueryError, Result};
 use crate::files::FilesTable;
 use crate::frame;
+use crate::memory::MemoryLimit;
 use crate::snapshot::Snapshot;
 use crate::table::LakeTable;
 
@@ -50,6 +51,19 @@ impl Session {
         stores: Arc<Stores>,
         database: Option<&str>,
     ) -> Result<Self> {
+        Self::open_within(catalog, stores, database, None).await
+    }
+
+    /// A session like [`Session::open`]'s, whose operators keep within a memory limit.
+    ///
+    /// # Errors
+    /// As [`Session::open`], and when there is no folder to spill to.
+    pub async fn open_within(
+        catalog: Arc<dyn CatalogStore>,
+        stores: Arc<Stores>,
+        database: Option<&str>,
+        limit: Option<MemoryLimit>,
+    ) -> Result<Self> {
         if let Some(name) = database {
             catalog.get_database(name).await?;
         }
@@ -68,10 +82,12 @@ impl Session {
         // Rows are filtered while Parquet is decoded, not after.
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_default_features()
-            .build();
+        let mut builder = SessionStateBuilder::new().with_default_features();
+        if let Some(limit) = limit {
+            limit.configure(&mut config);
+            builder = builder.with_runtime_env(limit.runtime()?);
+        }
+        let state = builder.with_config(config).build();
         let mut context = SessionContext::new_with_state(state);
         mastic_functions::register_all(&mut context)?;
         let session = Session {
@@ -152,28 +168,21 @@ impl Session {
     /// # Errors
     /// When nothing is there, or a file is not in the expected format.
     pub async fn path(&self, url: &str, format: Option<&str>) -> Result<DataFrame> {
-        let wanted = wanted_format(format)?;
+        self.path_with(url, &ReadOptions::new(format)?).await
+    }
+
+    /// The files below a path, read as the options say, as one table.
+    ///
+    /// # Errors
+    /// As [`Session::path`], and when a file is not what the options say.
+    pub async fn path_with(&self, url: &str, read: &ReadOptions) -> Result<DataFrame> {
         let root = self.stores.locate(url)?;
         let name = root.path.filename().unwrap_or("files").to_owned();
-        let table = FilesTable::open(root, wanted.as_ref()).await?;
+        let table = FilesTable::open(root, read).await?;
         let source = provider_as_source(Arc::new(table));
         let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
         Ok(DataFrame::new(self.context.state(), plan))
     }
-}
-
-/// The format that files are to be of, by its name.
-pub(crate) fn wanted_format(name: Option<&str>) -> Result<Option<FileFormat>> {
-    Ok(match name {
-        // An XML file tells its own row tag.
-        Some(name) if name.eq_ignore_ascii_case("xml") => {
-            Some(FileFormat::Xml(mastic_lake::format::XmlOptions {
-                row_tag: String::new(),
-            }))
-        }
-        Some(name) => Some(FileFormat::named(name)?),
-        None => None,
-    })
 }
 
 impl From<QueryError> for datafusion::error::DataFusionError {

@@ -15,7 +15,7 @@ use crate::error::{CliError, Result};
 #[command(after_help = "\
 Examples:
   mastic generate shop.orders --to lake/clean_orders > clean_orders.yaml
-  mastic generate raw/orders --to s3://lake/orders --table shop.orders -o orders.yaml
+  mastic generate raw/orders --to s3://lake/orders --table shop.orders -s orders.yaml
   mastic run clean_orders.yaml         a script runs as it is written")]
 pub(crate) struct Generate {
     /// What is read: a table, DATABASE.TABLE, or a path

@@ -50,10 +50,11 @@ impl From<JobError> for CliError {
 pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> Result<()> {
     let script = read(&arguments.script, &arguments.set)?;
     let catalog = setting.catalog().await?;
-    let session = Session::open(
+    let session = Session::open_within(
         catalog.clone(),
         setting.stores.clone(),
         arguments.database.as_deref(),
+        arguments.memory_limit.or(setting.memory_limit),
     )
     .await?;
     let planned = {

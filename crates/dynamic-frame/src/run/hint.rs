@@ -11,6 +11,7 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, TableProviderFilterPushDown};
 
+use super::shared::SharedNode;
 use super::step::StepNode;
 
 /// The plan, with the scan below it told of `predicate`; the plan as it is where there is none, or
@@ -33,12 +34,20 @@ pub(crate) fn hinted(plan: &LogicalPlan, predicate: &Expr) -> Result<LogicalPlan
     tell(plan, parts.cloned().collect())
 }
 
-fn tell(plan: &LogicalPlan, parts: Vec<Expr>) -> Result<LogicalPlan> {
+pub(super) fn tell(plan: &LogicalPlan, parts: Vec<Expr>) -> Result<LogicalPlan> {
     if parts.is_empty() {
         return Ok(plan.clone());
     }
     Ok(match plan {
         LogicalPlan::Extension(extension) => {
+            // What other readers want is not known here.
+            if let Some(shared) = extension.node.as_any().downcast_ref::<SharedNode>() {
+                let mut shared = shared.clone();
+                shared.told.extend(parts);
+                return Ok(LogicalPlan::Extension(Extension {
+                    node: Arc::new(shared),
+                }));
+            }
             match extension.node.as_any().downcast_ref::<StepNode>() {
                 Some(step) if step.reason.is_none() => LogicalPlan::Extension(Extension {
                     node: Arc::new(StepNode {

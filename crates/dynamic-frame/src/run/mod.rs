@@ -4,6 +4,8 @@
 //! fails records. They count what passes, and take out the records that a step could not transform. Counts
 //! and error records go to the run's [`Ledger`], which rides in the session's configuration, as an extension;
 //! a plan that runs without one loses nothing: its first error record is an error.
+//!
+//! A frame that several plans of a run read is marked by a [`SharedNode`], and computed once.
 
 mod batch;
 mod cached;
@@ -14,6 +16,7 @@ mod hint;
 mod ledger;
 mod number;
 mod planner;
+mod shared;
 mod step;
 mod uncounted;
 
@@ -25,5 +28,7 @@ pub(crate) use hint::hinted;
 pub use ledger::{Ledger, StepCount};
 pub(crate) use number::NumberNode;
 pub(crate) use planner::with_planner;
+pub use shared::share;
+pub(crate) use shared::{SharedNode, shared_ids};
 pub(crate) use step::{StepNode, WORKING};
 pub(crate) use uncounted::uncounted;

@@ -16,6 +16,7 @@ use super::batch::{BatchExec, Operator};
 use super::exchange::{ExchangeExec, ExchangeNode};
 use super::explode::ExplodeNode;
 use super::number::{Number, NumberNode};
+use super::shared::{ReadNode, SharedNode};
 use super::step::{StepExec, StepNode};
 
 /// The session with a planner that knows a frame's nodes.
@@ -83,6 +84,13 @@ impl ExtensionPlanner for Nodes {
                 schema,
                 Arc::clone(input),
             ))));
+        }
+        if let Some(read) = node.as_any().downcast_ref::<ReadNode>() {
+            return read.operator(planner, session).await.map(Some);
+        }
+        if node.as_any().is::<SharedNode>() {
+            // A frame that is run by itself: there is nobody to share with.
+            return Ok(physical_inputs.first().cloned());
         }
         let Some(step) = node.as_any().downcast_ref::<StepNode>() else {
             return Ok(None);

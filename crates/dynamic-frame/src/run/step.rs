@@ -9,7 +9,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch, is_null, not};
 use arrow::datatypes::{DataType, Int64Type};
-use arrow::json::LineDelimitedWriter;
+use arrow::json::WriterBuilder;
+use arrow::json::writer::LineDelimited;
 use datafusion::common::DFSchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -28,6 +29,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt};
+use mastic_functions::choice::PlainChoices;
 use mastic_schema::origin;
 
 use super::errors::ErrorRecord;
@@ -292,7 +294,9 @@ impl Work {
         let own: Vec<usize> = (0..schema.fields().len())
             .filter(|at| !is_hidden(schema.field(*at).name()))
             .collect();
-        let mut writer = LineDelimitedWriter::new(Vec::new());
+        let mut writer = WriterBuilder::new()
+            .with_encoder_factory(Arc::new(PlainChoices))
+            .build::<_, LineDelimited>(Vec::new());
         writer.write(&batch.project(&own)?)?;
         writer.finish()?;
         let json = String::from_utf8_lossy(&writer.into_inner()).into_owned();

@@ -8,7 +8,7 @@ use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::core;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
-use mastic_schema::choice::format_type;
+use mastic_schema::choice::{format_type, is_choice};
 use mastic_schema::names;
 
 use crate::path::Path;
@@ -144,12 +144,7 @@ impl DynamicFrame {
                         key.left
                     ),
                     found: format_type(&right.data_type),
-                    hint: Some(format!(
-                        "cast one of them first, say by map: {{{}: cast({} as {})}}",
-                        key.right,
-                        key.right,
-                        format_type(&left.data_type)
-                    )),
+                    hint: Some(cast_first(key, &left.data_type, &right.data_type)),
                 });
             }
             if let (Expr::Column(l), Expr::Column(r)) = (&left.expr, &right.expr)
@@ -231,6 +226,31 @@ pub(super) fn of(table: &str, value: Value) -> Result<Expr> {
         })
     })?;
     Ok(expr.data)
+}
+
+/// What to do about keys of types that cannot be compared.
+fn cast_first(key: &JoinKey, left: &DataType, right: &DataType) -> String {
+    // A choice cannot be compared with anything, and nothing can be cast to one.
+    let resolved = match (is_choice(left), is_choice(right)) {
+        (true, _) => Some((&key.left, "on the left", right)),
+        (_, true) => Some((&key.right, "on the right", left)),
+        _ => None,
+    };
+    match resolved {
+        Some((path, side, other)) => {
+            let to = match is_choice(other) {
+                true => "string".to_owned(),
+                false => format_type(other),
+            };
+            format!("make it one type first, {side}: resolve_choice: {{{path}: 'cast:{to}'}}")
+        }
+        None => format!(
+            "cast one of them first, say by map: {{{}: cast({} as {})}}",
+            key.right,
+            key.right,
+            format_type(left)
+        ),
+    }
 }
 
 /// Whether values of the two types can be equal without guessing: numbers with numbers, text with

@@ -210,6 +210,8 @@ pub struct SinkDef {
     pub partition_by: Vec<Text>,
     /// What happens to what is there already.
     pub mode: SinkMode,
+    /// The fields that tell one record from another, where the mode is to upsert.
+    pub key: Vec<Text>,
     /// The catalog table to create or update.
     pub table: Option<Text>,
 }
@@ -227,11 +229,15 @@ pub enum SinkFormat {
     Json,
     /// Apache ORC.
     Orc,
+    /// Apache Avro object container files.
+    Avro,
+    /// XML, one element a record.
+    Xml,
 }
 
 impl SinkFormat {
     /// The formats' names, as a script writes them.
-    pub const NAMES: [&'static str; 4] = ["parquet", "csv", "json", "orc"];
+    pub const NAMES: [&'static str; 6] = ["parquet", "csv", "json", "orc", "avro", "xml"];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -239,6 +245,8 @@ impl SinkFormat {
             "csv" => Self::Csv,
             "json" | "jsonl" => Self::Json,
             "orc" => Self::Orc,
+            "avro" => Self::Avro,
+            "xml" => Self::Xml,
             _ => return None,
         })
     }
@@ -260,19 +268,28 @@ pub enum SinkMode {
     Overwrite,
     /// Replaces the partitions that are written, and leaves the others.
     OverwritePartitions,
+    /// Puts the records in the place of those with the same key, and leaves the others.
+    Upsert,
     /// Fails where there is anything.
     Error,
 }
 
 impl SinkMode {
     /// The modes' names, as a script writes them.
-    pub const NAMES: [&'static str; 4] = ["append", "overwrite", "overwrite_partitions", "error"];
+    pub const NAMES: [&'static str; 5] = [
+        "append",
+        "overwrite",
+        "overwrite_partitions",
+        "upsert",
+        "error",
+    ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "append" => Self::Append,
             "overwrite" => Self::Overwrite,
             "overwrite_partitions" => Self::OverwritePartitions,
+            "upsert" => Self::Upsert,
             "error" => Self::Error,
             _ => return None,
         })

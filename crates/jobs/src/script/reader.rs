@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use mastic_lake::format::option_list;
 use mastic_schema::names;
 
 use crate::error::ScriptError;
@@ -175,12 +176,26 @@ impl Reader {
         number
     }
 
-    /// Options: names to plain values.
+    /// An option's value: a text, or a list of texts.
+    fn option(&mut self, node: &Node) -> Option<Text> {
+        if !matches!(node.kind, Kind::Sequence(_)) {
+            // A delimiter may well be a blank or a tab.
+            let raw = self.raw(node, "an option's value")?;
+            let (source, parameters) = (&self.source, &self.parameters);
+            let text = substitute(source, raw, parameters, Role::Plain, &mut self.errors);
+            return Some(text);
+        }
+        let items = self.texts(node, "an option's value");
+        let items: Vec<&str> = items.iter().map(Text::as_str).collect();
+        Some(Text::made(option_list(&items), first_line(node)))
+    }
+
+    /// Options: names to plain values, or lists of them.
     pub(crate) fn options(&mut self, node: &Node) -> Vec<(Text, Text)> {
         let pairs = self.pairs(node, "a mapping of options");
         let texts = pairs
             .into_iter()
-            .filter_map(|(key, value)| Some((key, self.text(value, "an option's value")?)));
+            .filter_map(|(key, value)| Some((key, self.option(value)?)));
         texts.collect()
     }
 }

@@ -171,6 +171,7 @@ impl Reader {
             "options",
             "partition_by",
             "mode",
+            "key",
             "table",
         ];
         let pairs = self.known(node, "a sink", &keys);
@@ -191,6 +192,17 @@ impl Reader {
                 None
             })
         });
+        let mode = mode.unwrap_or_default();
+        let key = get(&pairs, "key").map_or_else(Vec::new, |n| self.texts(n, "a field"));
+        if let Some((at, _)) = pairs.iter().find(|(k, _)| {
+            let has_key = !key.is_empty();
+            (k.as_str() == "mode" && mode == SinkMode::Upsert && !has_key)
+                || (k.as_str() == "key" && mode != SinkMode::Upsert && has_key)
+        }) {
+            self.error(at.span(), "mode: upsert and a key belong together")
+                .hint =
+                Some("write mode: upsert, key: [the fields that tell records apart]".to_owned());
+        }
         let options = get(&pairs, "options").map_or_else(Vec::new, |n| self.options(n));
         let partition_by =
             get(&pairs, "partition_by").map_or_else(Vec::new, |n| self.texts(n, "a field"));
@@ -212,7 +224,8 @@ impl Reader {
             format: format.unwrap_or_default(),
             options,
             partition_by,
-            mode: mode.unwrap_or_default(),
+            mode,
+            key,
             table,
         })
     }

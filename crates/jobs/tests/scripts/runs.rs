@@ -239,3 +239,114 @@ sinks:
             .await
     );
 }
+
+#[tokio::test]
+async fn every_format_is_written_and_read_by_its_table() {
+    let house = House::new().await;
+    let typed = "frames:
+  out:
+    - from: airlines
+    - map:
+        small: 'arrow_cast(length(name), ''Int8'')'
+        big: 'arrow_cast(length(name), ''UInt64'')'
+        price: 'CAST(length(name) AS decimal(9,2)) / 4'
+        day: CAST('2013-01-31' AS date)
+        time: 'arrow_cast(''2013-01-31T10:00:00.25'', ''Timestamp(Nanosecond, None)'')'
+        odd: concat(chr(60), chr(38), chr(34), carrier, chr(59))
+        none: CAST(NULL AS double)
+";
+    let mut seen = Vec::new();
+    for (format, options) in [
+        ("parquet", "{compression: lz4}"),
+        (
+            "csv",
+            "{quoteChar: '-1', separator: ';', escaper: '^', compression: xz}",
+        ),
+        (
+            "csv",
+            "{escape: '^', compression_level: 9, compression: gzip}",
+        ),
+        ("json", "{compression: lz4, target_file_rows: 5}"),
+        ("avro", "{compression: deflate, single_file: true}"),
+        ("xml", "{rowTag: airline, compression: snappy}"),
+    ] {
+        let sink = format!(
+            "{typed}sinks:\n  - {{frame: out, path: '${{out}}/t', format: {format}, options: {options}, mode: overwrite, table: lake.t}}\n"
+        );
+        house.run(&airlines(&sink)).await.unwrap();
+        let rows = house
+            .sql("SELECT carrier, name, small + 1 AS small, big, price, day, time, odd, none FROM lake.t ORDER BY carrier")
+            .await;
+        seen.push((format, rows));
+    }
+    for (format, rows) in &seen {
+        assert_eq!(rows, &seen[0].1, "{format}");
+    }
+    assert!(
+        seen[0].1.contains("2013-01-31T10:00:00.250"),
+        "{}",
+        seen[0].1
+    );
+}
+
+#[tokio::test]
+async fn columns_that_a_format_cannot_hold_are_told_before_the_run() {
+    let house = House::new().await;
+    for (format, says) in [
+        ("avro", "has no name that Avro can hold"),
+        ("xml", "rename it, to 'a_b' for one"),
+    ] {
+        let text = airlines(&format!(
+            "frames:\n  out:\n    - from: airlines\n    - rename_field: {{name: a b}}\nsinks: [{{frame: out, path: '${{out}}/o', format: {format}}}]\n"
+        ));
+        let told = house.prepare(&text).await.unwrap_err().render();
+        assert!(told.contains(says), "{told}");
+        assert!(told.contains("job.yaml:"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn sources_of_files_are_read_with_options() {
+    let house = House::new().await;
+    let folder = house.folder.path().join("in");
+    std::fs::create_dir_all(folder.join("more")).unwrap();
+    for (name, text) in [
+        ("a.csv", "id\tname\n1\tx\n?\ty,z\n"),
+        ("b.csv", "id\tname\n3\tw\n"),
+        ("notes.tmp", "no table at all"),
+        ("more/c.csv", "id\tname\n4\tv\n"),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let given = "format: csv, options: {separator: \"\\t\", withHeader: true, names: [n, t], nulls: ['?'], exclusions: ['*.tmp'], recurse: false, groupFiles: inPartition}";
+    let text = format!(
+        "parameters: {{out: x}}\nsources:\n  s: {{path: '${{out}}/in', {given}}}\nsinks: [{{frame: s, path: '${{out}}/o', table: lake.o, mode: overwrite}}]\n"
+    );
+    house.run(&text).await.unwrap();
+    let rows = house.sql("SELECT n, t FROM lake.o ORDER BY t").await;
+    let cells: Vec<&str> = rows.lines().filter(|l| l.starts_with("| ")).collect();
+    assert_eq!(
+        cells,
+        ["| n | t   |", "| 3 | w   |", "| 1 | x   |", "|   | y,z |"]
+    );
+
+    for (options, says) in [
+        (
+            "{path: '${out}/in', format: csv, options: {seperator: ','}}",
+            "csv has no option 'seperator'; did you mean 'separator'?",
+        ),
+        (
+            "{path: '${out}/in', options: {rowTag: a}}",
+            "write format: xml",
+        ),
+        ("{path: '${out}/in', format: cvs}", "did you mean 'csv'?"),
+        ("{path: '${out}/in', format: json}", "and json was expected"),
+    ] {
+        let text = format!(
+            "parameters: {{out: x}}\nsources:\n  s: {options}\nsinks: [{{frame: s, path: '${{out}}/o'}}]\n"
+        );
+        let told = house.prepare(&text).await.unwrap_err().render();
+        assert!(told.contains(says), "{told}");
+        assert!(told.contains("job.yaml:3:"), "{told}");
+    }
+}

@@ -278,9 +278,8 @@ mod tests {
     fn read(values: ArrayRef, table: &str) -> crate::error::Result<ArrayRef> {
         let batch = RecordBatch::try_from_iter([("A", values)]).unwrap();
         let field = Field::new("a", parse_type(table).unwrap(), true);
-        let batch = Batcher::new(Arc::new(Schema::new(vec![field])))
-            .for_frame(true)
-            .adapt("f", &batch)?;
+        let schema = Arc::new(Schema::new(vec![field]));
+        let batch = Batcher::new(schema, true).adapt("f", &batch)?;
         Ok(batch.column(0).clone())
     }
 

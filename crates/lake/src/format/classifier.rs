@@ -209,11 +209,11 @@ impl Classifier {
                 classification: classification.clone(),
                 pattern: pattern.clone(),
                 custom_patterns: custom_patterns.clone(),
+                missing: None,
             },
             other => GrokOptions {
                 classification: other.name().to_owned(),
-                pattern: String::new(),
-                custom_patterns: String::new(),
+                ..GrokOptions::default()
             },
         }
     }
@@ -254,9 +254,7 @@ impl Classifier {
             }
             Classifier::Xml { row_tag, .. } => Ok(match xml::holds(text, row_tag) {
                 true => Verdict {
-                    format: Some(FileFormat::Xml(XmlOptions {
-                        row_tag: row_tag.clone(),
-                    })),
+                    format: Some(FileFormat::Xml(XmlOptions::new(row_tag.clone()))),
                     certainty: 1.0,
                     reason: format!("the text is XML with the element <{row_tag}>"),
                 },

@@ -16,6 +16,7 @@ mod grok;
 mod guard;
 mod json;
 mod known;
+mod read;
 mod serde;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use self::frame::{BadRecord, BadRecords};
 pub use self::grok::{GrokError, GrokOptions};
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
 pub use self::known::{choice_fields_of, examine_as};
+pub use self::read::{ReadOptions, examine_with, option_list};
 pub use self::serde::Serde;
 use self::threads::Threads;
 pub use self::xml::XmlOptions;
@@ -171,7 +173,7 @@ const HEAD: usize = 1 << 20;
 /// When the file cannot be read, is in no known format, is a decompression bomb, or its contents break its
 /// format's rules; when a custom classifier cannot be used.
 pub fn examine(input: &Input, limits: &Limits, classifiers: &[Classifier]) -> Result<Examined> {
-    examine_records(input, limits, classifiers, false)
+    examine_custom(input, limits, classifiers, false)
 }
 
 /// As [`examine`], for a dynamic frame: records that cannot be read, which it will set aside, are passed over.
@@ -183,14 +185,34 @@ pub fn examine_frame(
     limits: &Limits,
     classifiers: &[Classifier],
 ) -> Result<Examined> {
-    examine_records(input, limits, classifiers, true)
+    examine_custom(input, limits, classifiers, true)
 }
 
-fn examine_records(
+fn examine_custom(
     input: &Input,
     limits: &Limits,
     classifiers: &[Classifier],
     lenient: bool,
+) -> Result<Examined> {
+    let mut custom = None;
+    let mut examined = examine_by(input, limits, lenient, |raw, text| {
+        let found = classify(raw, text, classifiers)?;
+        custom = found.chosen.as_ref().and_then(|chosen| chosen.custom);
+        Ok(found)
+    })?;
+    if let Some(custom) = custom.and_then(|at| classifiers.get(at)) {
+        custom.describe(&mut examined.inference);
+    }
+    Ok(examined)
+}
+
+/// Tells what a file holds, its format as `classify` says; where `lenient`, records that cannot be read are
+/// passed over.
+fn examine_by(
+    input: &Input,
+    limits: &Limits,
+    lenient: bool,
+    classify: impl FnOnce(&Head<'_>, &Head<'_>) -> Result<Found>,
 ) -> Result<Examined> {
     let mut contents = input.contents()?;
     let compression = contents.compression;
@@ -228,7 +250,7 @@ fn examine_records(
         {
             return Err(no_records());
         }
-        classify(&raw, &text, classifiers)?
+        classify(&raw, &text)?
     };
     let Some(mut chosen) = found.chosen else {
         return Err(LakeError::UnknownFormat {
@@ -240,7 +262,7 @@ fn examine_records(
     let inference = guard::guarded(&input.url, || {
         infer(input, rest, compression, limits, lenient, &mut chosen)
     });
-    let mut inference = match (inference, &meter) {
+    let inference = match (inference, &meter) {
         // Whatever went wrong with a bomb's contents, it is a bomb.
         (Err(error), Some(meter)) => {
             meter.check().map_err(|e| input.unreadable(&e))?;
@@ -253,9 +275,6 @@ fn examine_records(
     }
     if inference.fields.is_empty() {
         return Err(no_records());
-    }
-    if let Some(custom) = chosen.custom.and_then(|at| classifiers.get(at)) {
-        custom.describe(&mut inference);
     }
     Ok(Examined {
         format: chosen.format,
@@ -442,7 +461,9 @@ fn infer(
             json::infer(file, text(rest)?, options, &watch)
         }
         FileFormat::Xml(options) => {
-            let records = xml::Elements::new(text(rest)?, options, lenient);
+            let utf8 = text::utf8_in(rest, options.encoding.as_deref());
+            let utf8 = utf8.map_err(|e| input.unreadable(&e))?;
+            let records = xml::Elements::new(utf8, options, lenient);
             let watch = json::Watch {
                 limits,
                 choices: XML,
@@ -542,7 +563,9 @@ pub fn decode_ahead(
                 )?)
             }
             FileFormat::Xml(options) => {
-                let records = xml::Elements::new(text()?, options, decode.frame.is_some());
+                let utf8 = text::utf8_in(input.contents()?.reader, options.encoding.as_deref());
+                let utf8 = utf8.map_err(|e| input.unreadable(&e))?;
+                let records = xml::Elements::new(utf8, options, decode.frame.is_some());
                 let layout = JsonOptions::default();
                 Box::new(json::Decoder::new(records, &layout, decode, true)?)
             }

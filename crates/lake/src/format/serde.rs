@@ -29,6 +29,8 @@ const TEXT_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputF
 const GROK: &str = "com.amazonaws.glue.serde.GrokSerDe";
 const GROK_INPUT: &str = "input.format";
 const GROK_CUSTOM: &str = "input.grokCustomPatterns";
+/// What stands for nothing in a log, where it is not `-`.
+const GROK_MISSING: &str = "mastic.missing";
 const REGEX: &str = "org.apache.hadoop.hive.serde2.RegexSerDe";
 const REGEX_INPUT: &str = "input.regex";
 /// What a table of Hive's `RegexSerDe` is called here.
@@ -156,10 +158,11 @@ impl FileFormat {
                 if !options.custom_patterns.is_empty() {
                     parameters.insert(GROK_CUSTOM.into(), options.custom_patterns.clone());
                 }
+                if let Some(missing) = &options.missing {
+                    parameters.insert(GROK_MISSING.into(), missing.clone());
+                }
             }
-            FileFormat::Xml(options) => {
-                parameters.insert("rowTag".into(), options.row_tag.clone());
-            }
+            FileFormat::Xml(options) => parameters = xml_parameters(options),
             _ => {
                 parameters.insert("serialization.format".into(), "1".into());
             }
@@ -220,9 +223,7 @@ impl FileFormat {
             "avro" => FileFormat::Avro,
             "orc" => FileFormat::Orc,
             "xml" => match parameters.get("rowTag") {
-                Some(row_tag) => FileFormat::Xml(XmlOptions {
-                    row_tag: row_tag.clone(),
-                }),
+                Some(row_tag) => FileFormat::Xml(xml_options(row_tag, parameters)?),
                 None => {
                     return Err(LakeError::Option(
                         "an XML table needs the parameter rowTag".into(),
@@ -293,6 +294,7 @@ fn grok_options(
         classification: name.to_owned(),
         pattern,
         custom_patterns: parameters.get(GROK_CUSTOM).cloned().unwrap_or_default(),
+        missing: parameters.get(GROK_MISSING).cloned(),
     };
     match options.check() {
         Ok(()) => Ok(options),
@@ -317,7 +319,7 @@ fn regex_options(parameters: &BTreeMap<String, String>) -> Result<GrokOptions> {
     let options = GrokOptions {
         classification: REGEX_NAME.to_owned(),
         pattern: format!("^(?:{regex})$"),
-        custom_patterns: String::new(),
+        ..GrokOptions::default()
     };
     match options.check() {
         Ok(()) => Ok(options),
@@ -348,6 +350,63 @@ fn byte(parameters: &BTreeMap<String, String>, keys: &[&str]) -> Result<Option<u
             ))),
         },
     }
+}
+
+/// What a catalog holds of XML: Glue's options by their names, where they are not as usual.
+fn xml_parameters(options: &XmlOptions) -> BTreeMap<String, String> {
+    let usual = XmlOptions::new(&options.row_tag);
+    let mut parameters = BTreeMap::from([("rowTag".to_owned(), options.row_tag.clone())]);
+    let mut put = |name: &str, own: String, usual: String| {
+        if own != usual {
+            parameters.insert(name.to_owned(), own);
+        }
+    };
+    put(
+        "attributePrefix",
+        options.attribute_prefix.clone(),
+        usual.attribute_prefix,
+    );
+    put("valueTag", options.value_tag.clone(), usual.value_tag);
+    let flag = |flag: bool| flag.to_string();
+    put(
+        "excludeAttribute",
+        flag(options.exclude_attributes),
+        flag(false),
+    );
+    put(
+        "treatEmptyValuesAsNulls",
+        flag(options.empty_is_null),
+        flag(true),
+    );
+    put("ignoreSurroundingSpaces", flag(options.trim), flag(true));
+    put(
+        "nullValue",
+        options.null.clone().unwrap_or_default(),
+        String::new(),
+    );
+    put(
+        ENCODING,
+        options.encoding.clone().unwrap_or_default(),
+        String::new(),
+    );
+    parameters
+}
+
+fn xml_options(row_tag: &str, parameters: &BTreeMap<String, String>) -> Result<XmlOptions> {
+    let mut options = XmlOptions::new(row_tag);
+    let filled = |name: &str| parameters.get(name).filter(|v| !v.is_empty()).cloned();
+    if let Some(prefix) = filled("attributePrefix") {
+        options.attribute_prefix = prefix;
+    }
+    if let Some(tag) = filled("valueTag") {
+        options.value_tag = tag;
+    }
+    options.exclude_attributes = switch(parameters, "excludeAttribute")?.unwrap_or(false);
+    options.empty_is_null = switch(parameters, "treatEmptyValuesAsNulls")?.unwrap_or(true);
+    options.trim = switch(parameters, "ignoreSurroundingSpaces")?.unwrap_or(true);
+    options.null = filled("nullValue");
+    options.encoding = filled(ENCODING);
+    Ok(options)
 }
 
 /// What a catalog holds of a dialect: Hive's properties, and Mastic's where Hive has none.
@@ -547,9 +606,24 @@ mod tests {
                 classification: "my-log".into(),
                 pattern: "%{LEVEL:level} %{GREEDYDATA:message}".into(),
                 custom_patterns: "LEVEL [A-Z]+\nOTHER x".into(),
+                missing: None,
             }),
+            FileFormat::Grok(GrokOptions {
+                classification: "own".into(),
+                pattern: "%{WORD:w}".into(),
+                missing: Some("null".into()),
+                ..GrokOptions::default()
+            }),
+            FileFormat::Xml(XmlOptions::new("r")),
             FileFormat::Xml(XmlOptions {
-                row_tag: "r".into(),
+                attribute_prefix: "@".into(),
+                value_tag: "text".into(),
+                exclude_attributes: true,
+                empty_is_null: false,
+                trim: false,
+                null: Some("NULL".into()),
+                encoding: Some("windows-1252".into()),
+                ..XmlOptions::new("r")
             }),
             FileFormat::Parquet,
             FileFormat::Avro,

@@ -314,6 +314,23 @@ nonsense
 }
 
 #[test]
+fn a_bad_record_is_no_misfit_whatever_its_values_are() {
+    let deep = "[".repeat(300) + &"]".repeat(300);
+    let text = format!("{{\"a\":1}}\n{{\"a\":\"x\",\"b\":oops}}\n{{\"a\":{deep}}}\n{{\"a\":2}}\n");
+    let (types, rows, bad) = both("a.json", text.as_bytes());
+    assert_eq!(types, ["a bigint"]);
+    assert_eq!(rows, [r#"{"a":1,"$line":1}"#, r#"{"a":2,"$line":4}"#]);
+    assert_eq!(
+        bad[0],
+        r#"2:14 'o' where a value was expected <{"a":"x","b":oops}>"#
+    );
+    assert!(
+        bad[1].contains("values are nested deeper than 256 levels") && bad.len() == 2,
+        "{bad:?}"
+    );
+}
+
+#[test]
 fn bad_records_of_other_layouts_are_set_aside() {
     let array = "[\n  {\"a\": 1},\n  {\"a\": tru},\n  {\"a\": 2}\n  {\"a\": 3},\n  {\"a\": 4}\n]\n";
     let (_, rows, bad) = both("a.json", array.as_bytes());
@@ -642,7 +659,7 @@ fn lines_that_no_pattern_matches_are_set_aside() {
     let format = FileFormat::Grok(GrokOptions {
         classification: "app".into(),
         pattern: "^%{WORD:level} %{NOTSPACE:code}$".into(),
-        custom_patterns: String::new(),
+        ..GrokOptions::default()
     });
     let log = b"INFO 1\nWARN x\n...\nINFO 3\n";
     let columns = fields("level:string,code:choice<bigint,string>");
@@ -850,7 +867,7 @@ proptest! {
         for format in [
             JSON,
             FileFormat::Csv(CsvOptions::default()),
-            FileFormat::Xml(super::XmlOptions { row_tag: "e".into() }),
+            FileFormat::Xml(super::XmlOptions::new("e")),
         ] {
             let _ = read("p", text.as_bytes(), &format, &own);
             let _ = examine(&Lab::new().file("p", text.as_bytes()), &Limits::default(), &[]);

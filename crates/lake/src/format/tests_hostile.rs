@@ -122,9 +122,7 @@ fn a_hundred_megabytes_are_no_record() {
     xml.extend(b"</a></e></r>");
     let told = error("f", &xml);
     assert!(told.contains("an element is longer than 64 MiB"), "{told}");
-    let format = FileFormat::Xml(XmlOptions {
-        row_tag: "e".into(),
-    });
+    let format = FileFormat::Xml(XmlOptions::new("e"));
     let told = lab
         .read("f", &xml, &format, columns)
         .unwrap_err()

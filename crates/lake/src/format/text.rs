@@ -53,13 +53,25 @@ pub(super) fn head_as_utf8(head: &[u8]) -> Option<Vec<u8>> {
 /// # Errors
 /// When the first bytes cannot be read.
 pub(super) fn utf8(reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+    utf8_in(reader, None)
+}
+
+/// The same, for a text in an encoding of this name (in the WHATWG's list), whatever it says itself.
+///
+/// # Errors
+/// When the first bytes cannot be read.
+pub(super) fn utf8_in(
+    reader: Box<dyn Read + Send>,
+    label: Option<&str>,
+) -> io::Result<Box<dyn Read + Send>> {
+    let given = label.and_then(|label| Encoding::for_label(label.as_bytes()));
     let mut reader = reader;
     let mut head = Vec::with_capacity(TELLING);
     reader
         .by_ref()
         .take(TELLING as u64)
         .read_to_end(&mut head)?;
-    let encoding = encoding_of(&head);
+    let encoding = given.or_else(|| encoding_of(&head));
     let whole = io::Cursor::new(head).chain(reader);
     Ok(match encoding {
         None => Box::new(whole),

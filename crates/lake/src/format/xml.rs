@@ -18,6 +18,38 @@ use super::Head;
 pub struct XmlOptions {
     /// The element that is a record (Glue's `rowTag`).
     pub row_tag: String,
+    /// What attributes' names begin with as columns (`attributePrefix`).
+    pub attribute_prefix: String,
+    /// The column of the text of an element that also has attributes or children (`valueTag`).
+    pub value_tag: String,
+    /// Whether attributes are left out (`excludeAttribute`).
+    pub exclude_attributes: bool,
+    /// Whether elements and attributes with nothing in them are null, and no empty texts
+    /// (`treatEmptyValuesAsNulls`).
+    pub empty_is_null: bool,
+    /// Whether blanks around a text are none of it (`ignoreSurroundingSpaces`).
+    pub trim: bool,
+    /// A text that stands for null (spark-xml's `nullValue`).
+    pub null: Option<String>,
+    /// The files' encoding, by its name in the WHATWG's list, where they do not tell it themselves.
+    pub encoding: Option<String>,
+}
+
+impl XmlOptions {
+    /// The usual options for records in elements of this name: Glue's, but that empty elements are null and
+    /// blanks around texts are left out, without which few columns would be of any type but text.
+    pub fn new(row_tag: impl Into<String>) -> Self {
+        XmlOptions {
+            row_tag: row_tag.into(),
+            attribute_prefix: "_".into(),
+            value_tag: "_VALUE".into(),
+            exclude_attributes: false,
+            empty_is_null: true,
+            trim: true,
+            null: None,
+            encoding: None,
+        }
+    }
 }
 
 /// How deep, and how many names at each depth, are looked through for the element that repeats.
@@ -111,7 +143,7 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(XmlOptions, f32, String)> {
         .or_else(|| Some(counts.get(1)?.first()?.0.clone()))
         .unwrap_or(root);
     let reason = format!("the text is XML, and <{row_tag}> repeats in it");
-    Some((XmlOptions { row_tag }, 1.0, reason))
+    Some((XmlOptions::new(row_tag), 1.0, reason))
 }
 
 #[cfg(test)]
@@ -165,9 +197,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_says_so() {
-        let options = XmlOptions {
-            row_tag: "film".into(),
-        };
+        let options = XmlOptions::new("film");
         let error = read(&TEXT[..TEXT.find("Up").unwrap()], &options).unwrap_err();
         assert!(error.contains("cut short"), "{error}");
     }

@@ -1,26 +1,29 @@
 //! Record batches to bytes: one encoder a file, into a buffer that its writer drains.
 
-use std::io::Write;
+mod avro;
+mod avro_schema;
+mod compress;
+mod csv;
+mod csv_marks;
+mod text;
+mod xml;
+mod xml_names;
+
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryBuilder, RecordBatch, StringArray, new_null_array};
-use arrow::csv;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use arrow::error::ArrowError;
-use arrow::json::writer::{EncoderOptions, LineDelimited, make_encoder};
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use orc_rust::proto::CompressionKind;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use self::avro::AvroEncoder;
+use self::text::TextEncoder;
+pub(super) use self::xml_names::check_options as check_xml_options;
 use super::options::{OutputCompression, OutputFormat, OutputOptions};
 use super::orc::OrcWriter;
-
-/// Timestamps in CSV, as Hive and Athena read them (`yyyy-MM-dd HH:mm:ss[.f…]`): they do not take
-/// the `T` of ISO 8601.
-const CSV_TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
-const CSV_TIMESTAMP_TZ: &str = "%Y-%m-%d %H:%M:%S%.f%:z";
 
 /// Zstandard's own default, which DuckDB and Polars write Parquet with, too; the parquet crate's is 1.
 const ZSTD_LEVEL: i32 = 3;
@@ -37,6 +40,8 @@ enum Kind {
     Parquet(Box<ArrowWriter<Vec<u8>>>),
     /// ORC compresses within.
     Orc(Box<OrcWriter>),
+    /// Avro compresses its blocks.
+    Avro(Box<AvroEncoder>),
     /// Text, compressed as a whole.
     Text(Box<TextEncoder>),
 }
@@ -47,53 +52,26 @@ impl std::fmt::Debug for Encoder {
     }
 }
 
-struct TextEncoder {
-    options: OutputOptions,
-    out: Compressor,
-    begun: bool,
-}
-
 impl Encoder {
     /// An encoder of one file with this schema.
     ///
     /// # Errors
     /// When the format cannot hold a column of the schema.
     pub fn new(options: &OutputOptions, schema: &SchemaRef) -> Result<Self> {
-        if options.format == OutputFormat::Parquet {
-            let compression = match options.compression {
-                OutputCompression::Snappy => Compression::SNAPPY,
-                OutputCompression::Gzip => Compression::GZIP(GzipLevel::default()),
-                OutputCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
-                OutputCompression::Lz4 => Compression::LZ4_RAW,
-                OutputCompression::None | OutputCompression::Bzip2 => Compression::UNCOMPRESSED,
-            };
-            let properties = WriterProperties::builder()
-                .set_compression(compression)
-                .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-                .set_created_by(concat!("mastic ", env!("CARGO_PKG_VERSION")).to_owned())
-                .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
-                .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))
-                .build();
-            let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))?;
-            return Ok(Encoder(Kind::Parquet(Box::new(writer))));
-        }
-        if options.format == OutputFormat::Orc {
-            let compression = match options.compression {
-                OutputCompression::Snappy => CompressionKind::Snappy,
-                OutputCompression::Gzip => CompressionKind::Zlib,
-                OutputCompression::Zstd => CompressionKind::Zstd,
-                OutputCompression::Lz4 => CompressionKind::Lz4,
-                OutputCompression::None | OutputCompression::Bzip2 => CompressionKind::None,
-            };
-            let (bytes, rows) = (options.row_group_bytes, options.row_group_rows);
-            let writer = OrcWriter::new(schema, compression, bytes, rows)?;
-            return Ok(Encoder(Kind::Orc(Box::new(writer))));
-        }
-        Ok(Encoder(Kind::Text(Box::new(TextEncoder {
-            options: options.clone(),
-            out: Compressor::new(options.compression)?,
-            begun: false,
-        }))))
+        check_names(options, schema).map_err(DataFusionError::Plan)?;
+        let kind = match options.format {
+            OutputFormat::Parquet => {
+                let properties = parquet_properties(options)?;
+                let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))?;
+                Kind::Parquet(Box::new(writer))
+            }
+            OutputFormat::Orc => Kind::Orc(Box::new(orc_writer(options, schema)?)),
+            OutputFormat::Avro => Kind::Avro(Box::new(AvroEncoder::new(options, schema)?)),
+            OutputFormat::Csv | OutputFormat::Json | OutputFormat::Xml => {
+                Kind::Text(Box::new(TextEncoder::new(options)?))
+            }
+        };
+        Ok(Encoder(kind))
     }
 
     /// Takes in a batch.
@@ -102,37 +80,21 @@ impl Encoder {
     /// When a value cannot be written in the format.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         match &mut self.0 {
-            Kind::Parquet(writer) => writer.write(batch)?,
-            Kind::Orc(writer) => writer.write(batch)?,
-            Kind::Text(text) => {
-                let TextEncoder {
-                    options,
-                    out,
-                    begun,
-                } = text.as_mut();
-                if options.format == OutputFormat::Csv {
-                    let header = options.header && !*begun;
-                    write_csv(options, header, batch, out)?;
-                } else {
-                    arrow::json::WriterBuilder::new()
-                        .with_explicit_nulls(options.explicit_nulls)
-                        .build::<_, LineDelimited>(out)
-                        .write(batch)?;
-                }
-                *begun = true;
-            }
+            Kind::Parquet(writer) => Ok(writer.write(batch)?),
+            Kind::Orc(writer) => Ok(writer.write(batch)?),
+            Kind::Avro(avro) => avro.write(batch),
+            Kind::Text(text) => text.write(batch),
         }
-        Ok(())
     }
 
-    /// Encodes what is held back, at the price of a smaller row group or stripe.
+    /// Encodes what is held back, at the price of a smaller row group, stripe or block.
     pub(super) fn flush(&mut self) -> Result<()> {
         match &mut self.0 {
-            Kind::Parquet(writer) => writer.flush()?,
-            Kind::Orc(writer) => writer.end_stripe()?,
-            Kind::Text(_) => {}
+            Kind::Parquet(writer) => Ok(writer.flush()?),
+            Kind::Orc(writer) => Ok(writer.end_stripe()?),
+            Kind::Avro(avro) => avro.flush(),
+            Kind::Text(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// How many bytes [`Encoder::take`] would give.
@@ -140,7 +102,8 @@ impl Encoder {
         match &self.0 {
             Kind::Parquet(writer) => writer.inner().len(),
             Kind::Orc(writer) => writer.ready(),
-            Kind::Text(text) => text.out.ready(),
+            Kind::Avro(avro) => avro.ready(),
+            Kind::Text(text) => text.ready(),
         }
     }
 
@@ -149,7 +112,8 @@ impl Encoder {
         match &mut self.0 {
             Kind::Parquet(writer) => std::mem::take(writer.inner_mut()),
             Kind::Orc(writer) => writer.take(),
-            Kind::Text(text) => text.out.take(),
+            Kind::Avro(avro) => avro.take(),
+            Kind::Text(text) => text.take(),
         }
     }
 
@@ -158,17 +122,19 @@ impl Encoder {
         match &self.0 {
             Kind::Parquet(writer) => writer.memory_size() + writer.inner().capacity(),
             Kind::Orc(writer) => writer.memory(),
-            Kind::Text(text) => text.out.ready(),
+            Kind::Avro(avro) => avro.memory(),
+            Kind::Text(text) => text.memory(),
         }
     }
 
-    /// The size of the file so far: for Parquet and ORC as encoded, with what is in progress estimated;
-    /// for text before compression.
+    /// The size of the file so far: for Parquet, ORC and Avro as encoded, with what is in
+    /// progress estimated; for text before compression.
     pub(super) fn size(&self) -> u64 {
         match &self.0 {
             Kind::Parquet(writer) => (writer.bytes_written() + writer.in_progress_size()) as u64,
             Kind::Orc(writer) => writer.size(),
-            Kind::Text(text) => text.out.taken_in,
+            Kind::Avro(avro) => avro.size(),
+            Kind::Text(text) => text.size(),
         }
     }
 
@@ -180,13 +146,87 @@ impl Encoder {
         match self.0 {
             Kind::Parquet(writer) => Ok(writer.into_inner()?),
             Kind::Orc(writer) => Ok(writer.finish()?),
-            Kind::Text(text) => Ok(text.out.finish()?),
+            Kind::Avro(avro) => avro.finish(),
+            Kind::Text(text) => text.finish(),
         }
     }
 }
 
+fn orc_writer(options: &OutputOptions, schema: &SchemaRef) -> Result<OrcWriter> {
+    let compression = match options.compression {
+        OutputCompression::Snappy => CompressionKind::Snappy,
+        OutputCompression::Gzip => CompressionKind::Zlib,
+        OutputCompression::Zstd => CompressionKind::Zstd,
+        OutputCompression::Lz4 => CompressionKind::Lz4,
+        OutputCompression::None
+        | OutputCompression::Bzip2
+        | OutputCompression::Xz
+        | OutputCompression::Brotli => CompressionKind::None,
+    };
+    let (bytes, rows) = (options.row_group_bytes, options.row_group_rows);
+    let level = options.compression_level;
+    Ok(OrcWriter::new(schema, (compression, level), bytes, rows)?)
+}
+
+fn parquet_properties(options: &OutputOptions) -> Result<WriterProperties> {
+    let level = options.compression_level;
+    let compression = match (options.compression, level) {
+        (OutputCompression::Snappy, _) => Compression::SNAPPY,
+        (OutputCompression::Lz4, _) => Compression::LZ4_RAW,
+        (OutputCompression::Gzip, None) => Compression::GZIP(GzipLevel::default()),
+        (OutputCompression::Gzip, Some(level)) => Compression::GZIP(GzipLevel::try_new(level)?),
+        (OutputCompression::Brotli, None) => Compression::BROTLI(BrotliLevel::default()),
+        (OutputCompression::Brotli, Some(level)) => {
+            Compression::BROTLI(BrotliLevel::try_new(level)?)
+        }
+        (OutputCompression::Zstd, None) => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
+        (OutputCompression::Zstd, Some(level)) => {
+            let level = i32::try_from(level).unwrap_or(i32::MAX);
+            Compression::ZSTD(ZstdLevel::try_new(level)?)
+        }
+        (OutputCompression::None | OutputCompression::Bzip2 | OutputCompression::Xz, _) => {
+            Compression::UNCOMPRESSED
+        }
+    };
+    Ok(WriterProperties::builder()
+        .set_compression(compression)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_created_by(concat!("mastic ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
+        .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))
+        .set_data_page_size_limit(options.page_bytes.max(1))
+        .build())
+}
+
+/// The columns as files of the format hold them: what a catalog has to say of them. Avro has fewer types
+/// than Arrow, and holds values in the next one that takes them all.
+pub fn stored_schema(options: &OutputOptions, schema: &SchemaRef) -> SchemaRef {
+    match options.format {
+        OutputFormat::Avro => {
+            let fields = schema.fields().iter().map(|field| {
+                let stored = avro_schema::stored(field.data_type());
+                field.as_ref().clone().with_data_type(stored)
+            });
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        }
+        _ => schema.clone(),
+    }
+}
+
+/// Whether the format can hold the columns' names and kinds: why not, by the first that it cannot.
+fn check_names(options: &OutputOptions, schema: &SchemaRef) -> std::result::Result<(), String> {
+    match options.format {
+        OutputFormat::Avro => avro_schema::check(schema),
+        OutputFormat::Xml => xml_names::check(&options.xml, schema),
+        _ => Ok(()),
+    }
+}
+
 /// Whether files of this schema can be written at all: found out before anything is.
-pub(super) fn check_schema(options: &OutputOptions, schema: &SchemaRef) -> Result<()> {
+///
+/// # Errors
+/// A [`DataFusionError::Plan`] that names the first column that the format cannot hold, and says why.
+pub fn check_schema(options: &OutputOptions, schema: &SchemaRef) -> Result<()> {
     let refuse = |message: String| Err(DataFusionError::Plan(message));
     if schema.fields().is_empty() {
         return refuse("there is no column to write besides the partition keys".into());
@@ -201,11 +241,22 @@ pub(super) fn check_schema(options: &OutputOptions, schema: &SchemaRef) -> Resul
             ));
         }
     }
+    if let Err(message) = check_names(options, schema) {
+        return refuse(message);
+    }
     let nullable: Vec<Field> = schema
         .fields()
         .iter()
         .map(|field| field.as_ref().clone().with_nullable(true))
         .collect();
+    // What is found here is about types: marks that a value may need come with the values.
+    let tried = OutputOptions {
+        quote: options
+            .quote
+            .or(Some(b'"'))
+            .filter(|q| *q != options.delimiter),
+        ..options.clone()
+    };
     // One row of nulls through each column by itself finds the column that cannot be written.
     for field in nullable {
         let column = new_null_array(field.data_type(), 1);
@@ -213,7 +264,7 @@ pub(super) fn check_schema(options: &OutputOptions, schema: &SchemaRef) -> Resul
         let tried = RecordBatch::try_new(one.clone(), vec![column])
             .map_err(DataFusionError::from)
             .and_then(|batch| {
-                let mut encoder = Encoder::new(options, &one)?;
+                let mut encoder = Encoder::new(&tried, &one)?;
                 encoder.write(&batch)?;
                 encoder.finish()
             });
@@ -242,155 +293,5 @@ fn holds_union(data_type: &DataType) -> bool {
         | DataType::Map(f, _) => holds_union(f.data_type()),
         DataType::Dictionary(_, value) => holds_union(value),
         _ => false,
-    }
-}
-
-fn write_csv(
-    options: &OutputOptions,
-    header: bool,
-    batch: &RecordBatch,
-    out: &mut Compressor,
-) -> Result<(), ArrowError> {
-    let batch = nested_to_json(batch)?;
-    csv::WriterBuilder::new()
-        .with_header(header)
-        .with_delimiter(options.delimiter)
-        .with_quote(options.quote)
-        .with_null(options.null.clone())
-        .with_timestamp_format(CSV_TIMESTAMP.to_owned())
-        .with_timestamp_tz_format(CSV_TIMESTAMP_TZ.to_owned())
-        .build(out)
-        .write(&batch)
-}
-
-/// Columns that CSV cannot hold, as JSON text.
-fn nested_to_json(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    if !batch
-        .schema_ref()
-        .fields()
-        .iter()
-        .any(|f| f.data_type().is_nested())
-    {
-        return Ok(batch.clone());
-    }
-    let (fields, columns): (Vec<FieldRef>, Vec<ArrayRef>) = batch
-        .schema_ref()
-        .fields()
-        .iter()
-        .zip(batch.columns())
-        .map(|(field, column)| {
-            if !field.data_type().is_nested() {
-                return Ok((field.clone(), column.clone()));
-            }
-            let text = json_text(field, column)?;
-            let field = Field::new(field.name(), DataType::Utf8, true);
-            Ok((Arc::new(field), Arc::new(text) as ArrayRef))
-        })
-        .collect::<Result<Vec<_>, ArrowError>>()?
-        .into_iter()
-        .unzip();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-}
-
-fn json_text(field: &FieldRef, column: &ArrayRef) -> Result<StringArray, ArrowError> {
-    let options = EncoderOptions::default();
-    let mut encoder = make_encoder(field, column.as_ref(), &options)?;
-    let mut text = BinaryBuilder::with_capacity(column.len(), column.len() * 32);
-    let mut one = Vec::new();
-    for row in 0..column.len() {
-        if encoder.is_null(row) {
-            text.append_null();
-            continue;
-        }
-        one.clear();
-        encoder.encode(row, &mut one);
-        text.append_value(&one);
-    }
-    StringArray::try_from_binary(text.finish())
-}
-
-/// Compression around a text file.
-pub(super) struct Compressor {
-    kind: CompressorKind,
-    taken_in: u64,
-}
-
-enum CompressorKind {
-    None(Vec<u8>),
-    Gzip(flate2::write::GzEncoder<Vec<u8>>),
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
-    Bzip2(bzip2::write::BzEncoder<Vec<u8>>),
-}
-
-impl Compressor {
-    fn new(compression: OutputCompression) -> std::io::Result<Self> {
-        let buffer = Vec::new();
-        let kind = match compression {
-            OutputCompression::Gzip => CompressorKind::Gzip(flate2::write::GzEncoder::new(
-                buffer,
-                flate2::Compression::default(),
-            )),
-            OutputCompression::Zstd => {
-                CompressorKind::Zstd(zstd::stream::write::Encoder::new(buffer, 0)?)
-            }
-            OutputCompression::Bzip2 => CompressorKind::Bzip2(bzip2::write::BzEncoder::new(
-                buffer,
-                bzip2::Compression::default(),
-            )),
-            OutputCompression::None | OutputCompression::Snappy | OutputCompression::Lz4 => {
-                CompressorKind::None(buffer)
-            }
-        };
-        Ok(Compressor { kind, taken_in: 0 })
-    }
-
-    fn buffer(&mut self) -> &mut Vec<u8> {
-        match &mut self.kind {
-            CompressorKind::None(buffer) => buffer,
-            CompressorKind::Gzip(encoder) => encoder.get_mut(),
-            CompressorKind::Zstd(encoder) => encoder.get_mut(),
-            CompressorKind::Bzip2(encoder) => encoder.get_mut(),
-        }
-    }
-
-    fn ready(&self) -> usize {
-        match &self.kind {
-            CompressorKind::None(buffer) => buffer.len(),
-            CompressorKind::Gzip(encoder) => encoder.get_ref().len(),
-            CompressorKind::Zstd(encoder) => encoder.get_ref().len(),
-            CompressorKind::Bzip2(encoder) => encoder.get_ref().len(),
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(self.buffer())
-    }
-
-    fn finish(self) -> std::io::Result<Vec<u8>> {
-        match self.kind {
-            CompressorKind::None(buffer) => Ok(buffer),
-            CompressorKind::Gzip(encoder) => encoder.finish(),
-            CompressorKind::Zstd(encoder) => encoder.finish(),
-            CompressorKind::Bzip2(encoder) => encoder.finish(),
-        }
-    }
-}
-
-impl Write for Compressor {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = match &mut self.kind {
-            CompressorKind::None(buffer) => buffer.write(bytes),
-            CompressorKind::Gzip(encoder) => encoder.write(bytes),
-            CompressorKind::Zstd(encoder) => encoder.write(bytes),
-            CompressorKind::Bzip2(encoder) => encoder.write(bytes),
-        }?;
-        self.taken_in += written as u64;
-        Ok(written)
-    }
-
-    // The CSV writer flushes after each batch. Passed on, that would end a compressed block each
-    // time, and cost much of the compression.
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -70,9 +70,9 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use mastic_schema::names::closest;
 
-pub use encode::Encoder;
+pub use encode::{Encoder, check_schema, stored_schema};
 pub use exec::WriteExec;
-pub use options::{OutputCompression, OutputFormat, OutputOptions};
+pub use options::{OutputCompression, OutputFormat, OutputOptions, XmlOutput};
 pub use partition::{DEFAULT_PARTITION, escape, folder, unescape};
 pub use recover::{Recovered, pending_commit, recover};
 pub use resume::{Intent, discard, resume, was_committed};
@@ -155,7 +155,8 @@ pub struct SinkSpec {
     /// (the default). Otherwise each stream of the plan writes files of its own in each partition,
     /// which is faster where few partitions hold most rows.
     pub by_key: bool,
-    /// A file ends when it is about this large: as encoded for Parquet, before compression for text.
+    /// A file ends when it is about this large: as encoded for Parquet, ORC and Avro, before
+    /// compression for text.
     pub target_file_bytes: u64,
     /// A file ends when it has this many rows.
     pub target_file_rows: Option<usize>,
@@ -175,16 +176,16 @@ pub struct SinkSpec {
 }
 
 impl SinkSpec {
-    /// A sink with the usual bounds and no partition keys.
+    /// A sink with the usual bounds, or those that the options have, and no partition keys.
     pub fn new(root: Location, options: OutputOptions, mode: SinkMode) -> Self {
         SinkSpec {
             root,
+            target_file_bytes: options.target_file_bytes.unwrap_or(128 * 1024 * 1024),
+            target_file_rows: options.target_file_rows,
             options,
             mode,
             partition_keys: Vec::new(),
             by_key: true,
-            target_file_bytes: 128 * 1024 * 1024,
-            target_file_rows: None,
             max_open_files: 128,
             memory_bytes: 512 * 1024 * 1024,
             fsync: true,

@@ -9,7 +9,9 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{Partitioning, PhysicalExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::TryStreamExt;
 use mastic_schema::names::closest;
@@ -53,6 +55,7 @@ pub async fn write_until(
     stop: impl Future<Output = ()>,
 ) -> Result<Staged> {
     let schema = plan.schema();
+    let spec = &bounded(spec);
     let keys = resolve_keys(spec, &schema)?;
     let data: Vec<usize> = (0..schema.fields().len())
         .filter(|i| !keys.contains(i))
@@ -241,6 +244,11 @@ fn check(spec: &SinkSpec, file_schema: &SchemaRef) -> Result<()> {
             "mode overwrite_partitions is for sinks with partition keys; take overwrite".into(),
         );
     }
+    if spec.options.single_file && !spec.partition_keys.is_empty() {
+        return refuse(
+            "single_file is for sinks without partition keys, whose partitions are files of their own; leave one of them out".into(),
+        );
+    }
     match check_schema(&spec.options, file_schema) {
         Ok(()) => Ok(()),
         Err(DataFusionError::Plan(message)) => refuse(message),
@@ -279,6 +287,27 @@ pub(super) fn refuse_existing(spec: &SinkSpec, found: &[Visible]) -> Result<()> 
     })
 }
 
+/// The sink with the bounds of its files that hold for it: a single file has none.
+fn bounded(spec: &SinkSpec) -> SinkSpec {
+    let mut spec = spec.clone();
+    if spec.options.single_file {
+        spec.target_file_bytes = u64::MAX;
+        spec.target_file_rows = None;
+    }
+    spec
+}
+
+/// All rows in one stream, in their order where they have one.
+fn gather(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    if plan.output_partitioning().partition_count() <= 1 {
+        return plan;
+    }
+    match plan.output_ordering().cloned() {
+        Some(ordering) => Arc::new(SortPreservingMergeExec::new(ordering, plan)),
+        None => Arc::new(CoalescePartitionsExec::new(plan)),
+    }
+}
+
 /// Sends rows to streams by their keys, where that is asked for and there is more than one stream.
 fn distribute(
     plan: Arc<dyn ExecutionPlan>,
@@ -286,6 +315,9 @@ fn distribute(
     keys: &[usize],
     target: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    if spec.options.single_file {
+        return Ok(gather(plan));
+    }
     let streams = plan.output_partitioning().partition_count();
     if keys.is_empty() || !spec.by_key || (streams <= 1 && target <= 1) {
         return Ok(plan);

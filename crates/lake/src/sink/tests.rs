@@ -5,6 +5,7 @@
 mod commits;
 mod conflicts;
 mod files;
+mod formats;
 mod store;
 
 use std::sync::Arc;

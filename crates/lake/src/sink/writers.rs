@@ -214,6 +214,9 @@ impl Writers {
                 .await
                 .map_err(LakeError::into_engine)?;
             if open.memory() * 2 > before {
+                if self.sink.spec.options.single_file {
+                    break;
+                }
                 self.close(number).await?;
             }
             held = self.open.values().map(Open::memory).sum();

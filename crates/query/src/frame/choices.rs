@@ -10,7 +10,7 @@ use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use mastic_lake::LakeError;
 use mastic_lake::format::{
-    FileFormat, Inference, Limits, choice_fields_of, examine_as, examine_frame,
+    FileFormat, Inference, Limits, ReadOptions, choice_fields_of, examine_as, examine_with,
 };
 use mastic_lake::input::Input;
 use mastic_schema::choice::{alternatives, choose, choose_fields, is_choice};
@@ -58,11 +58,16 @@ pub(super) async fn find(session: &Session, source: &Opened) -> Result<Fields> {
         .config()
         .target_partitions()
         .max(1);
+    let said = match &source.of {
+        Of::Table { .. } => ReadOptions::default(),
+        Of::Folder { read, .. } => read.as_ref().clone(),
+    };
     let mut looks =
         futures::stream::iter(inputs(source).into_iter().map(|(object, input, format)| {
+            let said = said.clone();
             let look = tokio::task::spawn_blocking(move || match &format {
                 Some(known) => examine_as(&input, known, &ALL),
-                None => examine_frame(&input, &ALL, &[]).map(|found| found.inference),
+                None => examine_with(&input, &ALL, &said, true).map(|found| found.inference),
             });
             async move { (object, look.await) }
         }))

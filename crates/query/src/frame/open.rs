@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use datafusion::common::TableReference;
-use mastic_lake::format::{FileFormat, Limits};
+use mastic_lake::format::{Limits, ReadOptions};
 use mastic_lake::store::Location;
 use mastic_schema::choice::{choose_fields, format_type};
 use mastic_schema::hive::parse_type;
@@ -13,9 +13,9 @@ use mastic_schema::merge::position;
 
 use super::told::StorePruning;
 use super::{CHOICE, FrameOptions, FrameSource, SeenObject, choices, keys, look, memory};
-use crate::error::{QueryError, Result};
+use crate::error::Result;
 use crate::files::{Folder, columns, scan_files};
-use crate::session::{DEFAULT_DATABASE, Session, wanted_format};
+use crate::session::{DEFAULT_DATABASE, Session};
 use crate::table::{FileSet, LakeTable, as_views, whole};
 
 /// Of how many files the columns are told where none is to be read.
@@ -48,7 +48,8 @@ pub(super) enum Of {
         folder: Box<Folder>,
         /// Some of those that are not, by which the columns are told where no other is left.
         others: Box<Folder>,
-        wanted: Option<FileFormat>,
+        /// What is said of the files.
+        read: Box<ReadOptions>,
     },
 }
 
@@ -77,19 +78,19 @@ fn objects_of(found: &FileSet) -> Vec<SeenObject> {
         .collect()
 }
 
-/// How files below a path are to be read.
-fn reading(options: &BTreeMap<String, String>) -> Result<()> {
-    match options.keys().next() {
-        None => Ok(()),
-        Some(option) => Err(QueryError::Statement {
-            message: format!("a source of files has no option '{option}'"),
-            place: None,
-            hint: Some(
-                "the files' dialect and compression are found out from the files themselves"
-                    .to_owned(),
-            ),
-        }),
-    }
+/// How files below a path are to be read; and what is said of that, by which answers about the same files are told
+/// apart: nothing where no option is given, since a format by itself changes none.
+fn reading(
+    format: Option<&str>,
+    options: &BTreeMap<String, String>,
+) -> Result<(ReadOptions, String)> {
+    let pairs = options.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+    let read = ReadOptions::parse(format, pairs)?;
+    let said = match options.is_empty() {
+        true => String::new(),
+        false => format!(" as {} with {options:?}", format.unwrap_or("any format")),
+    };
+    Ok((read, said))
 }
 
 impl Opened {
@@ -106,9 +107,8 @@ impl Opened {
                 format,
                 options: read,
             } => {
-                reading(read)?;
-                let wanted = wanted_format(format.as_deref())?;
-                Self::folder(session, path, wanted, options).await
+                let (read, said) = reading(format.as_deref(), read)?;
+                Self::folder(session, path, read, &said, options).await
             }
         }
     }
@@ -170,13 +170,14 @@ impl Opened {
     async fn folder(
         session: &Session,
         url: &str,
-        wanted: Option<FileFormat>,
+        read: ReadOptions,
+        said: &str,
         options: &FrameOptions,
     ) -> Result<Self> {
         let root = session.stores().locate(url)?;
         mastic_lake::sink::recover(&root).await?;
         let name = root.path.filename().unwrap_or("files").to_owned();
-        let mut folder = Folder::list(root.clone()).await?;
+        let mut folder = Folder::list(root.clone(), &read).await?;
         let keys = folder.keys.clone();
         let mut filters = Vec::new();
         if let Some(text) = &options.partition_predicate {
@@ -210,7 +211,7 @@ impl Opened {
         }
         Ok(Opened {
             name,
-            key: format!("path {}", root.url),
+            key: format!("path {}{said}", root.url),
             keys: keys.clone(),
             listed,
             pruning: None,
@@ -221,7 +222,7 @@ impl Opened {
                     keys,
                     files: others,
                 }),
-                wanted,
+                read: Box::new(read),
             },
         })
     }
@@ -285,12 +286,12 @@ impl Opened {
             Of::Folder {
                 folder,
                 others,
-                wanted,
+                read,
             } => {
                 let root = folder.root.clone();
                 let none = folder.files.is_empty();
                 let told = if none { others } else { folder };
-                let seen = told.examine(Limits::default(), true).await?;
+                let seen = told.examine(Limits::default(), true, &read).await?;
                 let mut fields = seen.iter().fold(Fields::empty(), |all, found| {
                     choose_fields(&all, &found.fields)
                 });
@@ -301,7 +302,7 @@ impl Opened {
                     };
                 }
                 let rows = seen.iter().map(|s| s.rows).sum::<u64>();
-                let files = scan_files(&root, seen, wanted.as_ref())?;
+                let files = scan_files(&root, seen)?;
                 let places = if none {
                     Vec::new()
                 } else {

@@ -362,6 +362,7 @@ impl Reader {
             path,
             format,
             options,
+            key: Vec::new(),
             partition_by: Vec::new(),
             mode,
             table: None,

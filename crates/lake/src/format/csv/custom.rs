@@ -59,7 +59,10 @@ pub(in crate::format) fn classify(head: &Head<'_>, said: &Said<'_>) -> Result<Sn
 }
 
 /// The first row of the table: its header, where it has one.
-fn first_row(head: &Head<'_>, options: &CsvOptions) -> Result<Vec<String>, String> {
+pub(in crate::format) fn first_row(
+    head: &Head<'_>,
+    options: &CsvOptions,
+) -> Result<Vec<String>, String> {
     let whole = match memchr::memrchr(b'\n', head.bytes) {
         Some(last) if !head.complete => &head.bytes[..=last],
         _ => head.bytes,

@@ -107,6 +107,8 @@ fn watch(
     reason: &mut String,
 ) -> Result<(Inference, u64)> {
     let mut rows = Rows::open(file, reader, options, true)?.with_aside(aside);
+    // Nulls that somebody named are no values to infer from.
+    let named_nulls = options.text_nulls.clone();
     let mut header: Vec<String> = Vec::new();
     if options.header
         && let Some(cells) = rows.header()?
@@ -145,7 +147,7 @@ fn watch(
         if widest.is_some_and(|widest| widest > nodes.len()) {
             nodes.resize_with(widest.unwrap_or_default(), Node::default);
         }
-        see(&mut nodes, cells, &kept);
+        see(&mut nodes, cells, &kept, &named_nulls);
     }
     options.encoding = rows.encoding().or(options.encoding.take());
     if options.per_file {
@@ -222,12 +224,14 @@ fn watch(
 }
 
 /// Shows columns their cells, several columns at once where there are many rows.
-fn see(nodes: &mut [Node], cells: Cells<'_>, rows: &[usize]) {
+fn see(nodes: &mut [Node], cells: Cells<'_>, rows: &[usize], nulls: &[String]) {
     let see = |first: usize, nodes: &mut [Node]| {
         for (i, node) in nodes.iter_mut().enumerate() {
             for row in rows {
-                if let Some(cell) = cells.cell(*row, first + i) {
-                    node.see_text(cells.line(*row), cell.trim());
+                match cells.cell(*row, first + i).map(str::trim) {
+                    Some(named) if nulls.iter().any(|n| n == named) => node.see_null(),
+                    Some(cell) => node.see_text(cells.line(*row), cell),
+                    None => {}
                 }
             }
         }

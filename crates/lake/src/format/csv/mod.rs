@@ -35,8 +35,9 @@ mod tests;
 #[cfg(test)]
 mod tests_ahead;
 
-pub(super) use self::custom::{Said, classify};
+pub(super) use self::custom::{Said, classify, first_row};
 pub(super) use self::decode::Decoder;
-pub(super) use self::dialect::{problem, sniff};
+pub(super) use self::dialect::{problem, sniff, sniff_with};
+pub(super) use self::forced::Forced;
 pub(super) use self::infer::infer;
 pub use self::options::CsvOptions;

@@ -25,7 +25,7 @@ use crate::infer::{Choices, Node, Typing};
 use crate::value;
 
 /// How a log is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GrokOptions {
     /// What the format is called.
     pub classification: String,
@@ -33,6 +33,9 @@ pub struct GrokOptions {
     pub pattern: String,
     /// Patterns that it refers to by name: a name and an expression on each line.
     pub custom_patterns: String,
+    /// What stands for nothing in the log: `-` where nothing else is said, as in Glue ("grokLog", AWS Glue
+    /// developer guide).
+    pub missing: Option<String>,
 }
 
 impl GrokOptions {
@@ -71,6 +74,11 @@ impl GrokOptions {
         Ok(compiled)
     }
 
+    /// Whether a capture stands for nothing.
+    fn is_missing(&self, text: &str) -> bool {
+        text.is_empty() || text == self.missing.as_deref().unwrap_or("-")
+    }
+
     /// Lines that are about the log and no records of it.
     fn is_comment(&self, line: &str) -> bool {
         self.classification == w3c::CLASSIFICATION && line.starts_with('#')
@@ -83,11 +91,6 @@ const FIRST: usize = 5;
 
 /// The share of lines that must match for a text to be a log of a known format.
 const ENOUGH: f32 = 0.9;
-
-/// What captures stand for nothing: Glue's `MISSING` is `-` ("grokLog", AWS Glue developer guide).
-fn is_missing(text: &str) -> bool {
-    text.is_empty() || text == "-"
-}
 
 /// The head's whole lines that are not blank.
 fn head_lines<'a>(head: &Head<'a>) -> Vec<std::borrow::Cow<'a, str>> {
@@ -156,7 +159,7 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(GrokOptions, f32, String)> {
         let options = GrokOptions {
             classification: format.name.to_owned(),
             pattern: format.pattern.to_owned(),
-            custom_patterns: String::new(),
+            ..GrokOptions::default()
         };
         let pattern = options.compile().ok()?;
         let (certainty, reason) = share(&lines, &options, &pattern);
@@ -170,7 +173,7 @@ pub(super) fn known(classification: &str) -> Option<GrokOptions> {
     Some(GrokOptions {
         classification: format.name.to_owned(),
         pattern: format.pattern.to_owned(),
-        custom_patterns: String::new(),
+        ..GrokOptions::default()
     })
 }
 
@@ -250,7 +253,9 @@ pub(super) fn infer(
         }
         let matched = matcher.captures(&line, |i, text| {
             match text {
-                Some(text) if !is_missing(text.trim()) => nodes[i].see_text(number, text.trim()),
+                Some(text) if !options.is_missing(text.trim()) => {
+                    nodes[i].see_text(number, text.trim())
+                }
                 _ => nodes[i].see_null(),
             }
             Ok::<(), LakeError>(())
@@ -405,6 +410,7 @@ impl<R: Read> Decoder<R> {
                 continue;
             }
             let (columns, binding, schema) = (&mut self.columns, &self.binding, &self.schema);
+            let options = &self.options;
             let bad = |message: String| LakeError::Data {
                 file: self.file.clone(),
                 line: Some(number),
@@ -414,6 +420,7 @@ impl<R: Read> Decoder<R> {
             let in_frame = self.frame.is_some();
             let matched = matcher.captures(&line, |i, text| {
                 let Some(at) = binding[i] else { return Ok(()) };
+                let text = text.map(str::trim).filter(|t| !options.is_missing(t));
                 append(&mut columns[at], text, in_frame).map_err(|misfit| {
                     let name = schema.field(at).name();
                     bad(match misfit {
@@ -474,7 +481,6 @@ fn append(
     text: Option<&str>,
     in_frame: bool,
 ) -> std::result::Result<(), Misfit> {
-    let text = text.map(str::trim).filter(|text| !is_missing(text));
     match text {
         // A marker among numbers or dates is a null, as inference took it.
         Some(text) if column.is_text() || !value::is_null_marker(text) => match in_frame {

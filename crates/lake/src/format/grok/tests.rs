@@ -26,6 +26,7 @@ fn grok(pattern: &str, custom_patterns: &str) -> GrokOptions {
         classification: "own".into(),
         pattern: pattern.into(),
         custom_patterns: custom_patterns.into(),
+        missing: None,
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn sniff(lines: &[Cow<'_, str>]) -> Option<GrokOptions> {
         classification: CLASSIFICATION.to_owned(),
         pattern,
         custom_patterns: format!("W3C_VALUE {value}"),
+        ..GrokOptions::default()
     })
 }
 

@@ -324,13 +324,19 @@ fn append(
             wanted,
             found,
             path,
-        }) => Err(LakeError::Misfit {
-            file: file.to_owned(),
-            line: Some(record.place(parser.position()).0),
-            name: path,
-            wanted,
-            found,
-        }),
+        }) => {
+            // Of a record that is no JSON further on, inference has seen nothing: its values are no news.
+            if let Err(problem) = Parser::new(text).skip() {
+                return Ok(Read::Bad(at(file, record, problem)));
+            }
+            Err(LakeError::Misfit {
+                file: file.to_owned(),
+                line: Some(record.place(parser.position()).0),
+                name: path,
+                wanted,
+                found,
+            })
+        }
         Err(other) => Err(at(file, record, parser.problem(other.to_string()))),
     }
 }

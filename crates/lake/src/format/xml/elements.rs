@@ -21,7 +21,7 @@ const OF_ELEMENT: u64 = 64;
 /// The records of an XML text.
 pub(in crate::format) struct Elements<R: Read> {
     reader: Reader<BufReader<Gate<R>>>,
-    row_tag: Vec<u8>,
+    options: XmlOptions,
     buffer: Vec<u8>,
     record: Vec<u8>,
     /// Whether records that cannot be read are passed over.
@@ -55,7 +55,7 @@ impl<R: Read> Elements<R> {
         config.allow_unmatched_ends = lenient;
         Elements {
             reader,
-            row_tag: options.row_tag.clone().into_bytes(),
+            options: options.clone(),
             buffer: Vec::new(),
             record: Vec::new(),
             lenient,
@@ -120,7 +120,7 @@ impl<R: Read> Elements<R> {
                     self.mark();
                     match self.reader.read_event_into(&mut self.buffer) {
                         Ok(Event::Start(start))
-                            if start.name().as_ref() == self.row_tag.as_slice() =>
+                            if start.name().as_ref() == self.options.row_tag.as_bytes() =>
                         {
                             start.into_owned()
                         }
@@ -146,7 +146,10 @@ impl<R: Read> Elements<R> {
             let record = match value {
                 Value::Object(_) => value,
                 Value::Null => Value::Object(Map::new()),
-                text => Value::Object([("_VALUE".to_owned(), text)].into_iter().collect()),
+                text => {
+                    let own = (self.options.value_tag.clone(), text);
+                    Value::Object([own].into_iter().collect())
+                }
             };
             self.record.clear();
             serde_json::to_writer(&mut self.record, &record)?;
@@ -164,11 +167,18 @@ impl<R: Read> Elements<R> {
         let mut fields = Map::new();
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|e| self.bad(e))?;
+            if self.options.exclude_attributes {
+                continue;
+            }
             self.keep()?;
-            let name = format!("_{}", String::from_utf8_lossy(attribute.key.as_ref()));
+            let prefix = &self.options.attribute_prefix;
+            let name = format!(
+                "{prefix}{}",
+                String::from_utf8_lossy(attribute.key.as_ref())
+            );
             let raw = String::from_utf8_lossy(&attribute.value).into_owned();
             let text = quick_xml::escape::unescape(&raw).map_err(|e| self.bad(e))?;
-            insert(&mut fields, name, scalar(&text));
+            insert(&mut fields, name, self.options.scalar(&text));
         }
         let mut text = String::new();
         let mut buffer = Vec::new();
@@ -189,7 +199,7 @@ impl<R: Read> Elements<R> {
                 }
                 Ok(Event::GeneralRef(entity)) => text.push_str(&self.entity(&entity)?),
                 Ok(Event::End(end)) => {
-                    self.ended = end.name().as_ref() == self.row_tag.as_slice();
+                    self.ended = end.name().as_ref() == self.options.row_tag.as_bytes();
                     if self.lenient && end.name() != start.name() {
                         let [open, closed] = [start.name(), end.name()]
                             .map(|name| String::from_utf8_lossy(name.as_ref()).into_owned());
@@ -202,12 +212,13 @@ impl<R: Read> Elements<R> {
                 Err(error) => return Err(self.failed(&error)),
             }
         }
-        let text = text.trim();
         if fields.is_empty() {
-            return Ok(scalar(text));
+            return Ok(self.options.scalar(&text));
         }
-        if !text.is_empty() {
-            insert(&mut fields, "_VALUE".to_owned(), scalar(text));
+        // Blanks between elements are no text of theirs.
+        if !text.trim().is_empty() {
+            let value = self.options.scalar(&text);
+            insert(&mut fields, self.options.value_tag.clone(), value);
         }
         Ok(Value::Object(fields))
     }
@@ -234,11 +245,13 @@ impl<R: Read> Elements<R> {
             self.gate().refill();
             let event = self.reader.read_event_into(&mut self.buffer);
             match event {
-                Ok(Event::Start(start)) if start.name().as_ref() == self.row_tag.as_slice() => {
+                Ok(Event::Start(start))
+                    if start.name().as_ref() == self.options.row_tag.as_bytes() =>
+                {
                     self.pending = Some(start.into_owned());
                     return true;
                 }
-                Ok(Event::End(end)) if end.name().as_ref() == self.row_tag.as_slice() => {
+                Ok(Event::End(end)) if end.name().as_ref() == self.options.row_tag.as_bytes() => {
                     return true;
                 }
                 // The file ends within the record, and so within what is around it.
@@ -321,6 +334,18 @@ fn insert(fields: &mut Map<String, Value>, name: String, value: Value) {
     }
 }
 
+impl XmlOptions {
+    /// The value of a text.
+    fn scalar(&self, text: &str) -> Value {
+        let text = if self.trim { text.trim() } else { text };
+        match text {
+            "" if !self.empty_is_null => Value::String(String::new()),
+            text if self.null.as_deref() == Some(text) => Value::Null,
+            text => scalar(text),
+        }
+    }
+}
+
 /// XML has only text: what looks like a number or boolean and would be written the same way again
 /// is one.
 fn scalar(text: &str) -> Value {
@@ -336,7 +361,8 @@ fn scalar(text: &str) -> Value {
     if value::number(text) == Some(value::Number::Real)
         && let Ok(number) = text.parse::<f64>()
         && let Some(number) = Number::from_f64(number)
-        && number.to_string() == text
+        // Programs differ in whether they write the sign of an exponent above zero.
+        && number.to_string().replace("e+", "e") == text.replace("e+", "e")
     {
         return Value::Number(number);
     }

@@ -238,7 +238,7 @@ mod tests {
     /// are one literal, the byte 0x80, which is one true and seven false.
     #[test]
     fn bits_are_as_the_specification_has_them() {
-        let mut codec = Codec::new(CompressionKind::None).unwrap();
+        let mut codec = Codec::new(CompressionKind::None, None).unwrap();
         let (mut bits, mut out) = (BitRle::default(), Vec::new());
         bits.push(true);
         bits.push_buffer(&BooleanBuffer::new_unset(7));
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_buffer_at_any_offset_is_its_bits_one_by_one() {
-        let mut codec = Codec::new(CompressionKind::None).unwrap();
+        let mut codec = Codec::new(CompressionKind::None, None).unwrap();
         let source: BooleanBuffer = (0..300).map(|i| i % 3 == 0 || i % 7 == 2).collect();
         for (before, from, length) in [(0, 0, 300), (3, 5, 131), (7, 64, 64), (5, 1, 2)] {
             let slice = source.slice(from, length);

@@ -24,18 +24,22 @@ enum Method {
 }
 
 impl Codec {
-    /// A compressor of this kind; LZO, for which there is none, is written as no compression.
-    pub(super) fn new(kind: CompressionKind) -> Result<Self> {
+    /// A compressor of this kind; LZO, for which there is none, is written as no compression. Zlib (0 to 9)
+    /// and zstd (1 to 19) have levels: without one, 6 and 1.
+    pub(super) fn new(kind: CompressionKind, level: Option<u32>) -> Result<Self> {
         let method = match kind {
             CompressionKind::None | CompressionKind::Lzo => Method::None,
             // Raw deflate, without zlib's header.
             CompressionKind::Zlib => Method::Zlib(Box::new(Compress::new(
-                flate2::Compression::default(),
+                level.map_or_else(flate2::Compression::default, flate2::Compression::new),
                 false,
             ))),
             CompressionKind::Snappy => Method::Snappy(Box::new(snap::raw::Encoder::new())),
             CompressionKind::Lz4 => Method::Lz4,
-            CompressionKind::Zstd => Method::Zstd(Box::new(zstd::bulk::Compressor::new(1)?)),
+            CompressionKind::Zstd => {
+                let level = level.and_then(|l| i32::try_from(l).ok()).unwrap_or(1);
+                Method::Zstd(Box::new(zstd::bulk::Compressor::new(level)?))
+            }
         };
         Ok(Codec {
             method,

@@ -57,10 +57,11 @@ pub(super) struct OrcWriter {
 }
 
 impl OrcWriter {
-    /// A file of this schema, whose stripes end at so many bytes (as encoded) or rows.
+    /// A file of this schema, whose stripes end at so many bytes (as encoded) or rows. A compression may
+    /// have a level: see [`Codec::new`].
     pub(super) fn new(
         schema: &Schema,
-        compression: CompressionKind,
+        (compression, level): (CompressionKind, Option<u32>),
         stripe_bytes: usize,
         stripe_rows: usize,
     ) -> Result<Self> {
@@ -69,7 +70,7 @@ impl OrcWriter {
         Ok(OrcWriter {
             root,
             types,
-            codec: Codec::new(compression)?,
+            codec: Codec::new(compression, level)?,
             stripe_bytes: stripe_bytes.max(1),
             stripe_rows: stripe_rows.max(1),
             rows: 0,

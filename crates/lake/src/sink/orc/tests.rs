@@ -32,7 +32,7 @@ const ALL: [CompressionKind; 5] = [
 ];
 
 fn file(schema: &SchemaRef, batches: &[RecordBatch], kind: CompressionKind, rows: usize) -> Bytes {
-    let mut writer = OrcWriter::new(schema, kind, usize::MAX, rows).unwrap();
+    let mut writer = OrcWriter::new(schema, (kind, None), usize::MAX, rows).unwrap();
     let mut bytes = Vec::new();
     for batch in batches {
         writer.write(batch).unwrap();
@@ -65,7 +65,12 @@ fn round_trip(column: ArrayRef) -> ArrayRef {
 
 fn refused(column: ArrayRef) -> String {
     let batch = one("c", column);
-    let writer = OrcWriter::new(&batch.schema(), CompressionKind::None, 1 << 20, 1000);
+    let writer = OrcWriter::new(
+        &batch.schema(),
+        (CompressionKind::None, None),
+        1 << 20,
+        1000,
+    );
     let written = writer.and_then(|mut writer| writer.write(&batch));
     written.unwrap_err().to_string()
 }
@@ -156,7 +161,7 @@ fn stripes_end_by_their_size() {
     let batch = one("n", Arc::new(Int64Array::from(numbers)));
     let mut writer = OrcWriter::new(
         &batch.schema(),
-        CompressionKind::Zstd,
+        (CompressionKind::Zstd, None),
         400 * 1024,
         usize::MAX,
     )
@@ -388,8 +393,13 @@ fn strings_get_a_dictionary_where_it_pays() {
     let size = |column: StringArray| {
         let batch = one("s", Arc::new(column));
         let schema = batch.schema();
-        let mut writer =
-            OrcWriter::new(&schema, CompressionKind::None, usize::MAX, usize::MAX).unwrap();
+        let mut writer = OrcWriter::new(
+            &schema,
+            (CompressionKind::None, None),
+            usize::MAX,
+            usize::MAX,
+        )
+        .unwrap();
         writer.write(&batch).unwrap();
         let bytes: Bytes = writer.finish().unwrap().into();
         let size = bytes.len();
@@ -436,7 +446,7 @@ fn what_orc_has_no_type_for_is_refused() {
         deep = DataType::List(Arc::new(Field::new("item", deep, true)));
     }
     let schema = Schema::new(vec![Field::new("c", deep, true)]);
-    let told = OrcWriter::new(&schema, CompressionKind::None, 1, 1)
+    let told = OrcWriter::new(&schema, (CompressionKind::None, None), 1, 1)
         .err()
         .unwrap();
     assert!(

@@ -137,6 +137,7 @@ async fn orc_is_read_back_as_it_was_by_our_own_reader() {
                 schema: rows.schema(),
                 projection: (0..rows.num_columns()).collect(),
                 batch_size: 100,
+                frame: None,
             };
             let read = spawn_blocking(move || {
                 let batches = decode(&input, &FileFormat::Orc, &wanted).unwrap();
