@@ -4,9 +4,9 @@
 //! first has not; half are CSV under bare `readings/yyyy/mm/dd`, whose `value` is a whole number in the first half of
 //! the files and a decimal in the second. Twenty records a file. The same number of files is the same lake.
 
-use std::{f64::consts::TAU, fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
-use crate::Outcome;
+use crate::{Outcome, random::Random};
 
 const RECORDS: usize = 20;
 
@@ -110,29 +110,4 @@ fn each(files: usize, mut write: impl FnMut(&str, &str, &str) -> Outcome<()>) ->
         )?;
     }
     Ok(lake)
-}
-
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.unit() * n as f64) as usize
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (TAU * self.unit()).cos()
-    }
 }

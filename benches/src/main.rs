@@ -3,6 +3,7 @@
 // A benchmark's report is its standard output, and its progress is its standard error.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod choice;
 mod compare;
 mod crawl;
 mod etl;
@@ -11,8 +12,11 @@ mod json;
 mod judge;
 mod lake;
 mod measure;
+mod orders;
 mod partitions;
 mod python;
+mod random;
+mod relationalize;
 mod report;
 mod setting;
 mod sniff;
@@ -82,6 +86,18 @@ enum Command {
         #[arg(long, default_value_t = 0.1)]
         scale: f64,
     },
+    /// Take nested JSON lines apart into flat tables, as Parquet.
+    Relationalize {
+        /// How much: 1 is about a gigabyte.
+        #[arg(long, default_value_t = 0.1)]
+        scale: f64,
+    },
+    /// Resolve a column whose values disagree in type, beside the same column without odd values. Mastic alone.
+    Choice {
+        /// How many rows the column has.
+        #[arg(long, default_value_t = 1_000_000)]
+        rows: u64,
+    },
     /// Run the 22 TPC-H queries over crawled Parquet tables.
     Tpch {
         /// TPC-H scale factor.
@@ -144,6 +160,8 @@ fn run(cli: Cli) -> Outcome<bool> {
         | Command::Partitions { .. }
         | Command::Sniff { .. }
         | Command::Etl { .. }
+        | Command::Relationalize { .. }
+        | Command::Choice { .. }
         | Command::Tpch { .. }
         | Command::All => {}
     }
@@ -161,6 +179,8 @@ fn run(cli: Cli) -> Outcome<bool> {
             sniff::run(&setting, &mut report, &matching, show)?;
         }
         Command::Etl { scale } => etl::run(&setting, &mut report, scale)?,
+        Command::Relationalize { scale } => relationalize::run(&setting, &mut report, scale)?,
+        Command::Choice { rows } => choice::run(&setting, &mut report, rows)?,
         Command::Tpch { scale, queries } => tpch::run(&setting, &mut report, scale, &queries)?,
         _ => {
             crawl::run(&setting, &mut report, 10_000)?;

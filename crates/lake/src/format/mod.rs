@@ -25,6 +25,7 @@ mod tests_frame;
 #[cfg(test)]
 mod tests_hostile;
 mod text;
+mod threads;
 mod xml;
 
 use std::fmt;
@@ -39,11 +40,11 @@ pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, characte
 pub use self::csv::CsvOptions;
 pub use self::frame::{BadRecord, BadRecords};
 pub use self::grok::{GrokError, GrokOptions};
-use self::json::records::Records;
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
 pub use self::known::{choice_fields_of, examine_as};
 pub use self::read::{ReadOptions, examine_with, option_list};
 pub use self::serde::Serde;
+use self::threads::Threads;
 pub use self::xml::XmlOptions;
 use crate::compress::{Compression, Metered};
 use crate::error::{LakeError, Result};
@@ -533,8 +534,8 @@ pub fn decode(input: &Input, format: &FileFormat, decode: &Decode) -> Result<Bat
     decode_ahead(input, format, decode, 1)
 }
 
-/// Like [`decode()`], with the help of so many threads where the format lets a file be cut (CSV); one
-/// is none beside the caller's. Batches come in the file's order all the same.
+/// Like [`decode()`], with the help of so many threads where the format lets a file be cut (CSV,
+/// and JSON whose records begin lines); one is none beside the caller's. Batches come in the file's order all the same.
 ///
 /// # Errors
 /// As [`decode()`].
@@ -545,17 +546,21 @@ pub fn decode_ahead(
     threads: usize,
 ) -> Result<Batches> {
     let text = || text::utf8(input.contents()?.reader).map_err(|e| input.unreadable(&e));
+    let threads = || (threads > 1).then(|| Threads::new(threads, input.handle().clone()));
     let open = || -> Result<Batches> {
         Ok(match format {
-            FileFormat::Csv(options) => Box::new(csv::Decoder::new(
-                input.contents()?.reader,
-                options,
-                decode,
-                (threads > 1).then(|| csv::Threads::new(threads, input.handle().clone())),
-            )?),
+            FileFormat::Csv(options) => {
+                let reader = input.contents()?.reader;
+                Box::new(csv::Decoder::new(reader, options, decode, threads())?)
+            }
             FileFormat::Json(options) => {
-                let records = Records::at(text()?, options.steps());
-                Box::new(json::Decoder::new(records, options, decode, false)?)
+                let threads = threads();
+                Box::new(json::ParallelDecoder::new(
+                    text()?,
+                    options,
+                    decode,
+                    threads,
+                )?)
             }
             FileFormat::Xml(options) => {
                 let utf8 = text::utf8_in(input.contents()?.reader, options.encoding.as_deref());

@@ -12,11 +12,10 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use tokio::runtime::Handle;
 
 use super::CsvOptions;
 use super::batch::Batch;
@@ -28,37 +27,10 @@ use super::rows::{NOT_UTF8, Rows};
 use super::target::{BadRow, Target};
 use crate::error::{LakeError, Result};
 use crate::format::guard::guarded;
+use crate::format::threads::{Misses, Threads};
 
-/// How much text a thread decodes at a time.
-const PIECE: usize = 2 * 1024 * 1024;
 /// How much of the text behind a piece is looked at, where that is enough.
 const BEHIND: usize = 64 * 1024;
-/// What a wrong cut counts, of which every right one takes one off.
-const MISS: usize = 4;
-/// At so many the text is not cut any more.
-const MISSES: usize = 32;
-
-/// Threads that may decode a file.
-#[derive(Debug, Clone)]
-pub(in crate::format) struct Threads {
-    /// How many.
-    pub(in crate::format) count: usize,
-    /// Where they are found.
-    pub(in crate::format) handle: Handle,
-    /// How many bytes one takes at a time.
-    pub(in crate::format) piece: usize,
-}
-
-impl Threads {
-    /// Blocking threads of a runtime.
-    pub(in crate::format) fn new(count: usize, handle: Handle) -> Threads {
-        Threads {
-            count,
-            handle,
-            piece: PIECE,
-        }
-    }
-}
 
 /// What a thread made of a piece of text.
 struct Done {
@@ -105,7 +77,7 @@ pub(super) struct Ahead {
     spare: Vec<Vec<u8>>,
     /// Whether all that is left is the rows' own.
     ended: bool,
-    misses: usize,
+    misses: Misses,
 }
 
 impl Drop for Ahead {
@@ -138,7 +110,7 @@ impl Ahead {
             left: Vec::new(),
             spare: Vec::new(),
             ended: false,
-            misses: 0,
+            misses: Misses::default(),
         }
     }
 
@@ -171,7 +143,7 @@ impl Ahead {
                 }
             };
             if done.used == job.text.len() {
-                self.misses = self.misses.saturating_sub(1);
+                self.misses.right();
             } else if !self.take_back(&job, done.used) {
                 // From where this piece began, which is known to be right.
                 continue;
@@ -204,18 +176,15 @@ impl Ahead {
     }
 
     fn start(&self, text: Arc<Vec<u8>>) -> Receiver<Result<Done>> {
-        let (sender, receiver) = sync_channel(1);
         let work = self.work.clone();
-        self.threads.handle.spawn_blocking(move || {
-            if !work.stopped.load(Ordering::Relaxed) {
-                let done = guarded(work.target.file(), || work.decode(&text));
-                // It is the reader's again, who uses its memory once more.
-                drop(text);
-                // Where nobody listens, nobody misses it.
-                let _ = sender.send(done);
+        self.threads.start(move || {
+            if work.stopped.load(Ordering::Relaxed) {
+                return None;
             }
-        });
-        receiver
+            // Dropped when this is done: the text is the reader's again, who uses its memory once more.
+            let text = text;
+            Some(guarded(work.target.file(), || work.decode(&text)))
+        })
     }
 
     /// Cuts a piece off the text, behind which enough rows are left; `None` where there is none.
@@ -250,9 +219,8 @@ impl Ahead {
         }
         left.append(&mut self.left);
         self.left = left;
-        self.misses += MISS;
-        let kept = used > 0
-            && self.misses < MISSES
+        let kept = self.misses.wrong()
+            && used > 0
             && self.work.has_rows(&self.left[used..], self.hold + 1);
         if kept {
             self.left.drain(..used);

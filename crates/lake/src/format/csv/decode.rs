@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use super::CsvOptions;
-use super::ahead::{Ahead, Threads};
+use super::ahead::Ahead;
 use super::frame::Aside;
 use super::rows::Rows;
 use super::target::Target;
 use crate::error::Result;
 use crate::format::Decode;
 use crate::format::columns::Column;
+use crate::format::threads::Threads;
 
 /// Decodes a file.
 pub(in crate::format) struct Decoder<R> {

@@ -35,7 +35,6 @@ mod tests;
 #[cfg(test)]
 mod tests_ahead;
 
-pub(super) use self::ahead::Threads;
 pub(super) use self::custom::{Said, classify, first_row};
 pub(super) use self::decode::Decoder;
 pub(super) use self::dialect::{problem, sniff, sniff_with};

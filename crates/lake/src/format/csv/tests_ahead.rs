@@ -11,7 +11,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use super::ahead::Threads;
 use super::batch::Batch;
 use super::grid::Grid;
 use super::lexer::{Lexer, Step};
@@ -19,6 +18,7 @@ use super::plain::Plain;
 use super::{CsvOptions, Decoder};
 use crate::error::{LakeError, Result};
 use crate::format::Decode;
+use crate::format::threads::Threads;
 
 fn table(types: &[DataType]) -> SchemaRef {
     let field = |(i, t): (usize, &DataType)| Field::new(format!("c{i}"), t.clone(), true);

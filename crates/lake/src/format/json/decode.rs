@@ -8,7 +8,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Fields, SchemaRef};
 
 use super::parse::{Parser, Problem};
-use super::records::{Broken, Failed, Record, Source};
+use super::records::{Broken, Cause, Failed, Record, Source};
 use super::{JsonOptions, at, lake_error, text};
 use crate::error::{LakeError, Result};
 use crate::format::columns::{Column, Misfit, Reading, StructColumn};
@@ -33,12 +33,21 @@ pub(in crate::format) struct Decoder<S> {
     /// How many records were read as lines of their own, and whether that is still tried.
     by_line: u64,
     try_lines: bool,
+    /// Whether the text is a part of one: what is open at its end is an error then, and no bad record.
+    part: bool,
     /// How many lines that looked like records were none, before the first that was one.
     tried: u32,
     frame: Option<Arc<dyn BadRecords>>,
     schema: SchemaRef,
     batch_size: usize,
     done: bool,
+}
+
+/// How records are read when enough of them were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// Whether records are lines: then a bad line is a bad record.
+    by_line: bool,
 }
 
 /// The column of the records' keys.
@@ -108,6 +117,7 @@ impl<S: Source> Decoder<S> {
             }),
             dropped: Vec::new(),
             by_line: 0,
+            part: false,
             tried: 0,
             try_lines: options.path.is_none() && options.keyed.is_none(),
             frame: decode.frame.clone(),
@@ -115,6 +125,29 @@ impl<S: Source> Decoder<S> {
             batch_size: decode.batch_size,
             done: false,
         })
+    }
+
+    /// Where records come from.
+    pub(super) fn records(&mut self) -> &mut S {
+        &mut self.records
+    }
+
+    /// How records are read from now on, whatever follows; `None` while that is not settled.
+    pub(super) fn settled(&self) -> Option<Settled> {
+        let by_line = self.by_line > 0;
+        (by_line || !self.try_lines).then_some(Settled { by_line })
+    }
+
+    /// Reads a part of a text as another decoder settled to.
+    pub(super) fn read_part(&mut self, settled: Settled) {
+        self.by_line = u64::from(settled.by_line);
+        self.try_lines = settled.by_line;
+        self.part = true;
+    }
+
+    /// Where records come from, when no more are wanted.
+    pub(super) fn into_records(self) -> S {
+        self.records
     }
 
     fn fill(&mut self) -> Result<()> {
@@ -197,7 +230,13 @@ impl<S: Source> Decoder<S> {
                     Read::Bad(error) => (Failed::Within, error, length),
                 }
             }
-            Err(broken @ Broken::Syntax { .. }) => (Failed::Cutting, lake_error(file, broken), 0),
+            Err(broken @ Broken::Syntax { cause, .. }) => {
+                let error = lake_error(file, broken);
+                if self.part && cause == Cause::Cut {
+                    return Err(error);
+                }
+                (Failed::Cutting, error, 0)
+            }
             Err(broken) => return Err(lake_error(file, broken)),
         };
         if failed == Failed::Within {

@@ -1,5 +1,6 @@
 //! JSON: lines, arrays, pretty-printed, records one after another, a map of records, or where a path leads.
 
+mod ahead;
 mod decode;
 mod map;
 pub(crate) mod parse;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
+pub(super) use self::ahead::ParallelDecoder;
 pub(super) use self::decode::Decoder;
 use self::parse::{Parser, Problem, Token};
 use self::path::Step;

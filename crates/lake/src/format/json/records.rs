@@ -1,8 +1,11 @@
 //! Cuts a stream of JSON into records, whatever its layout: one a line, pretty-printed, one after
 //! another, all in one array, or where a path leads. What lies beside the path is read over and never held.
 
+mod text;
+
 use std::io::{self, Read};
 
+pub(super) use self::text::Place;
 use super::parse::{MAX_DEPTH, Parser, Token};
 use super::path::Step;
 use crate::format::BadRecord;
@@ -71,6 +74,8 @@ pub(crate) struct Records<R> {
     /// Where in the stream the current line begins, relative to the buffer's first byte.
     line_start: isize,
     eof: bool,
+    /// Why no more can be read, told when what was read before it is used up.
+    failed: Option<io::Error>,
     steps: Vec<Step>,
     frames: Vec<Frame>,
     documents: u64,
@@ -173,6 +178,7 @@ impl<R: Read> Records<R> {
             line: 1,
             line_start: 0,
             eof: false,
+            failed: None,
             steps: steps.to_vec(),
             frames: Vec::new(),
             documents: 0,
@@ -181,6 +187,9 @@ impl<R: Read> Records<R> {
     }
 
     fn fill(&mut self) -> Result<bool, Broken> {
+        if let Some(error) = self.failed.take() {
+            return Err(Broken::Read(error));
+        }
         if self.eof {
             return Ok(false);
         }
