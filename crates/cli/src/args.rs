@@ -459,7 +459,7 @@ pub(crate) struct Sql {
     /// The database of table names without one
     #[arg(long, short, value_name = "NAME")]
     pub(crate) database: Option<String>,
-    /// Write the result to a file instead: .parquet, .arrow, .csv or .json
+    /// Write the result to a file instead: .parquet, .arrow, .csv, .json, .orc, .avro or .xml
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// How many rows a table on a terminal shows; 0 shows all

@@ -247,7 +247,7 @@ pub(crate) async fn to_file(mut batches: SendableRecordBatchStream, path: &Path)
             "jsonl" | "ndjson" => "json",
             "" => {
                 return Err(CliError::Usage(format!(
-                    "the file name {} has no ending to tell its format: .parquet, .arrow, .csv, .json, .avro or .xml",
+                    "the file name {} has no ending to tell its format: .parquet, .arrow, .csv, .json, .orc, .avro or .xml",
                     path.display()
                 )));
             }

@@ -423,7 +423,7 @@ mod tests {
         });
         let script = Script::parse(&Source::new("job.yaml", text.clone()), &[]).unwrap();
         assert_eq!(script.frames.len(), 1, "{text}");
-        assert!(text.contains("'`Order ID` bigint -> order_id'"), "{text}");
+        assert!(text.contains("'`Order ID` bigint -> `order id`'"), "{text}");
         assert!(
             text.contains("'`it``s`': cast:string    # choice<bigint,string>"),
             "{text}"

@@ -20,10 +20,12 @@ impl Column {
         plain: &[bool; 256],
         cells: impl Iterator<Item = Option<&'a str>>,
     ) -> usize {
+        let as_found = self.reading.frame && self.is_number();
         let cells = cells.map_while(|cell| {
             let cell = cell?;
             let first = cell.as_bytes().first()?;
-            plain[usize::from(*first)].then_some(cell)
+            let kept = plain[usize::from(*first)] && !(as_found && has_leading_zero(cell));
+            kept.then_some(cell)
         });
         match &mut self.store {
             Store::Utf8(b) => cells.map(|cell| b.append_value(cell)).count(),
@@ -69,6 +71,11 @@ fn run<'a, T: ArrowPrimitiveType>(
     }
     builder.append_slice(&values[..count]);
     count
+}
+
+/// Whether a digit follows a zero at the beginning, as in `007`: a frame takes that for text.
+fn has_leading_zero(text: &str) -> bool {
+    matches!(signed(text.as_bytes()).1, [b'0', b'0'..=b'9', ..])
 }
 
 /// A sign and what follows it.
