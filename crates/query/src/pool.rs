@@ -16,6 +16,8 @@ const ROOM_PARTS: usize = 3;
 
 /// What an operator that can spill may have in any case: with less than a batch it could not even spill.
 const LEAST_PART: usize = 16;
+/// And in bytes, of a small pool: DataFusion 55.2's groups by text begin with buffers of 2 MB, twice.
+const LEAST: usize = 6 * 1024 * 1024;
 
 /// DataFusion's `FairSpillPool` gives each operator that can spill an equal share, whether the others use theirs
 /// or not: with a dozen of them the share can be less than one batch. Here an operator may go up to a quarter of
@@ -102,7 +104,8 @@ impl MemoryPool for SharePool {
             let room = (self.size / 4 * ROOM_PARTS).saturating_sub(used);
             let held = reservation.size();
             let floor = (self.size / FLOOR_PART).saturating_sub(held).min(room);
-            let least = (self.size / LEAST_PART).saturating_sub(held);
+            let least = (self.size / LEAST_PART).max(LEAST.min(self.size / FLOOR_PART));
+            let least = least.saturating_sub(held);
             fair.saturating_sub(held).max(floor).max(least)
         } else {
             self.size.saturating_sub(state.unspillable)
@@ -141,26 +144,28 @@ mod tests {
 
     use super::*;
 
+    const MB: usize = 1_000_000;
+
     #[test]
     fn idle_operators_leave_room_and_shares_are_kept() {
-        let pool: Arc<dyn MemoryPool> = Arc::new(SharePool::new(1600));
+        let pool: Arc<dyn MemoryPool> = Arc::new(SharePool::new(1600 * MB));
         let spiller = |n: usize| {
             let consumer = MemoryConsumer::new(format!("s{n}")).with_can_spill(true);
             consumer.register(&pool)
         };
         let many: Vec<MemoryReservation> = (0..16).map(spiller).collect();
         // The fair share is 100, a quarter 400.
-        many[0].try_grow(400).unwrap();
-        assert!(many[0].try_grow(1).is_err());
+        many[0].try_grow(400 * MB).unwrap();
+        assert!(many[0].try_grow(1 * MB).is_err());
         // What cannot spill comes first, whoever has it.
         let firm = MemoryConsumer::new("firm").register(&pool);
-        firm.try_grow(1400).unwrap();
+        firm.try_grow(1400 * MB).unwrap();
         // The fair share of the rest is 12; a sixteenth is 100.
-        many[1].try_grow(100).unwrap();
-        assert!(many[1].try_grow(1).is_err());
-        assert!(firm.try_grow(201).is_err());
+        many[1].try_grow(100 * MB).unwrap();
+        assert!(many[1].try_grow(1 * MB).is_err());
+        assert!(firm.try_grow(201 * MB).is_err());
         drop(many);
-        firm.try_grow(200).unwrap();
-        assert_eq!(pool.reserved(), 1600);
+        firm.try_grow(200 * MB).unwrap();
+        assert_eq!(pool.reserved(), 1600 * MB);
     }
 }
