@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use datafusion::error::Result;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
@@ -64,9 +65,12 @@ impl MemoryLimit {
         execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(share);
         execution.sort_in_place_threshold_bytes =
             execution.sort_in_place_threshold_bytes.min(share);
-        if self.0 < 256 * MB {
-            *config = config.clone().with_batch_size(2048);
-        }
+        let batch = match self.0 / MB {
+            0..64 => 1024,
+            64..256 => 2048,
+            _ => return,
+        };
+        *config = config.clone().with_batch_size(batch);
     }
 
     pub(crate) fn runtime(self) -> Result<Arc<RuntimeEnv>> {
@@ -75,6 +79,12 @@ impl MemoryLimit {
         let pool = TrackConsumersPool::new(SharePool::new(self.0), named);
         RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
+            // A merge takes what memory there is for as many runs as there are, and gives none of it back: two
+            // sorts below a join would starve each other.
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default()
+                    .with_max_spill_merge_fan_in((self.0 / (4 * MB)).clamp(4, 64)),
+            )
             .build_arc()
     }
 }

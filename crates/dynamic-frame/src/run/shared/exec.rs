@@ -8,13 +8,14 @@ use datafusion::common::Statistics;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    SendableRecordBatchStream,
 };
 use datafusion::physical_planner::PhysicalPlanner;
 
@@ -29,6 +30,9 @@ struct SharedExec {
     slot: Arc<Slot>,
     input: Arc<dyn ExecutionPlan>,
     lanes: Vec<Arc<Lane>>,
+    /// Nothing is said of the input's order: a reader that merged partitions to keep it would wait for each of
+    /// them in turn, and hold what cannot be spilled.
+    properties: Arc<PlanProperties>,
 }
 
 impl ReadNode {
@@ -40,7 +44,14 @@ impl ReadNode {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let run = &self.slot.run;
         let planned = run.planned(planner, session).await?;
+        let own = PlanProperties::new(
+            EquivalenceProperties::new(planned.input.schema()),
+            planned.input.output_partitioning().clone(),
+            planned.input.pipeline_behavior(),
+            planned.input.boundedness(),
+        );
         Ok(Arc::new(SharedExec {
+            properties: Arc::new(own),
             slot: self.slot.claim()?,
             input: Arc::clone(&planned.input),
             lanes: planned.lanes.clone(),
@@ -60,7 +71,7 @@ impl ExecutionPlan for SharedExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+        &self.properties
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
