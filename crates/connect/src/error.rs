@@ -60,7 +60,9 @@ pub enum ConnectError {
         relation: String,
     },
     /// A value is none of its column's type.
-    #[error("{relation}, column '{column}': {reason}; a query that casts the column to text reads it as it is")]
+    #[error(
+        "{relation}, column '{column}': {reason}; a query that casts the column to text reads it as it is"
+    )]
     Value {
         /// The table, or "the query", and the database.
         relation: String,
@@ -69,6 +71,9 @@ pub enum ConnectError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The engine makes no plan of the relation.
+    #[error("{0}")]
+    Engine(String),
 }
 
 impl ConnectError {
@@ -96,7 +101,7 @@ impl ConnectError {
                 Some("give one of them another name with AS".to_owned())
             }
             Self::NoColumns { .. } => Some("name a table or a SELECT that gives some".to_owned()),
-            Self::Value { .. } => None,
+            Self::Value { .. } | Self::Engine(_) => None,
         }
     }
 }

@@ -170,11 +170,10 @@ fn written(value: &ScalarValue, column: &Column) -> Option<String> {
         ) => (!text.contains('\0')).then(|| literal(text)),
         (ScalarValue::Date32(_), DataType::Date32) => dated(value),
         (ScalarValue::TimestampMicrosecond(_, None), DataType::Timestamp(_, None)) => dated(value),
-        (
-            ScalarValue::TimestampMicrosecond(Some(n), Some(_)),
-            DataType::Timestamp(_, Some(_)),
-        ) => dated(&ScalarValue::TimestampMicrosecond(Some(*n), None))
-            .map(|text| format!("{}+00'", text.trim_end_matches('\''))),
+        (ScalarValue::TimestampMicrosecond(Some(n), Some(_)), DataType::Timestamp(_, Some(_))) => {
+            dated(&ScalarValue::TimestampMicrosecond(Some(*n), None))
+                .map(|text| format!("{}+00'", text.trim_end_matches('\'')))
+        }
         _ => None,
     }
 }
@@ -224,14 +223,20 @@ mod tests {
     #[test]
     fn simple_conditions_are_asked() {
         let at = |text: &str, of: &DataType| {
-            lit(ScalarValue::Utf8(Some(text.to_owned())).cast_to(of).unwrap())
+            lit(ScalarValue::Utf8(Some(text.to_owned()))
+                .cast_to(of)
+                .unwrap())
         };
-        let zoned = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
+        let zoned =
+            DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         for (expr, sql) in [
             (col("n").gt(lit(5_i64)), "\"n\" > 5"),
             (lit(5_i64).gt(col("n")), "\"n\" < 5"),
             (col("x").lt_eq(lit(-0.1)), "\"x\" <= -1e-1"),
-            (column("na\"me").eq(lit("O'Hara")), "\"na\"\"me\" = 'O''Hara'"),
+            (
+                column("na\"me").eq(lit("O'Hara")),
+                "\"na\"\"me\" = 'O''Hara'",
+            ),
             (
                 column("na\"me").in_list(vec![lit("a"), lit("b")], false),
                 "\"na\"\"me\" IN ('a', 'b')",

@@ -85,7 +85,9 @@ impl FromStr for Connection {
             Some(scheme) if !scheme.contains(['/', '.']) => Err(invalid(format!(
                 "databases of the kind '{scheme}' are not known"
             ))),
-            _ => Err(invalid("it does not begin with a kind of database".to_owned())),
+            _ => Err(invalid(
+                "it does not begin with a kind of database".to_owned(),
+            )),
         }
     }
 }
@@ -133,9 +135,7 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
     while let Some(at) = text.get(from..).and_then(|rest| rest.find("://")) {
         let start = from + at + "://".len();
         let rest = text.get(start..).unwrap_or_default();
-        let end = rest
-            .find(char::is_whitespace)
-            .unwrap_or(rest.len());
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         let url = rest.get(..end).unwrap_or_default();
         // A password with a slash, a question mark or a sharp in it is wrong in a URL, and a password nevertheless.
         if let Some(host) = url.rfind('@')
@@ -146,7 +146,9 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
         for key in ["?password=", "&password="] {
             if let Some(at) = url.find(key) {
                 let value = at + key.len();
-                let length = url.get(value..).and_then(|v| v.find(['&', '#', '}', '"', '\'']));
+                let length = url
+                    .get(value..)
+                    .and_then(|v| v.find(['&', '#', '}', '"', '\'']));
                 found.push(start + value..start + length.map_or(end, |length| value + length));
             }
         }
@@ -154,7 +156,9 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
     }
     found.retain(|range| {
         let password = text.get(range.clone()).unwrap_or_default();
-        let name = password.strip_prefix("${").and_then(|p| p.strip_suffix('}'));
+        let name = password
+            .strip_prefix("${")
+            .and_then(|p| p.strip_suffix('}'));
         !name.is_some_and(|name| !name.contains(['{', '}', '$']))
     });
     found
@@ -167,12 +171,30 @@ mod tests {
     #[test]
     fn passwords_are_hidden() {
         for (text, shown) in [
-            ("postgresql://anna:se:c/r@t@db/shop", "postgresql://anna:********@db/shop"),
-            ("postgres://anna@db/shop?password=x&a=b", "postgres://anna@db/shop?password=*&a=b"),
-            ("u: {connection: \"postgresql://a:b@c/d\", table: t}", "u: {connection: \"postgresql://a:*@c/d\", table: t}"),
-            ("postgresql://a:${password}@c/d", "postgresql://a:${password}@c/d"),
-            ("postgresql://a:x${password}@c/d", "postgresql://a:************@c/d"),
-            ("s3://bucket/a:b and sqlite:///a.db", "s3://bucket/a:b and sqlite:///a.db"),
+            (
+                "postgresql://anna:se:c/r@t@db/shop",
+                "postgresql://anna:********@db/shop",
+            ),
+            (
+                "postgres://anna@db/shop?password=x&a=b",
+                "postgres://anna@db/shop?password=*&a=b",
+            ),
+            (
+                "u: {connection: \"postgresql://a:b@c/d\", table: t}",
+                "u: {connection: \"postgresql://a:*@c/d\", table: t}",
+            ),
+            (
+                "postgresql://a:${password}@c/d",
+                "postgresql://a:${password}@c/d",
+            ),
+            (
+                "postgresql://a:x${password}@c/d",
+                "postgresql://a:************@c/d",
+            ),
+            (
+                "s3://bucket/a:b and sqlite:///a.db",
+                "s3://bucket/a:b and sqlite:///a.db",
+            ),
         ] {
             assert_eq!(redacted(text), shown);
         }
@@ -180,17 +202,31 @@ mod tests {
 
     #[test]
     fn a_connection_shows_no_password() {
-        let url = format!("postgresql://anna:{}@db.example.org:5433/shop", url_part("p@ss/w#rd"));
+        let url = format!(
+            "postgresql://anna:{}@db.example.org:5433/shop",
+            url_part("p@ss/w#rd")
+        );
         let connection: Connection = url.parse().unwrap();
-        assert_eq!(connection.to_string(), "PostgreSQL database shop on db.example.org:5433");
+        assert_eq!(
+            connection.to_string(),
+            "PostgreSQL database shop on db.example.org:5433"
+        );
         assert!(!format!("{connection:?}").contains("ss"));
-        let wrong = "postgresql://anna:secret@:port/x".parse::<Connection>().unwrap_err();
+        let wrong = "postgresql://anna:secret@:port/x"
+            .parse::<Connection>()
+            .unwrap_err();
         assert!(!format!("{wrong} {wrong:?}").contains("secret"), "{wrong}");
     }
 
     #[test]
     fn other_urls_are_refused() {
-        for url in ["mysql://host/db", "db.sqlite", "sqlite::memory:", "sqlite:", ""] {
+        for url in [
+            "mysql://host/db",
+            "db.sqlite",
+            "sqlite::memory:",
+            "sqlite:",
+            "",
+        ] {
             let error = url.parse::<Connection>().unwrap_err();
             assert!(matches!(error, ConnectError::Url { .. }), "{error}");
         }

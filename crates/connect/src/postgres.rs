@@ -43,7 +43,8 @@ pub(crate) async fn describe(
         .collect())
 }
 
-/// The type modifiers of the `numeric` columns of tables: what says their precision and scale.
+/// The type modifiers of the `numeric` columns of tables: what says their precision and scale. A
+/// domain has its own.
 async fn modifiers(
     connection: &mut PgConnection,
     columns: &[PgColumn],
@@ -58,8 +59,10 @@ async fn modifiers(
         return Ok(HashMap::new());
     }
     let sql = format!(
-        "SELECT attrelid::int8, attnum, atttypmod FROM pg_catalog.pg_attribute \
-         WHERE (attrelid::int8, attnum::int8) IN ({})",
+        "SELECT a.attrelid::int8, a.attnum, \
+         CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE t.typtypmod END \
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+         WHERE (a.attrelid::int8, a.attnum::int8) IN ({})",
         wanted.join(", ")
     );
     let found: Vec<(i64, i16, i32)> = sqlx::query_as(AssertSqlSafe(sql))

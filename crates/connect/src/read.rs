@@ -114,12 +114,13 @@ impl Connection {
                     .fetch_all(&mut **open)
                     .await
                     .unwrap_or_default();
-                let named = found.into_iter().map(|(schema, name, visible)| {
-                    match visible && !qualified {
-                        true => name,
-                        false => format!("{schema}.{name}"),
-                    }
-                });
+                let named =
+                    found
+                        .into_iter()
+                        .map(|(schema, name, visible)| match visible && !qualified {
+                            true => name,
+                            false => format!("{schema}.{name}"),
+                        });
                 named.collect()
             }
             Open::Sqlite(open) => sqlx::query_scalar(sqlite::TABLES)
@@ -191,12 +192,10 @@ impl Connection {
     /// What an error says, and what the server says to do.
     fn said(&self, error: &sqlx::Error) -> (String, Option<String>) {
         match error {
-            sqlx::Error::Database(error) => {
-                match error.try_downcast_ref::<PgDatabaseError>() {
-                    Some(error) => postgres::message(error),
-                    None => (error.message().to_owned(), None),
-                }
-            }
+            sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
+                Some(error) => postgres::message(error),
+                None => (error.message().to_owned(), None),
+            },
             sqlx::Error::Io(error) => (error.to_string(), None),
             other => (other.to_string(), None),
         }
@@ -241,7 +240,9 @@ fn check_postgres(error: &sqlx::Error) -> &'static str {
             Some("53300") => "the server has too many connections; try again later",
             _ => "see what the server's log says",
         },
-        sqlx::Error::Tls(_) => "see whether the server speaks TLS; sslmode in the URL says how much of it is needed",
+        sqlx::Error::Tls(_) => {
+            "see whether the server speaks TLS; sslmode in the URL says how much of it is needed"
+        }
         _ => REACHABLE,
     }
 }

@@ -69,7 +69,8 @@ pub(crate) async fn describe(
 /// A column of values of several types, each as SQLite writes it; a BLOB in hexadecimal digits.
 fn as_text(name: &str) -> Column {
     let own = quoted(name);
-    let sql = format!("CASE typeof({own}) WHEN 'blob' THEN hex({own}) ELSE CAST({own} AS TEXT) END");
+    let sql =
+        format!("CASE typeof({own}) WHEN 'blob' THEN hex({own}) ELSE CAST({own} AS TEXT) END");
     Column::text(name, sql, DataType::Utf8View, Asked::Null)
 }
 
@@ -103,7 +104,10 @@ fn candidates(name: &str, declared: &str) -> Vec<Candidate> {
     };
     let boolean = || Candidate {
         column: Column::plain(name, Wire::Boolean, Asked::All),
-        holds: format!("{} AND ({own} IS NULL OR {own} IN (0, 1))", typed("'integer'")),
+        holds: format!(
+            "{} AND ({own} IS NULL OR {own} IN (0, 1))",
+            typed("'integer'")
+        ),
     };
     // What is written as SQLite's own functions write it.
     let date = || Candidate {

@@ -8,19 +8,21 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::source_as_provider;
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::{
-    Expr, LogicalPlan, TableProviderFilterPushDown, TableScan, TableType,
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableScan, TableType,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use crate::column::{Column, schema};
-use crate::error::Result;
+use crate::error::{ConnectError, Result};
 use crate::filter::condition;
 use crate::location::Connection;
 use crate::read::Fetch;
@@ -40,7 +42,11 @@ pub struct ConnectionTable {
 
 impl fmt::Debug for ConnectionTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectionTable({} of {})", self.relation, self.connection)
+        write!(
+            f,
+            "ConnectionTable({} of {})",
+            self.relation, self.connection
+        )
     }
 }
 
@@ -59,6 +65,17 @@ impl ConnectionTable {
             schema: Arc::new(schema(&columns)),
             columns,
         })
+    }
+
+    /// The relation as a frame, under a name that its conditions may use.
+    ///
+    /// # Errors
+    /// When the engine makes no plan of it.
+    pub fn into_dataframe(self, name: TableReference, state: SessionState) -> Result<DataFrame> {
+        let engine = |error: DataFusionError| ConnectError::Engine(error.strip_backtrace());
+        let source = provider_as_source(Arc::new(self));
+        let plan = LogicalPlanBuilder::scan(name, source, None).and_then(|scan| scan.build());
+        Ok(DataFrame::new(state, plan.map_err(engine)?))
     }
 
     /// The query that a scan sends.
