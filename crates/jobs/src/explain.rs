@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
+use mastic_connect::{Connection, redacted};
 use mastic_dynamic_frame::JoinKind;
 
 use crate::graph::{Input, base, inputs, order};
 use crate::plan::Plan;
-use crate::script::{ERRORS, FrameDef, Origin, RowsDef, Script, ShapeStep, Step};
+use crate::script::{ERRORS, FrameDef, Origin, RelationDef, RowsDef, Script, ShapeStep, Step};
 use crate::source::Text;
 
 /// Draws the flow of frames, in the order in which they build on each other. With a plan, each
@@ -22,8 +23,7 @@ pub fn explain(script: &Script, plan: Option<&Plan>) -> String {
         let _ = writeln!(out, "{}", description.as_str().trim());
     }
     for parameter in &script.parameters {
-        let value = parameter.value.as_deref().unwrap_or_default();
-        let _ = writeln!(out, "  ${{{}}} = {value}", parameter.name);
+        let _ = writeln!(out, "  ${{{}}} = {}", parameter.name, parameter.shown());
     }
     out.push('\n');
     draw_sources(script, plan, &mut out);
@@ -45,6 +45,22 @@ fn draw_sources(script: &Script, plan: Option<&Plan>, out: &mut String) {
                 Some(format) => format!("{format} files {path}"),
                 None => format!("files {path}"),
             },
+            Origin::Connection {
+                connection,
+                relation,
+            } => {
+                let known = connection.as_str().parse::<Connection>();
+                let place = match known {
+                    Ok(connection) => connection.to_string(),
+                    Err(_) => redacted(connection.as_str()),
+                };
+                match relation {
+                    RelationDef::Table(table) => format!("table {table} of {place}"),
+                    RelationDef::Query(query) => {
+                        format!("query of {place}: {}", one_line(query))
+                    }
+                }
+            }
         };
         let fields = plan.map(|p| count(&p.sources, source.name.as_str()));
         let _ = write!(

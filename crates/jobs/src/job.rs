@@ -156,14 +156,13 @@ pub async fn run_job(
 }
 
 fn new_run(script: &Script) -> NewRun {
-    let value = |p: &crate::script::Parameter| p.value.clone().unwrap_or_default();
     let digest = Sha256::digest(script.source.text().as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     NewRun {
         arguments: script
             .parameters
             .iter()
-            .map(|p| (p.name.to_string(), value(p)))
+            .map(|p| (p.name.to_string(), p.shown()))
             .collect(),
         script: Some(RunScript {
             path: script.source.name().to_owned(),
@@ -272,7 +271,11 @@ impl Job<'_> {
         ));
         let ledger = mastic_dynamic_frame::Ledger::new(None, self.session.context().runtime_env());
         let options = def.frame_options(reading, &ledger);
-        let found = Sources::find_choices(self.session, &def.frame_source(), &options).await;
+        // Only files turn out to hold what their columns were not known to hold.
+        let Some(files) = def.frame_source() else {
+            return Ok(());
+        };
+        let found = Sources::find_choices(self.session, &files, &options).await;
         let fields = found.map_err(|error| {
             let told =
                 crate::ScriptError::new(&self.script.source, def.name.span(), error.to_string());
@@ -298,7 +301,11 @@ impl Job<'_> {
             let source = def.name.as_str();
             let bookmark = catalog.get_bookmark(job, source).await?;
             let options = def.frame_options(reading, &ledger);
-            let found = Sources::objects(self.session, &def.frame_source(), &options).await;
+            // A connection with a bookmark was complained of when the script was read.
+            let Some(files) = def.frame_source() else {
+                continue;
+            };
+            let found = Sources::objects(self.session, &files, &options).await;
             let objects = found.map_err(|error| {
                 let mut told = crate::ScriptError::new(
                     &self.script.source,

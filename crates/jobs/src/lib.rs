@@ -166,8 +166,8 @@ pub use job::{BookmarkMode, JobError, JobOptions, run_job};
 pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RowsDef, Script,
-    ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
+    ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RelationDef,
+    RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
 pub use summary::SourceReport;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
-use datafusion::common::{DataFusionError as EngineError, Result as EngineResult};
+use datafusion::common::{DataFusionError as EngineError, Result as EngineResult, TableReference};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use mastic_connect::{ConnectError, ConnectionScan, ConnectionTable, Relation, connection_scans};
 use mastic_dynamic_frame::{Change, DynamicFrame, ErrorRecord, FrameError, JoinKey, Ledger, share};
 use mastic_lake::LakeError;
 use mastic_lake::format::{BadRecord, BadRecords, ReadOptions};
@@ -20,7 +21,7 @@ use crate::error::{ScriptError, ScriptErrors};
 use crate::errors_table;
 use crate::graph::{Input, base, late, made_from, order, others, resolve};
 use crate::script::{
-    ERRORS, FrameDef, Origin, Script, SinkDef, SinkMode, SourceDef, Step, StepDef,
+    ERRORS, FrameDef, Origin, RelationDef, Script, SinkDef, SinkMode, SourceDef, Step, StepDef,
 };
 use crate::share::Readers;
 use crate::sinks;
@@ -39,6 +40,21 @@ pub trait Sources: Send + Sync {
         source: &FrameSource,
         options: &FrameOptions,
     ) -> Result<DataFrame, SourceError>;
+
+    /// The records of a database's table or query, under the name of their source.
+    ///
+    /// # Errors
+    /// When the database cannot be connected to, or does not have what is asked for.
+    async fn connection(
+        &self,
+        name: &str,
+        connection: &str,
+        relation: Relation,
+    ) -> Result<DataFrame, ConnectError> {
+        let table = ConnectionTable::open(connection.parse()?, relation).await?;
+        let reference = TableReference::bare(name);
+        table.into_dataframe(reference, self.context().state())
+    }
 
     /// The objects that the source would read. A source that is not made of files has none.
     async fn objects(
@@ -81,9 +97,10 @@ pub struct Reading {
 }
 
 impl SourceDef {
-    /// What it is to whoever opens it.
-    pub fn frame_source(&self) -> FrameSource {
-        match &self.origin {
+    /// What it is to whoever opens it; nothing where it is no table or files, but what a database has.
+    pub fn frame_source(&self) -> Option<FrameSource> {
+        Some(match &self.origin {
+            Origin::Connection { .. } => return None,
             Origin::Table(table) => FrameSource::Table(table.to_string()),
             Origin::Path {
                 path,
@@ -97,7 +114,7 @@ impl SourceDef {
                     .map(|(k, v)| (k.to_string(), v.to_string()))
                     .collect(),
             },
-        }
+        })
     }
 
     /// How it is opened; its bad records go to the ledger.
@@ -235,6 +252,15 @@ impl PlannedSink {
         let frame = alone.into_iter().next().unwrap_or(self.frame.clone());
         let plan = frame.into_dataframe().into_optimized_plan()?;
         Ok(frame_scans(&plan))
+    }
+
+    /// The queries that the optimized plan sends to databases.
+    ///
+    /// # Errors
+    /// When the engine cannot optimize the plan.
+    pub fn queries(&self) -> EngineResult<Vec<ConnectionScan>> {
+        let plan = self.frame.clone().into_dataframe().into_optimized_plan()?;
+        Ok(connection_scans(&plan))
     }
 
     /// The optimized logical plan, as text.
@@ -417,22 +443,15 @@ pub(crate) struct Planner<'a> {
 
 impl Planner<'_> {
     async fn open(&mut self, source: &SourceDef) -> Option<DynamicFrame> {
-        let place = match &source.origin {
-            Origin::Table(place) => place,
-            Origin::Path {
-                path,
-                format,
-                options,
-            } => {
-                if let Err(error) = self.checked(format.as_ref(), options) {
-                    self.errors.push(error);
-                    return None;
-                }
-                path
-            }
-        };
-        let options = source.frame_options(self.reading, &self.ledger);
-        let opened = self.sources.open(&source.frame_source(), &options).await;
+        if let Origin::Path {
+            format, options, ..
+        } = &source.origin
+            && let Err(error) = self.checked(format.as_ref(), options)
+        {
+            self.errors.push(error);
+            return None;
+        }
+        let (opened, place) = self.records(source).await;
         let frame = match opened {
             Ok(frame) => frame,
             Err(error) => {
@@ -480,6 +499,48 @@ impl Planner<'_> {
         match place {
             Some(place) => read.check().map_err(|error| told(place.span(), error)),
             None => Ok(()),
+        }
+    }
+
+    /// What a source has, and the text that a mistake with it is about.
+    async fn records<'s>(
+        &self,
+        source: &'s SourceDef,
+    ) -> (Result<DataFrame, SourceError>, &'s Text) {
+        let (connection, relation) = match &source.origin {
+            Origin::Table(place) | Origin::Path { path: place, .. } => {
+                let options = source.frame_options(self.reading, &self.ledger);
+                let opened = match source.frame_source() {
+                    Some(files) => self.sources.open(&files, &options).await,
+                    None => Err(SourceError::new("the source has no files")),
+                };
+                return (opened, place);
+            }
+            Origin::Connection {
+                connection,
+                relation,
+            } => (connection, relation),
+        };
+        let (relation, place) = match relation {
+            RelationDef::Table(name) => (Relation::Table(name.to_string()), name),
+            RelationDef::Query(sql) => (Relation::Query(sql.to_string()), sql),
+        };
+        let name = source.name.as_str();
+        let opened = self.sources.connection(name, connection.as_str(), relation);
+        match opened.await {
+            Ok(frame) => (Ok(frame), place),
+            Err(error) => {
+                let place = match &error {
+                    ConnectError::Url { .. } | ConnectError::Connect { .. } => connection,
+                    _ => place,
+                };
+                let told = SourceError {
+                    message: error.to_string(),
+                    did_you_mean: error.did_you_mean().map(str::to_owned),
+                    hint: error.hint(),
+                };
+                (Err(told), place)
+            }
         }
     }
 

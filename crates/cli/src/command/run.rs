@@ -75,6 +75,12 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
             for scan in sink.reads().map_err(mastic_query::QueryError::from)? {
                 writeln!(out, "{}", report::scan(&scan))?;
             }
+            for query in sink.queries().map_err(mastic_query::QueryError::from)? {
+                writeln!(out, "reads {}: asks {}", query.name, query.connection)?;
+                for line in query.sql.lines() {
+                    writeln!(out, "  {line}")?;
+                }
+            }
         }
         return Ok(());
     }

@@ -33,7 +33,7 @@ pub struct Script {
     pub stage_threshold: Option<u64>,
 }
 
-/// A source: a catalog table or files under a path.
+/// A source: a catalog table, files under a path, or what a database has.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SourceDef {
@@ -64,6 +64,23 @@ pub enum Origin {
         /// The format's options.
         options: Vec<(Text, Text)>,
     },
+    /// A database.
+    Connection {
+        /// Its URL. It may have a password in it: what is shown of it is [`mastic_connect::redacted`].
+        connection: Text,
+        /// What is read of it.
+        relation: RelationDef,
+    },
+}
+
+/// What is read of a database.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum RelationDef {
+    /// A table or view.
+    Table(Text),
+    /// What a query gives, in the database's own SQL.
+    Query(Text),
 }
 
 /// A frame: a name for what steps make.

@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use ast::{
-    FrameDef, MappingDef, Origin, RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode,
-    SourceDef, Step, StepDef,
+    FrameDef, MappingDef, Origin, RelationDef, RowsDef, Script, ShapeStep, SinkDef, SinkFormat,
+    SinkMode, SourceDef, Step, StepDef,
 };
 pub use enrich::EnrichStep;
 pub(crate) use parameters::GIVEN;
@@ -47,14 +47,19 @@ impl Script {
     /// # Errors
     /// Every mistake, with its place.
     pub fn parse(source: &Arc<Source>, given: &[(String, String)]) -> Result<Self, ScriptErrors> {
-        let root = tree::read(source).map_err(|e| ScriptErrors(vec![e]))?;
+        // What is shown of the script, with every mistake, has no password in it.
+        let shown = Source::new(source.name(), mastic_connect::redacted(source.text()));
+        let root = tree::read(source).map_err(|mut error| {
+            error.source = Arc::clone(&shown);
+            ScriptErrors(vec![error])
+        })?;
         let Some(root) = root.filter(|node| !node.is_null()) else {
-            let error = ScriptError::new(source, Span::default(), "the script is empty")
+            let error = ScriptError::new(&shown, Span::default(), "the script is empty")
                 .hint("it needs sources and sinks, and frames between them");
             return Err(ScriptErrors(vec![error]));
         };
         let mut reader = Reader {
-            source: Arc::clone(source),
+            source: shown,
             parameters: Vec::new(),
             errors: Vec::new(),
             declared: Vec::new(),

@@ -119,6 +119,19 @@ pub struct Parameter {
     pub description: Option<Text>,
     /// The value in force.
     pub value: Option<String>,
+    /// Whether it may be the password of a connection, or have it in it. Its value is shown to nobody.
+    pub secret: bool,
+}
+
+impl Parameter {
+    /// The value in force, as it may be shown and recorded.
+    pub fn shown(&self) -> String {
+        match &self.value {
+            Some(_) if self.secret => "***".to_owned(),
+            Some(value) => mastic_connect::redacted(value),
+            None => String::new(),
+        }
+    }
 }
 
 /// Puts the values that were given over the defaults, and checks them.
@@ -195,6 +208,8 @@ pub(crate) fn apply(
 pub(crate) enum Role {
     /// A path, a name, an option: values are put in as they are.
     Plain,
+    /// A URL: a value is one part of it, whatever is in it, unless the URL begins with it.
+    Url,
     /// An SQL expression or query: a value is a literal of its parameter's type, and never becomes
     /// more SQL than that, whatever is in it.
     Sql,
@@ -223,6 +238,15 @@ fn literal(parameter: &Parameter, before: &str) -> String {
         ParameterType::String => format!("'{}'", value.replace('\'', "''")),
         ParameterType::Date => format!("DATE '{value}'"),
         ParameterType::Timestamp => format!("TIMESTAMP '{value}'"),
+    }
+}
+
+/// Whether what follows `before` in a URL may be a password: all but the user's name, the host, and what comes after it
+/// up to the options.
+pub(crate) fn may_be_password(before: &str) -> bool {
+    match before.split_once("://") {
+        None => true,
+        Some((_, rest)) => rest.contains('?') || (rest.contains(':') && !rest.contains('@')),
     }
 }
 
@@ -266,6 +290,13 @@ pub(crate) fn substitute(
             Some(parameter) => {
                 let value = match role {
                     Role::Plain => parameter.value.clone().unwrap_or_default(),
+                    Role::Url => {
+                        let value = parameter.value.clone().unwrap_or_default();
+                        match out.as_str().is_empty() {
+                            true => value,
+                            false => mastic_connect::url_part(&value),
+                        }
+                    }
                     Role::Sql => literal(parameter, out.as_str()),
                 };
                 out.push(&Text::made(value, place));

@@ -8,7 +8,7 @@ use mastic_lake::format::option_list;
 use mastic_schema::names;
 
 use crate::error::ScriptError;
-use crate::script::parameters::{Parameter, Role, substitute};
+use crate::script::parameters::{Parameter, Role, may_be_password, substitute};
 use crate::script::tree::{Kind, Node};
 use crate::source::{Source, Span, Text};
 
@@ -69,6 +69,18 @@ impl Reader {
     /// An SQL expression or query, with parameters put in as literals.
     pub(crate) fn sql(&mut self, node: &Node, what: &str) -> Option<Text> {
         self.filled(node, what, Role::Sql)
+    }
+
+    /// A URL, with parameters put in as parts of it. A parameter that may be its password is secret from here on.
+    pub(crate) fn url(&mut self, node: &Node, what: &str) -> Option<Text> {
+        if let Kind::Scalar { value, .. } = &node.kind {
+            for parameter in &mut self.parameters {
+                let named = format!("${{{}}}", parameter.name);
+                let mut places = value.match_indices(&named);
+                parameter.secret |= places.any(|(at, _)| may_be_password(&value[..at]));
+            }
+        }
+        self.filled(node, what, Role::Url)
     }
 
     fn filled(&mut self, node: &Node, what: &str, role: Role) -> Option<Text> {

@@ -1,6 +1,6 @@
 //! The sections of a script but its steps: parameters, sources and sinks.
 
-use crate::script::ast::{Origin, SinkDef, SinkFormat, SinkMode, SourceDef};
+use crate::script::ast::{Origin, RelationDef, SinkDef, SinkFormat, SinkMode, SourceDef};
 use crate::script::parameters::{Parameter, ParameterType};
 use crate::script::reader::{Reader, get};
 use crate::script::tree::{Kind, Node};
@@ -22,6 +22,7 @@ impl Reader {
             value: default.as_ref().map(|d| d.as_str().to_owned()),
             default,
             description,
+            secret: false,
         };
         if let Kind::Scalar { plain, .. } = node.kind {
             if node.is_null() {
@@ -78,6 +79,8 @@ impl Reader {
         let keys = [
             "table",
             "path",
+            "connection",
+            "query",
             "where",
             "push_down_predicate",
             "bookmark",
@@ -90,6 +93,9 @@ impl Reader {
         let bookmark = get(&pairs, "bookmark").is_some_and(|n| self.boolean(n, "bookmark"));
         let predicate = get(&pairs, "where").and_then(|n| self.sql(n, "a condition"));
         let origin = match (get(&pairs, "table"), get(&pairs, "path")) {
+            _ if get(&pairs, "connection").is_some() || get(&pairs, "query").is_some() => {
+                self.read_connection(&name, &pairs)?
+            }
             (Some(table), None) => {
                 for key in ["format", "options"] {
                     if let Some((key, _)) = pairs.iter().find(|(k, _)| k.as_str() == key) {
@@ -117,7 +123,7 @@ impl Reader {
                     format!("source '{name}' has neither a table nor a path"),
                 )
                 .hint = Some(format!(
-                    "write {name}: database.table, or {name}: {{path: ...}}"
+                    "write {name}: database.table, {name}: {{path: ...}}, or {name}: {{connection: ..., table: ...}}"
                 ));
                 return None;
             }
@@ -128,6 +134,74 @@ impl Reader {
             predicate,
             partitions,
             bookmark,
+        })
+    }
+
+    /// Where a source's records are in a database.
+    fn read_connection(&mut self, name: &Text, pairs: &[(Text, &Node)]) -> Option<Origin> {
+        let found = |key: &str| pairs.iter().find(|(known, _)| known.as_str() == key);
+        for (key, message, hint) in [
+            (
+                "bookmark",
+                "a connection has no bookmark: a database has no files to tell which of them are new",
+                "leave it out; 'where', or a query, can say what is new",
+            ),
+            (
+                "push_down_predicate",
+                "a connection has no partitions",
+                "write the condition as 'where': the database sees to what it can",
+            ),
+            (
+                "path",
+                "a connection and a path are two places",
+                "keep one of them",
+            ),
+            ("format", "a connection has no format", "leave it out"),
+            (
+                "options",
+                "a connection has no options",
+                "write them in its URL: ...?sslmode=require",
+            ),
+        ] {
+            if let Some((key, node)) = found(key)
+                && !(key.as_str() == "bookmark" && !self.boolean(node, "bookmark"))
+            {
+                self.error(key.span(), message).hint = Some(hint.to_owned());
+            }
+        }
+        let Some((_, connection)) = found("connection") else {
+            self.error(
+                name.span(),
+                format!("source '{name}' has a query and no connection"),
+            )
+            .hint = Some("say which database it is for: connection: postgresql://...".to_owned());
+            return None;
+        };
+        let connection = self.url(connection, "a database's URL");
+        let relation = match (found("table"), found("query")) {
+            (Some((_, table)), None) => {
+                RelationDef::Table(self.text(table, "a table of the database")?)
+            }
+            (None, Some((_, query))) => {
+                RelationDef::Query(self.sql(query, "a query in the database's SQL")?)
+            }
+            (Some(_), Some((key, _))) => {
+                let message = format!("source '{name}' has both a table and a query");
+                self.error(key.span(), message).hint = Some("keep one of them".to_owned());
+                return None;
+            }
+            (None, None) => {
+                self.error(
+                    name.span(),
+                    format!("source '{name}' does not say what to read over its connection"),
+                )
+                .hint = Some("add 'table: schema.table' or 'query: select ...'".to_owned());
+                return None;
+            }
+        };
+        Some(Origin::Connection {
+            connection: connection?,
+            relation,
         })
     }
 
