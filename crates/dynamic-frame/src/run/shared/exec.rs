@@ -10,7 +10,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
-use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::execution_plan::{ReplaceChildrenOptions, SchedulingType};
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{
@@ -49,7 +49,9 @@ impl ReadNode {
             planned.input.output_partitioning().clone(),
             planned.input.pipeline_behavior(),
             planned.input.boundedness(),
-        );
+        )
+        // Its streams give way by themselves.
+        .with_scheduling_type(SchedulingType::Cooperative);
         Ok(Arc::new(SharedExec {
             properties: Arc::new(own),
             slot: self.slot.claim()?,

@@ -154,7 +154,9 @@ async fn a_frame_is_joined_with_itself() {
         for hash in [true, false] {
             let ctx = context(100, pool);
             let mut state = ctx.state();
-            state.config_mut().options_mut().optimizer.prefer_hash_join = hash;
+            let options = state.config_mut().options_mut();
+            options.optimizer.prefer_hash_join = hash;
+            options.execution.sort_spill_reservation_bytes = 16 * 1024;
             let ctx = SessionContext::new_with_state(state);
             let t = source(&ctx).await.shared("t");
             let other = t
