@@ -25,7 +25,8 @@ pub(super) use self::xml_names::check_options as check_xml_options;
 use super::options::{OutputCompression, OutputFormat, OutputOptions};
 use super::orc::OrcWriter;
 
-/// Zstandard's own default, which DuckDB and Polars write Parquet with, too; the parquet crate's is 1.
+/// Zstandard's own default, and that of DuckDB 2.0 and Polars 2.1 for Parquet: without a level they write files of
+/// the very size that level 3 gives. The parquet crate's is 1.
 const ZSTD_LEVEL: i32 = 3;
 /// A column's dictionary in Parquet, at most, in bytes: beyond it most values are written for the first time, and
 /// to look each of them up costs more than a dictionary saves.

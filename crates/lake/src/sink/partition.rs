@@ -7,7 +7,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, MAX_INLINE_VIEW_LEN, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
 use arrow::datatypes::{
     DataType, Float32Type, Float64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
@@ -194,6 +194,8 @@ pub(super) struct Splitter {
     by_row: HashMap<Box<[u8]>, usize>,
     /// The last different ones, as rows and partitions.
     recent: VecDeque<(Box<[u8]>, usize)>,
+    /// Keys of one short text, as views have them.
+    by_view: HashMap<u128, usize>,
     by_folder: HashMap<String, usize>,
     partitions: Vec<Partition>,
 }
@@ -223,6 +225,7 @@ impl Splitter {
             converter,
             by_row: HashMap::new(),
             recent: VecDeque::new(),
+            by_view: HashMap::new(),
             by_folder: HashMap::new(),
             partitions,
         })
@@ -238,42 +241,19 @@ impl Splitter {
         &mut self,
         batch: &RecordBatch,
     ) -> Result<Vec<(usize, RecordBatch)>, ArrowError> {
-        let Some(converter) = &self.converter else {
+        if self.converter.is_none() {
             return Ok(vec![(0, batch.clone())]);
-        };
+        }
         let data = batch.project(&self.data)?;
         let columns: Vec<ArrayRef> = self
             .keys
             .iter()
             .map(|&key| batch.column(key).clone())
             .collect();
-        let rows = converter.convert_columns(&columns)?;
-        let mut numbers: Vec<usize> = Vec::with_capacity(batch.num_rows());
-        for i in 0..rows.num_rows() {
-            let row = rows.row(i);
-            // Lakes come clustered, or with few keys: most rows are like one of the last few different ones.
-            let recent = self.recent.iter().rev().find(|(r, _)| **r == *row.as_ref());
-            let number = match recent {
-                Some((_, number)) => *number,
-                None => {
-                    let key: Box<[u8]> = row.as_ref().into();
-                    let number = match self.by_row.get(&key) {
-                        Some(&known) => known,
-                        None => {
-                            let number = self.number_of(&columns, i)?;
-                            self.by_row.insert(key.clone(), number);
-                            number
-                        }
-                    };
-                    if self.recent.len() >= RECENT {
-                        self.recent.pop_front();
-                    }
-                    self.recent.push_back((key, number));
-                    number
-                }
-            };
-            numbers.push(number);
-        }
+        let numbers = match self.numbers_of_views(&columns)? {
+            Some(numbers) => numbers,
+            None => self.numbers_of_rows(&columns)?,
+        };
         let Some(&first) = numbers.first() else {
             return Ok(Vec::new());
         };
@@ -303,6 +283,86 @@ impl Splitter {
             .filter(|(_, (count, _))| **count > 0)
             .map(|(number, (count, start))| (number, gathered.slice(start, *count)))
             .collect())
+    }
+
+    /// The partition of each row where the key is one column of short texts, which are compared as numbers of
+    /// 128 bits; `None` where it is not.
+    fn numbers_of_views(&mut self, columns: &[ArrayRef]) -> Result<Option<Vec<usize>>, ArrowError> {
+        let [column] = columns else {
+            return Ok(None);
+        };
+        let Some(texts) = column.as_string_view_opt() else {
+            return Ok(None);
+        };
+        // The lowest bits of a view are the text's length; all of a text that is no longer than this is in its
+        // view, and zeros after it.
+        let short = |view: &u128| *view & u128::from(u32::MAX) <= u128::from(MAX_INLINE_VIEW_LEN);
+        if texts.null_count() > 0 || !texts.views().iter().all(short) {
+            return Ok(None);
+        }
+        let mut recent: Vec<(u128, usize)> = Vec::with_capacity(RECENT);
+        let mut oldest = 0;
+        let mut numbers = Vec::with_capacity(texts.len());
+        for (row, &view) in texts.views().iter().enumerate() {
+            let known = recent.iter().find(|(known, _)| *known == view);
+            let number = match known {
+                Some((_, number)) => *number,
+                None => {
+                    let number = match self.by_view.get(&view) {
+                        Some(&known) => known,
+                        None => {
+                            let number = self.number_of(columns, row)?;
+                            self.by_view.insert(view, number);
+                            number
+                        }
+                    };
+                    if recent.len() < RECENT {
+                        recent.push((view, number));
+                    } else {
+                        recent[oldest] = (view, number);
+                        oldest = (oldest + 1) % RECENT;
+                    }
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        Ok(Some(numbers))
+    }
+
+    /// The partition of each row, whatever the keys are.
+    fn numbers_of_rows(&mut self, columns: &[ArrayRef]) -> Result<Vec<usize>, ArrowError> {
+        let Some(converter) = &self.converter else {
+            return Ok(Vec::new());
+        };
+        let rows = converter.convert_columns(columns)?;
+        let mut numbers: Vec<usize> = Vec::with_capacity(rows.num_rows());
+        for i in 0..rows.num_rows() {
+            let row = rows.row(i);
+            // Lakes come clustered, or with few keys: most rows are like one of the last few different ones.
+            let recent = self.recent.iter().rev().find(|(r, _)| **r == *row.as_ref());
+            let number = match recent {
+                Some((_, number)) => *number,
+                None => {
+                    let key: Box<[u8]> = row.as_ref().into();
+                    let number = match self.by_row.get(&key) {
+                        Some(&known) => known,
+                        None => {
+                            let number = self.number_of(columns, i)?;
+                            self.by_row.insert(key.clone(), number);
+                            number
+                        }
+                    };
+                    if self.recent.len() >= RECENT {
+                        self.recent.pop_front();
+                    }
+                    self.recent.push_back((key, number));
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        Ok(numbers)
     }
 
     /// The partition of a row: several rows of keys can name one folder (NULL and empty).

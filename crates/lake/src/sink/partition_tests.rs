@@ -202,3 +202,44 @@ fn batches_are_split_in_order_and_lose_their_keys() {
     assert_eq!(folders, ["k=b", "k=a", "k=__HIVE_DEFAULT_PARTITION__"]);
     assert!(splitter.split(&batch(vec![])).unwrap().is_empty());
 }
+
+/// For each partition that `splitter` has seen: its folder, and the rows of these batches that are in it.
+fn rows_by_folder(mut splitter: Splitter, batches: &[RecordBatch]) -> Vec<(String, Vec<i32>)> {
+    let mut rows: Vec<Vec<i32>> = Vec::new();
+    for batch in batches {
+        for (number, part) in splitter.split(batch).unwrap() {
+            rows.resize(rows.len().max(number + 1), Vec::new());
+            let n = part.column(0).as_primitive::<arrow::datatypes::Int32Type>();
+            rows[number].extend(n.values());
+        }
+    }
+    let folders = splitter.partitions().iter().map(|p| p.folder.clone());
+    folders.zip(rows).collect()
+}
+
+proptest! {
+    // Views of short texts are compared as numbers, all else as rows: what is in which folder is the same.
+    #[test]
+    fn views_are_split_like_other_texts(
+        batches in prop::collection::vec(
+            prop::collection::vec(prop::option::weighted(0.98, "[ab]{0,3}|[a-z]{11,14}|[a-z]é"), 0..40),
+            1..5,
+        )
+    ) {
+        let split = |data_type: DataType| {
+            let schema: SchemaRef = Arc::new(Schema::new(vec![
+                Field::new("n", DataType::Int32, false),
+                Field::new("k", data_type.clone(), true),
+            ]));
+            let of = |keys: &Vec<Option<String>>| {
+                let n = Int32Array::from_iter_values((0i32..).take(keys.len()));
+                let keys = StringArray::from_iter(keys.iter().map(Option::as_deref));
+                let keys = cast(&keys, &data_type).unwrap();
+                RecordBatch::try_new(schema.clone(), vec![Arc::new(n), keys]).unwrap()
+            };
+            let batches: Vec<RecordBatch> = batches.iter().map(of).collect();
+            rows_by_folder(Splitter::new(&schema, &[1]).unwrap(), &batches)
+        };
+        prop_assert_eq!(split(DataType::Utf8View), split(DataType::Utf8));
+    }
+}

@@ -157,46 +157,53 @@ fn decimal(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
     (digits <= u32::from(precision)).then_some(if negative { -value } else { value })
 }
 
+/// The days of each month, and of all months before it, in a year that is no leap year.
+const MONTHS: [(u32, u32); 12] = [
+    (31, 0),
+    (28, 31),
+    (31, 59),
+    (30, 90),
+    (31, 120),
+    (30, 151),
+    (31, 181),
+    (31, 212),
+    (30, 243),
+    (31, 273),
+    (30, 304),
+    (31, 334),
+];
+/// From 0000-01-01 to 1970-01-01, in the calendar as it would have been.
+const EPOCH: i32 = 719_528;
+
 /// `yyyy-mm-dd`, in days since 1970-01-01.
 fn date(text: &[u8]) -> Option<i32> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
+    let (head, tail) = text.split_first_chunk::<8>()?;
+    let [d1, d2] = *tail else {
         return None;
     };
-    let number = |digits: &[u8]| Some(digits_of(digits)?.cast_signed());
-    let (year, month, day) = (
-        number(&[y1, y2, y3, y4])?,
-        number(&[m1, m2])?,
-        number(&[d1, d2])?,
-    );
+    // Eight bytes at once: this leaves the value of digits and nothing of dashes, so that a byte to which as much is
+    // added as makes the most it may be 127 has its highest bit where it is more.
+    let head = u64::from_le_bytes(*head) ^ u64::from_le_bytes(*b"0000-00-");
+    let most = head.wrapping_add(0x7f76_767f_7676_7676);
+    if (head | most) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let [y1, y2, y3, y4, _, m1, m2, _] = head.to_le_bytes().map(u32::from);
+    let (d1, d2) = (d1.wrapping_sub(b'0'), d2.wrapping_sub(b'0'));
+    if d1 > 9 || d2 > 9 {
+        return None;
+    }
+    let year = y1 * 1000 + y2 * 100 + y3 * 10 + y4;
+    let (month, day) = (m1 * 10 + m2, u32::from(d1 * 10 + d2));
+    let (length, before) = *MONTHS.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + i32::from(leap),
-        _ => return None,
-    };
-    if day < 1 || day > last {
+    if day < 1 || day > length + u32::from(leap && month == 2) {
         return None;
     }
-    // Years begin in March, so that the day that is added comes last (Hinnant, "chrono-compatible
-    // low-level date algorithms").
-    let year = year - i32::from(month < 3);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
-}
-
-fn digits_of(text: &[u8]) -> Option<u32> {
-    let mut value = 0;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + u32::from(digit);
-    }
-    Some(value)
+    // The leap days of all years before this one, of which 0000 is the first.
+    let leaps = year.div_ceil(4) - year.div_ceil(100) + year.div_ceil(400);
+    let days = year * 365 + leaps + before + u32::from(leap && month > 2) + day - 1;
+    Some(days.cast_signed() - EPOCH)
 }
 
 #[cfg(test)]

@@ -300,26 +300,28 @@ impl Work {
             Plain::cut(text, &self.options, comment, &mut ends)
         });
         let mut bad = Vec::new();
-        let (used, batches, lone) = match plain {
+        let (used, count, batches, lone) = match plain {
             Some(grid) => {
                 let batches = self.batches(&grid, grid.len(), &mut bad)?;
-                (text.len(), batches, self.has_lone(&grid, grid.len()))
+                let lone = self.has_lone(&grid, grid.len());
+                (text.len(), grid.all_lines(), batches, lone)
             }
             None => {
-                let (batch, text, used) = self.lex(text)?;
+                let (batch, cells, used) = self.lex(text)?;
                 let grid = Cells {
                     batch: &batch,
-                    text: &text,
+                    text: &cells,
                 };
                 let batches = self.batches(&grid, batch.len(), &mut bad)?;
-                (used, batches, self.has_lone(&grid, batch.len()))
+                let lone = self.has_lone(&grid, batch.len());
+                (used, lines(&text[..used]), batches, lone)
             }
         };
         lock().push(ends);
         Ok(Done {
             batches,
             used,
-            lines: lines(&text[..used]),
+            lines: count,
             lone,
             bad,
         })

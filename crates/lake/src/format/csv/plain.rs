@@ -24,6 +24,8 @@ pub(super) struct Plain<'a> {
     quote: Option<u8>,
     /// Whether carriage returns stand before line feeds.
     returns: bool,
+    /// How many line feeds there are, within quotes or not.
+    feeds: usize,
 }
 
 /// For each of 64 bytes, a bit of its own among the bits of eight.
@@ -87,8 +89,11 @@ impl<'a> Plain<'a> {
         if escape.is_some_and(|e| quote != Some(e) && memchr::memchr(e, bytes).is_some()) {
             return None;
         }
-        let quote = quote.filter(|q| memchr::memchr(*q, bytes).is_some());
-        let returns = memchr::memchr(b'\r', bytes).is_some();
+        // Mostly there is neither, which one look at the text tells.
+        let odd = memchr::memchr2(quote.unwrap_or(b'\r'), b'\r', bytes);
+        let odd = odd.map_or(&[][..], |at| &bytes[at..]);
+        let quote = quote.filter(|q| memchr::memchr(*q, odd).is_some());
+        let returns = memchr::memchr(b'\r', odd).is_some();
         let lone = |at: usize| bytes.get(at + 1) != Some(&b'\n');
         if returns && memchr::memchr_iter(b'\r', bytes).any(lone) {
             return None;
@@ -106,6 +111,7 @@ impl<'a> Plain<'a> {
             width,
             quote,
             returns,
+            feeds: memchr::memchr_iter(b'\n', bytes).count(),
         };
         // A blank line is a row of one cell.
         (width > 1 && plain.is_regular(comment)).then_some(plain)
@@ -123,8 +129,7 @@ impl<'a> Plain<'a> {
         // may be within quotes.
         let within = |row: &[u32]| row.iter().rev().skip(1).any(feeds);
         self.ends.last().map(|at| *at as usize + 1) == Some(bytes.len())
-            && (memchr::memchr_iter(b'\n', bytes).count() == rows.len()
-                || !rows.clone().any(within))
+            && (self.feeds == rows.len() || !rows.clone().any(within))
             && comment.is_none_or(|byte| {
                 (0..rows.len()).all(|row| bytes.get(self.start(row * self.width)) != Some(&byte))
             })
@@ -133,6 +138,11 @@ impl<'a> Plain<'a> {
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.ends.len() / self.width
+    }
+
+    /// How many lines there are: no carriage return ends one alone.
+    pub(super) fn all_lines(&self) -> u64 {
+        self.feeds as u64
     }
 
     fn start(&self, cell: usize) -> usize {
