@@ -56,7 +56,7 @@ async fn rows(plan: &Plan) -> String {
 async fn a_lookup_reads_a_database_once() {
     let folder = shop().await;
     let steps = "    - from: flights\n    - lookup: {with: planes, on: tailnum}\n    \
-                 - select_fields: [flight, planes]\n    - sql: SELECT * FROM f ORDER BY flight";
+                 - select_fields: [flight, built]\n    - sql: SELECT * FROM f ORDER BY flight";
     for planes in [
         format!("{SQLITE}, table: planes"),
         format!("{SQLITE}, query: 'SELECT tailnum, built FROM planes'"),
