@@ -120,7 +120,7 @@ impl Reader {
             (None, None) => {
                 self.error(
                     name.span(),
-                    format!("source '{name}' has neither a table nor a path"),
+                    format!("source '{name}' has no table, path or connection"),
                 )
                 .hint = Some(format!(
                     "write {name}: database.table, {name}: {{path: ...}}, or {name}: {{connection: ..., table: ...}}"

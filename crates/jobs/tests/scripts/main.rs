@@ -7,6 +7,7 @@
 )]
 
 mod bad;
+mod connections;
 mod enrich;
 mod good;
 mod runs;
@@ -79,6 +80,8 @@ const PIECES: &[&str] = &[
     "join: ",
     "on: ",
     "path: ",
+    "connection: ",
+    "postgresql://a:é@b@c/",
     "\r\n",
     "\u{feff}",
     "1",
