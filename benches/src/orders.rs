@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{Outcome, random::Random, setting::Setting};
 
 /// Orders at scale 1, which are about a gigabyte.
-const ORDERS: f64 = 1_100_000.0;
+const ORDERS: f64 = 950_000.0;
 
 /// The file of orders and the truth about it, made unless they are there.
 pub(crate) fn json(setting: &Setting, scale: f64) -> Outcome<(PathBuf, Value)> {

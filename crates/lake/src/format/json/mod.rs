@@ -6,6 +6,8 @@ mod map;
 pub(crate) mod parse;
 mod path;
 pub(crate) mod records;
+#[cfg(test)]
+mod tests_ahead;
 
 use std::borrow::Cow;
 use std::io::Read;
