@@ -159,7 +159,7 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
         let name = password
             .strip_prefix("${")
             .and_then(|p| p.strip_suffix('}'));
-        !name.is_some_and(|name| !name.contains(['{', '}', '$']))
+        name.is_none_or(|name| name.contains(['{', '}', '$']))
     });
     found
 }

@@ -76,7 +76,7 @@ impl Connection {
     /// Tells the columns of a relation.
     pub(crate) async fn describe(&self, relation: &Relation) -> Result<Vec<Column>> {
         let mut open = self.open().await?;
-        let from = relation.from_clause();
+        let from = relation.clause();
         let described = match &mut open {
             Open::Postgres(open) => postgres::describe(open, &from).await,
             Open::Sqlite(open) => sqlite::describe(open, &from).await,

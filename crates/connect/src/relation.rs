@@ -19,7 +19,7 @@ pub enum Relation {
 
 impl Relation {
     /// What stands behind FROM.
-    pub(crate) fn from_clause(&self) -> String {
+    pub(crate) fn clause(&self) -> String {
         match self {
             Self::Table(name) => {
                 let reference = TableReference::parse_str_normalized(name, true);
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn names_are_quoted_part_by_part() {
-        let clause = |name: &str| Relation::Table(name.to_owned()).from_clause();
+        let clause = |name: &str| Relation::Table(name.to_owned()).clause();
         assert_eq!(clause("users"), "\"users\"");
         assert_eq!(clause("public.Users"), "\"public\".\"Users\"");
         assert_eq!(clause("\"my.table\""), "\"my.table\"");
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_query_may_end_in_a_semicolon_or_a_comment() {
-        let clause = |query: &str| Relation::Query(query.to_owned()).from_clause();
+        let clause = |query: &str| Relation::Query(query.to_owned()).clause();
         assert_eq!(clause("select 1;\n"), "(\nselect 1\n) AS q");
         assert_eq!(clause("select 1 -- one"), "(\nselect 1 -- one\n) AS q");
     }

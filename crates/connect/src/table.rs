@@ -93,7 +93,7 @@ impl ConnectionTable {
             true => "1".to_owned(),
             false => selected.join(", "),
         };
-        let mut sql = format!("SELECT {selected} FROM {}", self.relation.from_clause());
+        let mut sql = format!("SELECT {selected} FROM {}", self.relation.clause());
         let conditions: Vec<String> = filters
             .iter()
             .filter_map(|filter| condition(filter, &self.columns))
