@@ -13,7 +13,7 @@ use mastic_schema::choice::{self, format_type};
 use mastic_schema::origin::is_origin;
 
 use crate::record::{Record, column};
-use crate::run::{SharedNode, StepNode, shared_ids, with_planner};
+use crate::run::{SharedNode, StepNode, behind, shared_ids, with_planner};
 use crate::types::element;
 use crate::{FrameError, Result};
 
@@ -198,6 +198,15 @@ impl DynamicFrame {
         // The walk itself cannot fail; at worst frames are run together that need not be.
         let _ = shared_ids(self.plan(), &mut ids);
         ids
+    }
+
+    /// The frames that this one reads through a cache ([`DynamicFrame::cached`]): its own plan does not show what
+    /// they read.
+    pub fn looked_up(&self) -> Vec<Self> {
+        let plans = behind(self.plan()).into_iter();
+        plans
+            .map(|plan| Self::of(DataFrame::new(self.state(), plan)))
+            .collect()
     }
 
     /// The fields as columns.

@@ -42,6 +42,9 @@ pub enum BookmarkMode {
     Disable,
 }
 
+/// Told in a sentence what a run is at; from any thread, and it should return at once.
+pub type OnStage = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// How a job is run.
 #[derive(Clone, Default)]
 pub struct JobOptions {
@@ -54,7 +57,7 @@ pub struct JobOptions {
     /// Told how far each sink is.
     pub on_progress: Option<OnSinkProgress>,
     /// Told in a sentence what the run is at, beside writing.
-    pub on_stage: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub on_stage: Option<OnStage>,
 }
 
 impl std::fmt::Debug for JobOptions {

@@ -162,7 +162,7 @@ mod upsert;
 pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
 pub use generate::{GenerateRequest, generate};
-pub use job::{BookmarkMode, JobError, JobOptions, run_job};
+pub use job::{BookmarkMode, JobError, JobOptions, OnStage, run_job};
 pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{

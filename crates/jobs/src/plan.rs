@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
 use datafusion::common::{DataFusionError as EngineError, Result as EngineResult, TableReference};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -247,11 +248,8 @@ impl PlannedSink {
     /// # Errors
     /// When the engine cannot optimize the plan.
     pub fn reads(&self) -> EngineResult<Vec<FrameScan>> {
-        // As if it were written alone.
-        let alone = share(vec![self.frame.clone()]).map_err(|e| EngineError::External(e.into()))?;
-        let frame = alone.into_iter().next().unwrap_or(self.frame.clone());
-        let plan = frame.into_dataframe().into_optimized_plan()?;
-        Ok(frame_scans(&plan))
+        let plans = self.plans()?;
+        Ok(plans.iter().flat_map(frame_scans).collect())
     }
 
     /// The queries that the optimized plan sends to databases.
@@ -259,8 +257,18 @@ impl PlannedSink {
     /// # Errors
     /// When the engine cannot optimize the plan.
     pub fn queries(&self) -> EngineResult<Vec<ConnectionScan>> {
-        let plan = self.frame.clone().into_dataframe().into_optimized_plan()?;
-        Ok(connection_scans(&plan))
+        let plans = self.plans()?;
+        Ok(plans.iter().flat_map(connection_scans).collect())
+    }
+
+    /// The optimized plan, as if the sink were written alone, and those of the frames that it looks up in.
+    fn plans(&self) -> EngineResult<Vec<LogicalPlan>> {
+        let looked_up = self.frame.looked_up();
+        let alone = share(vec![self.frame.clone()]).map_err(|e| EngineError::External(e.into()))?;
+        let frames = alone.into_iter().chain(looked_up);
+        frames
+            .map(|frame| frame.into_dataframe().into_optimized_plan())
+            .collect()
     }
 
     /// The optimized logical plan, as text.

@@ -54,7 +54,9 @@ impl MemoryLimit {
     pub(crate) fn configure(self, config: &mut SessionConfig) {
         let options = config.options_mut();
         // Each partition has its own sorts and groups, and joins are sorted only where there are two.
-        let partitions = usize::from(options.execution.target_partitions)
+        let partitions = options
+            .execution
+            .target_partitions
             .min(self.0 / (16 * MB))
             .max(2);
         config.options_mut().optimizer.prefer_hash_join = false;

@@ -156,13 +156,13 @@ mod tests {
         let many: Vec<MemoryReservation> = (0..16).map(spiller).collect();
         // The fair share is 100, a quarter 400.
         many[0].try_grow(400 * MB).unwrap();
-        assert!(many[0].try_grow(1 * MB).is_err());
+        assert!(many[0].try_grow(MB).is_err());
         // What cannot spill comes first, whoever has it.
         let firm = MemoryConsumer::new("firm").register(&pool);
         firm.try_grow(1400 * MB).unwrap();
         // The fair share of the rest is 12; a sixteenth is 100.
         many[1].try_grow(100 * MB).unwrap();
-        assert!(many[1].try_grow(1 * MB).is_err());
+        assert!(many[1].try_grow(MB).is_err());
         assert!(firm.try_grow(201 * MB).is_err());
         drop(many);
         firm.try_grow(200 * MB).unwrap();

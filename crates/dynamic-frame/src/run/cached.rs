@@ -78,6 +78,24 @@ pub(crate) fn want<'a>(plan: &LogicalPlan, names: impl Iterator<Item = &'a str> 
     });
 }
 
+/// The plans of the cached tables that a plan reads.
+pub(crate) fn behind(plan: &LogicalPlan) -> Vec<LogicalPlan> {
+    let mut plans = Vec::new();
+    // The visitor itself never fails.
+    let _ = plan.apply(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+        {
+            let table: &dyn std::any::Any = provider.as_ref();
+            if let Some(table) = table.downcast_ref::<CachedTable>() {
+                plans.push(table.plan.clone());
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    plans
+}
+
 impl CachedTable {
     pub(crate) fn new(plan: LogicalPlan) -> Self {
         Self {

@@ -20,7 +20,7 @@ mod shared;
 mod step;
 mod uncounted;
 
-pub(crate) use cached::{CachedTable, want};
+pub(crate) use cached::{CachedTable, behind, want};
 pub use errors::{ErrorRecord, error_fields};
 pub(crate) use exchange::{Exchange, ExchangeNode};
 pub(crate) use explode::{ExplodeNode, INDEX, PARENT, RECORD, VALUE};

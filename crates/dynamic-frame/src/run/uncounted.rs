@@ -14,10 +14,7 @@ use super::step::StepNode;
 pub(crate) fn uncounted(plan: LogicalPlan) -> Result<LogicalPlan> {
     let silent = plan.transform_down_with_subqueries(|mut plan| {
         let mut changed = false;
-        loop {
-            let LogicalPlan::Extension(extension) = &plan else {
-                break;
-            };
+        while let LogicalPlan::Extension(extension) = &plan {
             if extension.node.as_any().is::<SharedNode>() {
                 return Ok(Transformed::new(plan, changed, TreeNodeRecursion::Jump));
             }

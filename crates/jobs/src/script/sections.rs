@@ -164,7 +164,7 @@ impl Reader {
             ),
         ] {
             if let Some((key, node)) = found(key)
-                && !(key.as_str() == "bookmark" && !self.boolean(node, "bookmark"))
+                && (key.as_str() != "bookmark" || self.boolean(node, "bookmark"))
             {
                 self.error(key.span(), message).hint = Some(hint.to_owned());
             }

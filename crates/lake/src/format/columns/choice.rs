@@ -58,10 +58,10 @@ impl Choice {
     }
 
     /// Appends cells to the first alternative, up to the first that is not plainly one of its values; how many.
-    pub(super) fn append_plain<'a>(
+    pub(super) fn append_plain(
         &mut self,
         plain: &[bool; 256],
-        cells: &mut dyn Iterator<Item = &'a str>,
+        cells: &mut dyn Iterator<Item = &str>,
     ) -> usize {
         // Of text it cannot be told whether another alternative would take it first.
         if self.columns.first().is_none_or(Column::is_text) {

@@ -258,8 +258,8 @@ impl ReadOptions {
                     .map(|(field, name)| Field::new(name, field.data_type().clone(), true))
                     .collect()
             };
+            inference.choices = inference.choices.as_ref().map(&renamed);
             inference.fields = renamed(&inference.fields);
-            inference.choices = inference.choices.as_ref().map(renamed);
             inference.node = None;
         }
         let Some(schema) = &self.schema else {
