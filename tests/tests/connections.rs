@@ -55,7 +55,7 @@ fn a_script_looks_up_in_postgres_and_shows_no_password() {
     let text = explained.to_string();
     assert!(
         text.contains(
-            "SELECT \"id\", \"name\", \"joined\" FROM \"public\".\"users\" WHERE \"id\" < 3"
+            "SELECT \"id\", \"name\", \"joined\"::text FROM \"public\".\"users\" WHERE \"id\" < 3"
         ),
         "{text}"
     );
