@@ -520,7 +520,10 @@ fn a_run_that_fails_leaves_the_bucket_as_it_was() {
 
 #[test]
 fn ctrl_c_in_the_middle_of_a_write_leaves_the_bucket_as_it_was() {
-    let script = GROW.replace("CROSS JOIN rows y", "CROSS JOIN rows y CROSS JOIN rows z");
+    // Texts that do not repeat, whichever way the engine joins: repeated ones are so small that no part is sent.
+    let script = GROW
+        .replace("CROSS JOIN rows y", "CROSS JOIN rows y CROSS JOIN rows z")
+        .replace("y.id AS varchar", "y.id + z.id * 1000000 AS varchar");
     let (s3, lake) = grow(&script);
     let before = s3.keys("lake");
     let mut running = Running::start(&mut lake.command(["run", "s.yaml"]));

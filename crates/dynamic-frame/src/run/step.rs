@@ -11,9 +11,9 @@ use arrow::compute::{cast, filter_record_batch, is_null, not};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
-use datafusion::common::DFSchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DFSchemaRef, Statistics};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
@@ -24,6 +24,7 @@ use datafusion::physical_plan::execution_plan::{
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
@@ -227,6 +228,25 @@ impl ExecutionPlan for StepExec {
 
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::LowerEqual
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    // How many records there are, about: joins are ordered by it. Nothing exact, for an answer that is taken from
+    // statistics would not be counted.
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let mut about = Statistics::new_unknown(&self.schema());
+        if let Some(input) = inputs.first() {
+            about.num_rows = input.num_rows.to_inexact();
+            about.total_byte_size = input.total_byte_size.to_inexact();
+        }
+        Ok(Arc::new(about))
     }
 
     // A reader may use the filters above to leave out what they would drop; it is not counted then, for it
