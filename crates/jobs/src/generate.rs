@@ -15,7 +15,7 @@ use mastic_query::frame::{FrameOptions, FrameSource};
 use mastic_schema::choice::{alternative_name, alternatives, format_type, has_choice, is_choice};
 use mastic_schema::{hive, names};
 
-use crate::plan::{SourceError, Sources, source_records};
+use crate::sources::{SourceError, Sources, source_records};
 
 /// What is asked for.
 #[derive(Debug, Clone)]

@@ -23,9 +23,10 @@ use mastic_query::frame::{SeenObject, frame_scans};
 use sha2::{Digest, Sha256};
 
 use crate::error::ScriptErrors;
-use crate::plan::{Plan, Reading, Sources, plan_reading};
+use crate::plan::{Plan, plan_reading};
 use crate::run::{Bookmarks, OnSinkProgress, Prepared, Report, RunError};
 use crate::script::Script;
+use crate::sources::{Reading, Sources};
 use crate::stage::Stop;
 use crate::summary::SourceReport;
 

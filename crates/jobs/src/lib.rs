@@ -153,6 +153,7 @@ mod shape;
 mod share;
 mod sinks;
 mod source;
+mod sources;
 mod stage;
 mod summary;
 mod tables;
@@ -163,12 +164,13 @@ pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
 pub use generate::{GenerateRequest, generate};
 pub use job::{BookmarkMode, JobError, JobOptions, OnStage, run_job};
-pub use plan::{Plan, PlannedSink, Reading, SourceError, Sources, plan, plan_reading};
+pub use plan::{Plan, PlannedSink, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
     ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RelationDef,
     RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
 };
 pub use source::{Source, Span, Text};
+pub use sources::{Reading, SourceError, Sources};
 pub use summary::SourceReport;
 pub use tally::{StepInfo, StepReport, Totals};

@@ -9,7 +9,7 @@ use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
 use mastic_query::{QueryError, Session};
 use mastic_schema::names;
 
-use crate::plan::{SourceError, Sources};
+use crate::sources::{SourceError, Sources};
 
 #[async_trait]
 impl Sources for Session {

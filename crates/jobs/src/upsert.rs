@@ -7,9 +7,10 @@ use mastic_dynamic_frame::DynamicFrame;
 use mastic_query::frame::FrameSource;
 
 use crate::error::ScriptError;
-use crate::plan::{Labels, Planner, Reading};
+use crate::plan::{Labels, Planner};
 use crate::script::{Origin, SinkDef, SinkMode, SourceDef};
 use crate::source::Text;
+use crate::sources::Reading;
 use crate::tally::StepInfo;
 
 impl Planner<'_> {
