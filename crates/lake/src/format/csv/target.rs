@@ -348,16 +348,10 @@ impl Target {
             return Ok(());
         };
         let plain = &self.nulls_of(number, column).plain;
-        // A frame keeps what only looks like a number.
-        let keeps = self.frame.is_some() && !column.is_text();
-        let not_padded = |cell: &&str| !is_padded(cell);
         let mut row = rows.start;
         while row < rows.end {
             let cells = (row..rows.end).map(|row| grid.cell(row, at));
-            row += match keeps {
-                true => column.append_plain(plain, cells.map(|cell| cell.filter(not_padded))),
-                false => column.append_plain(plain, cells),
-            };
+            row += column.append_plain(plain, cells);
             if row < rows.end {
                 let text = grid.cell(row, at).unwrap_or_default();
                 self.append_odd(number, column, text, || grid.line(row))?;
@@ -409,11 +403,4 @@ impl Target {
         };
         self.bad(line, message)
     }
-}
-
-/// Whether a text begins with a zero before other digits: `007` is an id and no number.
-fn is_padded(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let body = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    matches!(body, [b'0', next, ..] if next.is_ascii_digit())
 }
