@@ -22,7 +22,7 @@ def work():
         create temp table records as
         select row_number() over () as record, *
         from read_json('{args.json}', format = 'newline_delimited', columns = {{
-            id: 'BIGINT', placed: 'VARCHAR', channel: 'VARCHAR',
+            id: 'BIGINT', placed: 'TIMESTAMP', channel: 'VARCHAR',
             customer: 'STRUCT(id BIGINT, name VARCHAR, email VARCHAR,
                 address STRUCT(street VARCHAR, city VARCHAR, country VARCHAR))',
             items: 'STRUCT(sku VARCHAR, title VARCHAR, quantity BIGINT, price DOUBLE,

@@ -122,6 +122,7 @@ impl Source {
             projection: (0..self.fields.len()).collect(),
             batch_size: BATCH,
             frame: frame.then(|| Arc::new(None) as Arc<dyn BadRecords>),
+            predicate: Option::None,
         };
         let format = FileFormat::named("json")?;
         Ok(decode(&self.input, &format, &wanted)?)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::catalog::Session;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
@@ -23,9 +24,13 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::memory_pool::MemoryLimit;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::utils::{collect_columns, conjunction, reassign_expr_columns};
+use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
@@ -241,6 +246,8 @@ pub struct LakeSource {
     projection: SplitProjection,
     metrics: ExecutionPlanMetricsSet,
     frame: Option<Arc<dyn BadRecords>>,
+    /// What filters above will keep, over all columns of the table.
+    predicate: Option<Arc<dyn PhysicalExpr>>,
 }
 
 impl LakeSource {
@@ -254,6 +261,22 @@ impl LakeSource {
             threads: 1,
             metrics: ExecutionPlanMetricsSet::new(),
             frame: None,
+            predicate: None,
+        }
+    }
+
+    /// What decoders can use of the predicate: it must look at wanted columns of files alone.
+    fn decoders_predicate(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        let wanted = self
+            .table
+            .file_schema()
+            .project(&self.projection.file_indices)
+            .ok()?;
+        let predicate = self.predicate.clone()?;
+        let own = |c: &Column| wanted.index_of(c.name()).is_ok();
+        match collect_columns(&predicate).iter().all(own) {
+            true => reassign_expr_columns(predicate, &wanted).ok(),
+            false => None,
         }
     }
 
@@ -291,6 +314,7 @@ impl FileSource for LakeSource {
             batch_size: self.batch_size,
             frame: self.frame.clone(),
             threads: self.threads,
+            predicate: self.decoders_predicate(),
         });
         ProjectionOpener::try_new(self.projection.clone(), opener, self.table.file_schema())
     }
@@ -317,6 +341,34 @@ impl FileSource for LakeSource {
         let merged = self.projection.source.try_merge(projection)?;
         Ok(Some(Arc::new(LakeSource {
             projection: SplitProjection::new(self.table.file_schema(), &merged),
+            ..self.clone()
+        })))
+    }
+
+    /// Takes filters as hints, and leaves them to whoever has them: see [`Decode::predicate`].
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> EngineResult<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let left = FilterPushdownPropagation::with_parent_pushdown_result(vec![
+            PushedDown::No;
+            filters.len()
+        ]);
+        if !matches!(self.format, FileFormat::Csv(_)) {
+            return Ok(left);
+        }
+        // What changes while it runs, or with each look at it, is not what the filter will find.
+        let steady = filters.into_iter().filter(|f| {
+            !is_volatile(f) && !DynamicFilterTracking::classify(f).contains_dynamic_filter()
+        });
+        let known = self.predicate.iter().cloned();
+        let all: Vec<_> = known.chain(steady).collect();
+        if all.is_empty() {
+            return Ok(left);
+        }
+        Ok(left.with_updated_node(Arc::new(LakeSource {
+            predicate: Some(conjunction(all)),
             ..self.clone()
         })))
     }
@@ -371,6 +423,7 @@ struct LakeOpener {
     batch_size: usize,
     frame: Option<Arc<dyn BadRecords>>,
     threads: usize,
+    predicate: Option<Arc<dyn PhysicalExpr>>,
 }
 
 impl FileOpener for LakeOpener {
@@ -388,6 +441,7 @@ impl FileOpener for LakeOpener {
             projection: self.projection.clone(),
             batch_size: self.batch_size,
             frame: self.frame.clone(),
+            predicate: self.predicate.clone(),
         };
         let (format, threads) = (self.format.clone(), self.threads);
         Ok(Box::pin(async move {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::builder::NullBufferBuilder;
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, ListArray, MapArray, NullArray,
-    PrimitiveBuilder, StringBuilder, StringViewBuilder, StructArray,
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, ListArray, MapArray,
+    NullArray, PrimitiveBuilder, StringBuilder, StringViewBuilder, StructArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{
@@ -34,6 +34,9 @@ pub(super) struct Reading {
     /// Whether values are kept as they were found: see [`super::Decode::frame`].
     pub(super) frame: bool,
 }
+
+/// The buffers that a batch's texts are kept in, in bytes; a text that is longer has one of its own.
+const TEXT_BLOCK: u32 = 64 * 1024;
 
 /// A column of one type, to which values are appended.
 pub(super) struct Column {
@@ -244,6 +247,51 @@ impl Column {
                 validity.append_null();
             }
             Store::Choice(choice) => choice.append_null(),
+        }
+    }
+
+    /// Makes room for so many values, where there are none yet: builders that grow copy all that they have.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        fn grow<T: ArrowPrimitiveType>(b: &mut PrimitiveBuilder<T>, rows: usize, of: &DataType) {
+            if b.is_empty() {
+                *b = PrimitiveBuilder::with_capacity(rows).with_data_type(of.clone());
+            }
+        }
+        let of = &self.data_type;
+        match &mut self.store {
+            Store::Int8(b) => grow(b, rows, of),
+            Store::Int16(b) => grow(b, rows, of),
+            Store::Int32(b) => grow(b, rows, of),
+            Store::Int64(b) => grow(b, rows, of),
+            Store::Float32(b) => grow(b, rows, of),
+            Store::Float64(b) => grow(b, rows, of),
+            Store::Decimal(b, ..) => grow(b, rows, of),
+            Store::Date(b) => grow(b, rows, of),
+            Store::Seconds(b) => grow(b, rows, of),
+            Store::Millis(b) => grow(b, rows, of),
+            Store::Micros(b) => grow(b, rows, of),
+            Store::Nanos(b) => grow(b, rows, of),
+            Store::View(b) if b.is_empty() => {
+                *b = StringViewBuilder::with_capacity(rows).with_fixed_block_size(TEXT_BLOCK);
+            }
+            _ => {}
+        }
+    }
+
+    /// Appends so many nulls.
+    pub(super) fn append_nulls(&mut self, count: usize) {
+        match &mut self.store {
+            Store::Null(n) => *n += count,
+            Store::Boolean(b) => b.append_nulls(count),
+            Store::Int8(b) => b.append_nulls(count),
+            Store::Int16(b) => b.append_nulls(count),
+            Store::Int32(b) => b.append_nulls(count),
+            Store::Int64(b) => b.append_nulls(count),
+            Store::Float32(b) => b.append_nulls(count),
+            Store::Float64(b) => b.append_nulls(count),
+            Store::Date(b) => b.append_nulls(count),
+            Store::Micros(b) => b.append_nulls(count),
+            _ => (0..count).for_each(|_| self.append_null()),
         }
     }
 

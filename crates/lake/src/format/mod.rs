@@ -16,6 +16,7 @@ mod grok;
 mod guard;
 mod json;
 mod known;
+mod predicate;
 mod read;
 mod serde;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Fields, SchemaRef};
+use datafusion::physical_expr::PhysicalExpr;
 
 pub use self::adapt::{ByName, ByNameInFrame};
 pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
@@ -520,6 +522,9 @@ pub struct Decode {
     /// take each value as the alternative that it is; a value that its column does not hold as it was found is
     /// [`LakeError::Misfit`]; and a null marker that is rare among its column's values is a value.
     pub frame: Option<Arc<dyn BadRecords>>,
+    /// What a filter above will keep, over the wanted columns by their places in `projection`. CSV leaves the other
+    /// cells NULL of rows that it will drop, and does not look at what is in them; other formats decode all.
+    pub predicate: Option<Arc<dyn PhysicalExpr>>,
 }
 
 /// The batches of a file.

@@ -58,6 +58,7 @@ impl Lab {
             schema: Arc::new(Schema::new(columns)),
             batch_size: 3,
             frame: None,
+            predicate: None,
         };
         decode(&self.file(name, bytes), format, &wanted)?.collect()
     }

@@ -67,6 +67,7 @@ fn read_batches(
         schema: schema.clone(),
         batch_size,
         frame: Some(bin.clone()),
+        predicate: None,
     };
     let lab = Lab::new();
     let batches: Result<Vec<RecordBatch>> =
@@ -435,6 +436,7 @@ fn too_many_bad_records_end_the_reading() {
         projection: vec![0],
         batch_size: 100,
         frame: Some(Arc::new(Full)),
+        predicate: None,
     };
     let read: Result<Vec<RecordBatch>> = decode(&input, &JSON, &wanted).unwrap().collect();
     assert_eq!(

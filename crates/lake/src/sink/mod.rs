@@ -47,6 +47,7 @@
 
 mod commit;
 mod encode;
+mod exchange;
 mod exec;
 mod lock;
 mod options;

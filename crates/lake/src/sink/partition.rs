@@ -6,6 +6,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, MAX_INLINE_VIEW_LEN, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
@@ -245,44 +246,33 @@ impl Splitter {
             return Ok(vec![(0, batch.clone())]);
         }
         let data = batch.project(&self.data)?;
+        let numbers = self.numbers(batch)?;
+        if let Some(parts) = runs(&numbers) {
+            let parts = parts.into_iter();
+            return Ok(parts
+                .map(|(number, rows)| (number, data.slice(rows.start, rows.len())))
+                .collect());
+        }
+        let all: Vec<usize> = (0..self.partitions.len()).collect();
+        let (order, parts) = side_by_side(&numbers, &all);
+        let gathered = take_record_batch(&data, &order)?;
+        let parts = parts.into_iter();
+        Ok(parts
+            .map(|(number, rows)| (number, gathered.slice(rows.start, rows.len())))
+            .collect())
+    }
+
+    /// The partition number of each row.
+    pub(super) fn numbers(&mut self, batch: &RecordBatch) -> Result<Vec<usize>, ArrowError> {
         let columns: Vec<ArrayRef> = self
             .keys
             .iter()
             .map(|&key| batch.column(key).clone())
             .collect();
-        let numbers = match self.numbers_of_views(&columns)? {
-            Some(numbers) => numbers,
-            None => self.numbers_of_rows(&columns)?,
-        };
-        let Some(&first) = numbers.first() else {
-            return Ok(Vec::new());
-        };
-        if numbers.iter().all(|&n| n == first) {
-            return Ok(vec![(first, data)]);
+        match self.numbers_of_views(&columns)? {
+            Some(numbers) => Ok(numbers),
+            None => self.numbers_of_rows(&columns),
         }
-        // One gather puts each partition's rows side by side; the parts are then slices of it.
-        let mut counts = vec![0usize; self.partitions.len()];
-        for &number in &numbers {
-            counts[number] += 1;
-        }
-        let mut next: Vec<usize> = Vec::with_capacity(counts.len());
-        let mut total = 0;
-        for count in &counts {
-            next.push(total);
-            total += count;
-        }
-        let starts = next.clone();
-        let mut order = vec![0u32; numbers.len()];
-        for (row, &number) in (0u32..).zip(&numbers) {
-            order[next[number]] = row;
-            next[number] += 1;
-        }
-        let gathered = take_record_batch(&data, &UInt32Array::from(order))?;
-        let parts = counts.iter().zip(starts).enumerate();
-        Ok(parts
-            .filter(|(_, (count, _))| **count > 0)
-            .map(|(number, (count, start))| (number, gathered.slice(start, *count)))
-            .collect())
     }
 
     /// The partition of each row where the key is one column of short texts, which are compared as numbers of
@@ -381,6 +371,50 @@ impl Splitter {
             }
         })
     }
+}
+
+/// A partition's number, and the rows that it has side by side.
+pub(super) type Part = (usize, Range<usize>);
+
+/// The partitions of rows that stand side by side already; `None` where they do not.
+fn runs(numbers: &[usize]) -> Option<Vec<Part>> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut seen = Vec::new();
+    for run in numbers.chunk_by(|a, b| a == b) {
+        let number = *run.first()?;
+        if seen.len() <= number {
+            seen.resize(number + 1, false);
+        }
+        if std::mem::replace(&mut seen[number], true) {
+            return None;
+        }
+        let start = parts.last().map_or(0, |(_, rows)| rows.end);
+        parts.push((number, start..start + run.len()));
+    }
+    Some(parts)
+}
+
+/// The order that puts the rows of each partition side by side, partitions in the order of `order` and rows in
+/// theirs; and the partitions that have any.
+pub(super) fn side_by_side(numbers: &[usize], order: &[usize]) -> (UInt32Array, Vec<Part>) {
+    let mut counts = vec![0usize; order.len()];
+    for &number in numbers {
+        counts[number] += 1;
+    }
+    let mut next = vec![0; order.len()];
+    let mut parts = Vec::new();
+    let mut total = 0;
+    for &number in order.iter().filter(|number| counts[**number] > 0) {
+        next[number] = total;
+        parts.push((number, total..total + counts[number]));
+        total += counts[number];
+    }
+    let mut rows = vec![0u32; numbers.len()];
+    for (row, &number) in (0u32..).zip(numbers) {
+        rows[next[number]] = row;
+        next[number] += 1;
+    }
+    (UInt32Array::from(rows), parts)
 }
 
 #[cfg(test)]

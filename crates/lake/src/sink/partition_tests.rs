@@ -243,3 +243,20 @@ proptest! {
         prop_assert_eq!(split(DataType::Utf8View), split(DataType::Utf8));
     }
 }
+
+#[test]
+fn rows_side_by_side_are_not_gathered() {
+    assert_eq!(
+        runs(&[2, 2, 0, 1, 1]),
+        Some(vec![(2, 0..2), (0, 2..3), (1, 3..5)])
+    );
+    assert_eq!(runs(&[2, 0, 2]), None);
+    assert_eq!(runs(&[]), Some(Vec::new()));
+}
+
+#[test]
+fn rows_keep_their_order_within_a_partition() {
+    let (rows, parts) = side_by_side(&[1, 0, 2, 1, 0], &[2, 0, 1]);
+    assert_eq!(rows, UInt32Array::from(vec![2, 1, 4, 0, 3]));
+    assert_eq!(parts, vec![(2, 0..1), (0, 1..3), (1, 3..5)]);
+}

@@ -7,10 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::TryStreamExt;
@@ -18,6 +15,7 @@ use mastic_schema::names::closest;
 use tokio::task::JoinSet;
 
 use super::encode::check_schema;
+use super::exchange::PartitionExchangeExec;
 use super::exec::{Done, SinkContext, WriteExec, read_manifest};
 use super::partition::can_be_key;
 use super::staged::Staged;
@@ -71,7 +69,7 @@ pub async fn write_until(
         spec,
         &keys,
         context.session_config().target_partitions(),
-    )?;
+    );
     let streams = plan.output_partitioning().partition_count().max(1);
     // Version 7, so that runs sort by their time.
     let run = uuid::Uuid::now_v7().simple().to_string();
@@ -314,19 +312,13 @@ fn distribute(
     spec: &SinkSpec,
     keys: &[usize],
     target: usize,
-) -> Result<Arc<dyn ExecutionPlan>> {
+) -> Arc<dyn ExecutionPlan> {
     if spec.options.single_file {
-        return Ok(gather(plan));
+        return gather(plan);
     }
     let streams = plan.output_partitioning().partition_count();
     if keys.is_empty() || !spec.by_key || (streams <= 1 && target <= 1) {
-        return Ok(plan);
+        return plan;
     }
-    let schema = plan.schema();
-    let columns = keys
-        .iter()
-        .map(|&key| Arc::new(Column::new(schema.field(key).name(), key)) as Arc<dyn PhysicalExpr>)
-        .collect();
-    let by_key = Partitioning::Hash(columns, target.max(1));
-    Ok(Arc::new(RepartitionExec::try_new(plan, by_key)?))
+    Arc::new(PartitionExchangeExec::new(plan, keys.to_vec(), target))
 }

@@ -21,6 +21,9 @@ use crate::table::{FileSet, LakeTable, as_views, whole};
 /// Of how many files the columns are told where none is to be read.
 const TOLD_BY: usize = 16;
 
+/// How much of a file tells what its columns are: what the rest has besides is found when it is read.
+const SAMPLE: Limits = Limits { bytes: 16 << 20 };
+
 /// A source whose files were listed.
 pub(super) struct Opened {
     /// What plans call it.
@@ -291,7 +294,7 @@ impl Opened {
                 let root = folder.root.clone();
                 let none = folder.files.is_empty();
                 let told = if none { others } else { folder };
-                let seen = told.examine(Limits::default(), true, &read).await?;
+                let seen = told.examine(SAMPLE, true, &read).await?;
                 let mut fields = seen.iter().fold(Fields::empty(), |all, found| {
                     choose_fields(&all, &found.fields)
                 });

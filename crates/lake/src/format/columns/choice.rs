@@ -173,18 +173,6 @@ impl Choice {
 }
 
 impl Column {
-    /// Appends so many nulls.
-    fn append_nulls(&mut self, count: usize) {
-        match &mut self.store {
-            Store::Boolean(b) => b.append_nulls(count),
-            Store::Int64(b) => b.append_nulls(count),
-            Store::Float64(b) => b.append_nulls(count),
-            Store::Date(b) => b.append_nulls(count),
-            Store::Micros(b) => b.append_nulls(count),
-            _ => (0..count).for_each(|_| self.append_null()),
-        }
-    }
-
     /// Whether the column is of a choice.
     pub(in crate::format) fn is_choice(&self) -> bool {
         matches!(self.store, Store::Choice(_))

@@ -71,8 +71,9 @@ pub(super) struct Ahead {
     hold: usize,
     jobs: VecDeque<Job>,
     ready: VecDeque<RecordBatch>,
-    /// Text that was read and not given to a thread.
+    /// Text that was read and not given to a thread: its first `filled` bytes.
     left: Vec<u8>,
+    filled: usize,
     /// Memory of texts that are done with: to get as much anew for each costs more than to read it.
     spare: Vec<Vec<u8>>,
     /// Whether all that is left is the rows' own.
@@ -108,6 +109,7 @@ impl Ahead {
             jobs: VecDeque::new(),
             ready: VecDeque::new(),
             left: Vec::new(),
+            filled: 0,
             spare: Vec::new(),
             ended: false,
             misses: Misses::default(),
@@ -125,6 +127,7 @@ impl Ahead {
                 return Ok(Some(batch));
             }
             let Some(job) = self.jobs.pop_front() else {
+                self.left.truncate(self.filled);
                 rows.give_back(std::mem::take(&mut self.left));
                 return Ok(None);
             };
@@ -191,21 +194,28 @@ impl Ahead {
     fn cut<R: Read>(&mut self, rows: &mut Rows<R>) -> Option<Vec<u8>> {
         let piece = self.threads.piece;
         let mut behind = BEHIND.min(piece);
-        rows.take_text(&mut self.left, piece + behind);
-        if self.left.len() < piece + behind {
+        self.filled = rows.take_text(&mut self.left, self.filled, piece + behind);
+        if self.filled < piece + behind {
             return None;
         }
         let cut = self.work.likely_end(&self.left[..piece])?;
-        while !self.work.has_rows(&self.left[cut..], self.hold + 1) {
+        while !self
+            .work
+            .has_rows(&self.left[cut..self.filled], self.hold + 1)
+        {
             if behind >= piece {
                 return None;
             }
             behind = piece.min(behind * 4);
-            rows.take_text(&mut self.left, piece + behind);
+            self.filled = rows.take_text(&mut self.left, self.filled, piece + behind);
         }
+        let after = &self.left[cut..self.filled];
         let mut rest = self.spare.pop().unwrap_or_default();
-        rest.clear();
-        rest.extend_from_slice(&self.left[cut..]);
+        if rest.len() < after.len() {
+            rest.resize(after.len(), 0);
+        }
+        rest[..after.len()].copy_from_slice(after);
+        self.filled = after.len();
         self.left.truncate(cut);
         Some(std::mem::replace(&mut self.left, rest))
     }
@@ -217,13 +227,17 @@ impl Ahead {
         for later in self.jobs.drain(..) {
             left.extend_from_slice(&later.text);
         }
-        left.append(&mut self.left);
+        left.extend_from_slice(&self.left[..self.filled]);
+        self.filled = left.len();
         self.left = left;
         let kept = self.misses.wrong()
             && used > 0
-            && self.work.has_rows(&self.left[used..], self.hold + 1);
+            && self
+                .work
+                .has_rows(&self.left[used..self.filled], self.hold + 1);
         if kept {
             self.left.drain(..used);
+            self.filled -= used;
         } else {
             self.ended = true;
         }

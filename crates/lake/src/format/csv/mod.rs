@@ -34,6 +34,8 @@ mod target;
 mod tests;
 #[cfg(test)]
 mod tests_ahead;
+#[cfg(test)]
+mod tests_predicate;
 
 pub(super) use self::custom::{Said, classify, first_row};
 pub(super) use self::decode::Decoder;

@@ -424,32 +424,32 @@ impl<R: Read> Rows<R> {
         self.line.saturating_sub(1)
     }
 
-    /// Moves the text that follows to `text`, until that has `size` bytes or there is no more. No row
-    /// may be held back.
-    pub(super) fn take_text(&mut self, text: &mut Vec<u8>, size: usize) {
-        text.extend_from_slice(&self.input[self.at..self.end]);
-        self.at = self.end;
-        let mut filled = text.len();
-        if filled >= size || self.eof || self.failure.is_some() {
-            return;
+    /// Moves the text that follows to `text`, behind its first `filled` bytes, until there are `size` of them or
+    /// there is no more; how many there are then. What `text` has behind them is left of another use: to fill
+    /// it with zeros first costs as much as to read it. No row may be held back.
+    pub(super) fn take_text(&mut self, text: &mut Vec<u8>, filled: usize, size: usize) -> usize {
+        let own = &self.input[self.at..self.end];
+        let mut filled = filled;
+        let wanted = size.max(filled + own.len());
+        if text.len() < wanted {
+            text.resize(wanted, 0);
         }
-        text.resize(size, 0);
-        while filled < size && !self.eof {
-            match self.reader.read(&mut text[filled..]) {
+        text[filled..filled + own.len()].copy_from_slice(own);
+        filled += own.len();
+        self.at = self.end;
+        while filled < size && !self.eof && self.failure.is_none() {
+            match self.reader.read(&mut text[filled..size]) {
                 Ok(0) => self.eof = true,
                 Ok(count) => {
                     filled += count;
                     self.read += count as u64;
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    // The rows before it come first.
-                    self.failure = Some(e);
-                    break;
-                }
+                // The rows before it come first.
+                Err(e) => self.failure = Some(e),
             }
         }
-        text.truncate(filled);
+        filled
     }
 
     /// Takes back text that was moved away and is to be cut here.

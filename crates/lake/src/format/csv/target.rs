@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use mastic_schema::names::column_names;
 
@@ -13,6 +13,7 @@ use super::grid::Grid;
 use crate::error::{LakeError, Result};
 use crate::format::columns::{BLOCK, Column, Misfit, Reading};
 use crate::format::frame::{Wanted, set_aside};
+use crate::format::predicate::Predicate;
 use crate::format::{BadRecords, Decode};
 use crate::value::DateOrder;
 
@@ -57,6 +58,29 @@ impl Nulls {
     }
 }
 
+/// The runs of rows, cut where the predicate begins or ceases to want them; `wanted` counts rows of runs only.
+fn wanted_runs(runs: &[Range<usize>], wanted: &BooleanArray) -> Vec<Run> {
+    let mut cut = Vec::new();
+    let mut before = 0;
+    for run in runs {
+        let mut at = run.start;
+        let own = wanted.values().slice(before, run.len());
+        for (from, to) in own.set_slices() {
+            let (from, to) = (run.start + from, run.start + to);
+            if at < from {
+                cut.push((at..from, false));
+            }
+            cut.push((from..to, true));
+            at = to;
+        }
+        if at < run.end {
+            cut.push((at..run.end, false));
+        }
+        before += run.len();
+    }
+    cut
+}
+
 /// A row that is none, as a frame sets it aside.
 #[derive(Debug)]
 pub(super) struct BadRow {
@@ -94,7 +118,12 @@ pub(super) struct Target {
     own: Vec<usize>,
     /// Which wanted column is the one of lines.
     lines: Option<usize>,
+    /// What a filter above will keep.
+    predicate: Option<Predicate>,
 }
+
+/// A run of rows, and whether more than the columns that the predicate looks at is wanted of them.
+type Run = (Range<usize>, bool);
 
 impl Target {
     /// The wanted columns, before the file's header is known.
@@ -107,6 +136,12 @@ impl Target {
         };
         let all = [markers.as_slice(), &options.text_nulls].concat();
         let places = 0..decode.schema.fields().len();
+        let lines = Wanted::of(decode).line;
+        // Lines are no cells.
+        let predicate = decode.predicate.as_ref();
+        let predicate = predicate
+            .and_then(|p| Predicate::new(p, &schema))
+            .filter(|p| !lines.is_some_and(|at| p.columns().contains(&at)));
         let literal = schema
             .fields()
             .iter()
@@ -127,7 +162,8 @@ impl Target {
             delimiter: options.delimiter,
             frame: decode.frame.clone(),
             own: places.filter(|at| !decode.is_line(*at)).collect(),
-            lines: Wanted::of(decode).line,
+            lines,
+            predicate,
         })
     }
 
@@ -241,31 +277,38 @@ impl Target {
         }
         runs.push(from..rows.end);
         let kept = runs.iter().map(ExactSizeIterator::len).sum();
-        for run in &runs {
-            let mut from = run.start;
-            // A block of text that is in the processor's cache, column by column.
-            while from < run.end {
-                let to = run.end.min(from + BLOCK);
-                for (i, column) in columns.iter_mut().enumerate() {
-                    if self.lines != Some(i) {
-                        self.fill(i, column, grid, from..to)?;
-                    }
-                }
-                from = to;
+        columns.iter_mut().for_each(|column| column.reserve(kept));
+        let first: &[usize] = match &self.predicate {
+            Some(predicate) => predicate.columns(),
+            None => &[],
+        };
+        let all: Vec<Run> = runs.iter().cloned().map(|run| (run, true)).collect();
+        self.fill_all(columns, first.iter().copied(), grid, &all)?;
+        let mut arrays: Vec<Option<ArrayRef>> = vec![None; columns.len()];
+        for at in first {
+            arrays[*at] = Some(columns[*at].finish()?);
+        }
+        let wanted = self.predicate.as_ref().and_then(|predicate| {
+            let known = first.iter().filter_map(|at| arrays[*at].clone());
+            predicate.kept(known.collect(), kept)
+        });
+        let rest = (0..columns.len()).filter(|at| !first.contains(at) && self.lines != Some(*at));
+        match &wanted {
+            None => self.fill_all(columns, rest.clone(), grid, &all)?,
+            Some(wanted) => {
+                self.fill_all(columns, rest.clone(), grid, &wanted_runs(&runs, wanted))?
             }
         }
-        let mut arrays = Vec::with_capacity(columns.len());
-        for (i, column) in columns.iter_mut().enumerate() {
-            arrays.push(match self.lines {
-                Some(at) if at == i => {
-                    let lines = grid.lines(rows.clone());
-                    let of = |row: usize| i64::try_from(*lines.get(row - rows.start)?).ok();
-                    let lines: Int64Array = runs.iter().cloned().flatten().map(of).collect();
-                    Arc::new(lines) as ArrayRef
-                }
-                _ => column.finish()?,
-            });
+        for at in rest {
+            arrays[at] = Some(columns[at].finish()?);
         }
+        if let Some(at) = self.lines {
+            let lines = grid.lines(rows.clone());
+            let of = |row: usize| i64::try_from(*lines.get(row - rows.start)?).ok();
+            let lines: Int64Array = runs.iter().cloned().flatten().map(of).collect();
+            arrays[at] = Some(Arc::new(lines));
+        }
+        let arrays = arrays.into_iter().flatten().collect();
         let options = RecordBatchOptions::new().with_row_count(Some(kept));
         Ok(RecordBatch::try_new_with_options(
             self.schema.clone(),
@@ -335,6 +378,45 @@ impl Target {
         Ok(false)
     }
 
+    /// Fills some columns with the cells of all runs.
+    fn fill_all(
+        &self,
+        columns: &mut [Column],
+        numbers: impl Iterator<Item = usize> + Clone,
+        grid: &impl Grid,
+        runs: &[Run],
+    ) -> Result<()> {
+        // A block of text that is in the processor's cache, column by column.
+        let mut runs = runs.iter();
+        let mut block: Vec<Run> = Vec::new();
+        let mut open: Option<Run> = None;
+        loop {
+            let mut room = BLOCK;
+            block.clear();
+            while room > 0
+                && let Some((run, wanted)) = open.take().or_else(|| runs.next().cloned())
+            {
+                let to = run.end.min(run.start + room);
+                room -= to - run.start;
+                if to < run.end {
+                    open = Some((to..run.end, wanted));
+                }
+                block.push((run.start..to, wanted));
+            }
+            if block.is_empty() {
+                return Ok(());
+            }
+            for number in numbers.clone() {
+                for (rows, wanted) in &block {
+                    match wanted {
+                        true => self.fill(number, &mut columns[number], grid, rows.clone())?,
+                        false => columns[number].append_nulls(rows.len()),
+                    }
+                }
+            }
+        }
+    }
+
     /// Fills one column with the cells of some rows.
     fn fill(
         &self,
@@ -344,7 +426,7 @@ impl Target {
         rows: Range<usize>,
     ) -> Result<()> {
         let Some(at) = self.binding[number] else {
-            rows.for_each(|_| column.append_null());
+            column.append_nulls(rows.len());
             return Ok(());
         };
         let plain = &self.nulls_of(number, column).plain;

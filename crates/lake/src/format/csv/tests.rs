@@ -60,6 +60,7 @@ fn read(bytes: &[u8], name: &str) -> Option<Result<Read>> {
             schema: Arc::new(Schema::new(fields)),
             batch_size: 7,
             frame: None,
+            predicate: None,
         };
         let batches: Vec<RecordBatch> =
             Decoder::new(bytes, &options, &decode, None)?.collect::<Result<_>>()?;

@@ -49,6 +49,7 @@ impl Setup {
             projection: (0..self.schema.fields().len()).collect(),
             batch_size: 5,
             frame: None,
+            predicate: None,
         };
         let decoder = Decoder::new(reader, &self.options, &decode, threads)?;
         let batches: Vec<RecordBatch> = decoder.collect::<Result<_>>()?;
@@ -311,6 +312,7 @@ fn a_reader_may_stop_anywhere() {
         projection: vec![1],
         batch_size: 100,
         frame: None,
+        predicate: None,
     };
     for taken in [0, 1, 7] {
         let decoder = Decoder::new(

@@ -43,6 +43,7 @@ fn read(text: &str, options: &GrokOptions) -> Result<Vec<RecordBatch>> {
         schema: Arc::new(Schema::new(columns)),
         batch_size: 100,
         frame: None,
+        predicate: None,
     };
     Decoder::new(text.as_bytes(), options, &decode)?.collect()
 }

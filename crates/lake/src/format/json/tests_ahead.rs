@@ -68,6 +68,7 @@ impl Setup {
             projection: (0..self.schema.fields().len()).collect(),
             batch_size: self.batch_size,
             frame: self.frame.then(|| bin.clone() as _),
+            predicate: None,
         };
         let options = JsonOptions::default();
         let decoder = ParallelDecoder::new(reader, &options, &decode, threads).unwrap();
@@ -208,6 +209,7 @@ fn pieces_are_decoded_by_other_threads() {
         schema,
         batch_size: 10,
         frame: None,
+        predicate: None,
     };
     let text = numbers(1000).join("\n");
     let options = JsonOptions::default();
@@ -285,6 +287,7 @@ fn a_reader_may_stop_anywhere() {
         projection: vec![0],
         batch_size: 100,
         frame: None,
+        predicate: None,
     };
     assert_eq!(decode.schema.field(0).data_type(), &DataType::Int64);
     for taken in [0, 1, 7] {

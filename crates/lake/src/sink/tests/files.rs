@@ -138,6 +138,7 @@ async fn orc_is_read_back_as_it_was_by_our_own_reader() {
                 projection: (0..rows.num_columns()).collect(),
                 batch_size: 100,
                 frame: None,
+                predicate: None,
             };
             let read = spawn_blocking(move || {
                 let batches = decode(&input, &FileFormat::Orc, &wanted).unwrap();

@@ -75,6 +75,7 @@ fn decoded(name: &str, bytes: &[u8], format: &FileFormat, schema: &SchemaRef) ->
         schema: schema.clone(),
         batch_size: 1024,
         frame: None,
+        predicate: None,
     };
     let batches: Vec<_> = decode(&file(name, bytes), format, &wanted)
         .unwrap()
