@@ -41,8 +41,8 @@ pub use crawler::{
 pub use process::RunProcess;
 pub(crate) use run::DIED;
 pub use run::{
-    DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunOutcome, RunScript, RunState,
-    RunStep, RunSummary, RunVolume,
+    DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunCast, RunOutcome, RunScript,
+    RunState, RunStep, RunSummary, RunTotals, RunVolume,
 };
 pub use statistics::{
     BinaryColumnStatisticsData, BooleanColumnStatisticsData, ColumnStatistics,

@@ -75,8 +75,10 @@ async fn fill(store: Arc<dyn CatalogStore>) -> Vec<String> {
             rows_out: 12_000,
             dropped: 340,
             errors: 5,
+            ..RunStep::default()
         }],
         sinks: vec![volume("s3://lake/clean", 12_000)],
+        totals: None,
     };
     let done = RunOutcome {
         summary: Some(summary.to_value()),

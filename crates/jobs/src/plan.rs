@@ -128,10 +128,11 @@ pub async fn plan_reading(
         ScriptErrors(vec![error])
     })?;
     let late = late(script, &state);
+    let partial = |number: usize| script.sources[number].bookmark && !reading.ignore_bookmarks;
     let in_part = made_from(
         script,
         &state,
-        &|input| matches!(input, Input::Source(number) if script.sources[number].bookmark),
+        &|input| matches!(input, Input::Source(number) if partial(number)),
     );
     let mut planner = Planner {
         script,
@@ -172,17 +173,14 @@ pub async fn plan_reading(
             (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
-        let in_part = frames.map_or_else(
-            || source.is_some_and(|number| script.sources[number].bookmark),
-            |number| in_part[number],
-        );
+        let in_part = frames.map_or_else(|| source.is_some_and(partial), |number| in_part[number]);
         if in_part && sink.mode == SinkMode::Overwrite {
             let message = format!(
                 "'{name}' has only what no earlier run has read, and would replace what earlier runs wrote"
             );
             let error = ScriptError::new(&script.source, sink.path.span(), message);
             planner.errors.push(error.hint(
-                "use mode: append, upsert or overwrite_partitions, or read all: bookmark: false",
+                "use mode: append, upsert or overwrite_partitions, or read all: bookmark: false, or run with --bookmarks disable",
             ));
         }
         // What could not be planned was complained of.
@@ -489,7 +487,12 @@ impl Planner<'_> {
                     }
                 };
                 let inputs: Labels = labels.drain(..).chain(taken).collect();
-                (so_far, labels) = match (counted, EVEN.contains(&verb)) {
+                // Casts that lose values are told of in the step's line.
+                let casts = match &made {
+                    Value::Frame(frame) => frame.counts_casts(&name),
+                    Value::Collection(_) => false,
+                };
+                (so_far, labels) = match (counted, EVEN.contains(&verb) && !casts) {
                     (Some(labels), _) => (Some(made), labels),
                     (None, true) => (Some(made), inputs),
                     (None, false) => {

@@ -184,6 +184,20 @@ pub enum RunError {
         /// What was wrong with the first.
         reason: String,
     },
+    /// A step could cast none of a column's values. Nothing was changed.
+    #[error("{step}: cast:{to} could take none of the {lost} values of '{path}': {reason}")]
+    NothingCast {
+        /// The step's label.
+        step: String,
+        /// The values' path.
+        path: String,
+        /// The type, by Hive's name.
+        to: String,
+        /// How many values there were.
+        lost: u64,
+        /// What was wrong with the first.
+        reason: String,
+    },
     /// A sink could not be committed.
     #[error("{source}{}", already(committed))]
     Commit {
@@ -232,7 +246,9 @@ impl RunError {
                 None => stage::memory_hint(source).or_else(|| told_by(source).hint()),
             },
             Self::Commit { source, .. } => source.hint(),
-            Self::AllSetAside { .. } => Some("nothing was written".to_owned()),
+            Self::AllSetAside { .. } | Self::NothingCast { .. } => {
+                Some("nothing was written".to_owned())
+            }
             Self::Changed { source } => source.hint(),
             Self::Catalog { .. } => {
                 Some("crawl the folders that were written, or run the script again".to_owned())
@@ -462,9 +478,21 @@ impl Prepared {
         Ok(all.into_iter().flatten().collect())
     }
 
-    /// A step that failed every record that it was given is a mistake of the script's, not of the data.
+    /// A step that failed every record that it was given, or a cast that failed for every value, is a mistake of
+    /// the script's, not of the data.
     fn none_left(&self, ledger: &Ledger) -> Option<RunError> {
         let steps = tally::report(&self.plan.steps, ledger);
+        for step in &steps {
+            if let Some(cast) = step.casts.iter().find(|c| c.lost > 0 && c.kept == 0) {
+                return Some(RunError::NothingCast {
+                    step: step.step.label.clone(),
+                    path: cast.path.clone(),
+                    to: cast.to.clone(),
+                    lost: cast.lost,
+                    reason: cast.first.clone().unwrap_or_default(),
+                });
+            }
+        }
         let step = steps
             .into_iter()
             .find(|s| s.errors > 0 && s.errors == s.rows_in)?;

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use mastic_catalog::{CatalogStore, OpenMode, TableOutcome};
-use mastic_jobs::{Prepared, Report, RunError, Script, ScriptErrors, Source, plan};
+use mastic_catalog::{CatalogStore, OpenMode, RunState, TableOutcome};
+use mastic_jobs::{
+    BookmarkMode, JobError, JobOptions, Prepared, Report, RunError, Script, ScriptErrors, Source,
+    plan, run_job,
+};
 use mastic_lake::store::Stores;
 use mastic_query::Session;
 
@@ -50,6 +53,19 @@ impl House {
         prepared
             .run(&*self.catalog, None, std::future::pending())
             .await
+    }
+
+    async fn job(&self, text: &str, bookmarks: BookmarkMode) -> Result<Report, JobError> {
+        let given = [("out".to_owned(), self.folder.path().display().to_string())];
+        let script = Script::parse(&Source::new("job.yaml", text), &given)?;
+        let options = JobOptions {
+            bookmarks,
+            ..JobOptions::default()
+        };
+        let session = self.session().await;
+        let stop = std::future::pending();
+        let (_, report) = run_job(&script, &session, &self.stores, &options, stop).await?;
+        Ok(report)
     }
 
     async fn sql(&self, query: &str) -> String {
@@ -349,4 +365,82 @@ async fn sources_of_files_are_read_with_options() {
         assert!(told.contains(says), "{told}");
         assert!(told.contains("job.yaml:3:"), "{told}");
     }
+}
+
+/// A column whose values disagree in type, as a source with a sink.
+fn mixed(house: &House, records: &str, steps: &str) -> String {
+    std::fs::write(house.folder.path().join("in.json"), records).unwrap();
+    format!(
+        "parameters: {{out: x}}\nsources:\n  mixed: {{path: '${{out}}/in.json'}}\nframes:\n  out:\n    - from: mixed\n{steps}sinks:\n  - {{frame: out, path: '${{out}}/out', mode: overwrite}}\n"
+    )
+}
+
+#[tokio::test]
+async fn what_a_cast_loses_is_counted() {
+    let house = House::new().await;
+    let records = "{\"n\": 1, \"a\": [{\"b\": 1}, {\"b\": \"x\"}]}\n{\"n\": \"n/a\", \"a\": []}\n{\"n\": \"7\"}\n{}\n";
+    let text = mixed(
+        &house,
+        records,
+        "    - resolve_choice: {n: 'cast:long', 'a[].b': 'cast:long'}\n",
+    );
+    let report = house.run(&text).await.unwrap();
+    let step = report.steps.last().unwrap();
+    assert_eq!((step.rows_in, step.rows_out), (4, 4));
+    let casts: Vec<_> = step
+        .casts
+        .iter()
+        .map(|c| (c.path.as_str(), c.kept, c.lost))
+        .collect();
+    assert_eq!(casts, [("a[].b", 1, 1), ("n", 2, 1)]);
+    let summary = report.summary();
+    assert_eq!(summary["Steps"][1]["Casts"][1]["Lost"], 1);
+    // All choices at once are counted, too; what cannot fail is not.
+    let all = mixed(&house, records, "    - resolve_choice: cast:long\n");
+    let report = house.run(&all).await.unwrap();
+    assert_eq!(report.steps.last().unwrap().casts.len(), 2);
+    let text = mixed(&house, records, "    - resolve_choice: cast:string\n");
+    assert_eq!(house.run(&text).await.unwrap().steps.len(), 1);
+}
+
+#[tokio::test]
+async fn a_cast_that_fails_for_every_value_is_a_mistake() {
+    let house = House::new().await;
+    let records = "{\"n\": true, \"s\": \"a\"}\n{\"n\": \"n/a\", \"s\": null}\n{}\n";
+    let steps = "    - resolve_choice: {n: 'cast:date'}\n";
+    let error = house.run(&mixed(&house, records, steps)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "out: 2 resolve_choice: cast:date could take none of the 2 values of 'n': 'true' in field n is no date"
+    );
+    assert_eq!(house.visible("out"), 0);
+    // Where a filter leaves one that can be cast, or none, it is none.
+    for condition in ["n is null", "s is null and n is null"] {
+        let steps = format!("    - filter: {condition}\n{steps}");
+        house.run(&mixed(&house, records, &steps)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_planned_is_a_run_that_failed() {
+    let house = House::new().await;
+    let text = airlines("sinks:\n  - {frame: airlines, path: '${out}/a', partition_by: nothing}\n");
+    let error = house.job(&text, BookmarkMode::Enable).await.unwrap_err();
+    let runs = house.catalog.list_runs(Some("job"), 5).await.unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].job_run_state, RunState::Failed);
+    assert_eq!(runs[0].error_message, Some(error.to_string()));
+}
+
+#[tokio::test]
+async fn overwriting_is_refused_only_where_bookmarks_are_in_use() {
+    let house = House::new().await;
+    let text = airlines("sinks:\n  - {frame: airlines, path: '${out}/a', mode: overwrite}\n");
+    let text = text.replace("airlines.json'}", "airlines.json', bookmark: true}");
+    for bookmarks in [BookmarkMode::Enable, BookmarkMode::Pause] {
+        let error = house.job(&text, bookmarks).await.unwrap_err();
+        assert!(error.to_string().contains("would replace"), "{error}");
+    }
+    let report = house.job(&text, BookmarkMode::Disable).await.unwrap();
+    assert_eq!(report.sinks[0].written.rows, 16);
 }
