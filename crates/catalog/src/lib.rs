@@ -217,7 +217,8 @@ pub use model::{
     RewindTo, Run, RunBeat, RunCast, RunOutcome, RunProcess, RunScript, RunState, RunStep,
     RunSummary, RunTotals, RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo, SinkCommit,
     SkewedInfo, SourceObject, StorageDescriptor, StringColumnStatisticsData, Table,
-    TableStatistics, TableVersion, UpdateBehavior, VersionId, XmlClassifier, parameters,
+    TableStatistics, TableVersion, UpdateBehavior, VersionId, XmlClassifier, chosen_columns,
+    parameters, set_choices,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{

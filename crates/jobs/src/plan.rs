@@ -26,6 +26,7 @@ use crate::sinks;
 use crate::source::{Span, Text};
 use crate::sources::{Reading, SourceError, Sources};
 use crate::tally::StepInfo;
+use crate::upsert::Upsert;
 
 /// A script, planned: every frame, in the order in which they build on each other.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct PlannedSink {
     pub(crate) late: bool,
     /// Whether it is a sample that a step writes aside, whose records go on in their frame.
     pub(crate) aside: bool,
+    /// Where it upserts into what is there: how files that nothing is replaced in are left as they are.
+    pub(crate) upsert: Option<Upsert>,
 }
 
 impl PlannedSink {
@@ -188,7 +191,7 @@ pub async fn plan_reading(
         let late = name == ERRORS || frames.is_some_and(|frame| late[frame]);
         for (def, frame) in planner.written(sink, frame) {
             let labels = planner.sink_labels(&def);
-            let Some(frame) = planner.upserted(&def, frame, labels).await else {
+            let Some((frame, upsert)) = planner.upserted(&def, frame, labels).await else {
                 continue;
             };
             let (partition_by, errors) = sinks::check(script, &def, &frame);
@@ -199,6 +202,7 @@ pub async fn plan_reading(
                 partition_by,
                 late,
                 aside: false,
+                upsert,
             });
         }
     }

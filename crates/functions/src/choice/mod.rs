@@ -12,7 +12,6 @@
 
 mod convert;
 mod failure;
-mod json;
 mod work;
 
 use std::sync::Arc;
@@ -28,7 +27,7 @@ use crate::typed::Typed;
 pub use convert::convertible;
 pub(crate) use convert::{as_list, convert as convert_array, either, under};
 pub use failure::{Conversion, can_fail, conversion};
-pub use json::PlainChoices;
+pub use mastic_schema::plain::PlainChoices;
 
 /// One step of the way from a value to a choice in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

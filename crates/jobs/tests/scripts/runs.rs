@@ -444,3 +444,75 @@ async fn overwriting_is_refused_only_where_bookmarks_are_in_use() {
     let report = house.job(&text, BookmarkMode::Disable).await.unwrap();
     assert_eq!(report.sinks[0].written.rows, 16);
 }
+
+#[tokio::test]
+async fn choices_that_were_not_resolved_are_plain_values_in_text() {
+    let house = House::new().await;
+    let records =
+        "{\"n\": 1, \"a\": [{\"b\": 1}, {\"b\": \"x\"}]}\n{\"n\": \"n/a\", \"a\": []}\n{}\n";
+    let script = |format: &str, mode: &str| {
+        let steps = match format {
+            "csv" => "    - select_fields: n\n",
+            _ => "    - filter: \"true\"\n",
+        };
+        let steps = mixed(&house, records, steps);
+        let (head, _) = steps.split_once("sinks:").unwrap();
+        format!(
+            "{head}sinks:\n  - {{frame: out, path: '${{out}}/{format}', format: {format}, mode: {mode}, table: lake.t_{format}}}\n"
+        )
+    };
+    house.run(&script("json", "overwrite")).await.unwrap();
+    house.run(&script("csv", "overwrite")).await.unwrap();
+    let read = |folder: &str| {
+        let files = std::fs::read_dir(house.folder.path().join(folder)).unwrap();
+        let files = files.flatten().filter(|f| f.path().is_file());
+        let mut lines: Vec<String> = files
+            .flat_map(|f| {
+                let text = std::fs::read_to_string(f.path()).unwrap();
+                text.lines().map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(
+        read("json"),
+        [
+            "{\"n\":\"n/a\",\"a\":[]}",
+            "{\"n\":1,\"a\":[{\"b\":1},{\"b\":\"x\"}]}",
+            "{}"
+        ]
+    );
+    assert_eq!(read("csv"), ["\"\"", "1", "n", "n/a"]);
+    // As a crawl would have it: the type that holds all, and beside it the choice. It stays where rows are added.
+    for _ in 0..2 {
+        let table = house.catalog.get_table("lake", "t_json").await.unwrap();
+        let told: Vec<_> = table
+            .columns()
+            .iter()
+            .map(|c| {
+                let chosen = c.parameters.get("mastic.choice").map(String::as_str);
+                (
+                    c.name.clone(),
+                    c.hive_type().to_owned(),
+                    chosen.unwrap_or_default().to_owned(),
+                )
+            })
+            .collect();
+        let own = |n: &str, t: &str, c: &str| (n.to_owned(), t.to_owned(), c.to_owned());
+        assert_eq!(
+            told,
+            [
+                own("n", "string", "choice<bigint,string>"),
+                own(
+                    "a",
+                    "array<struct<b:string>>",
+                    "array<struct<b:choice<bigint,string>>>"
+                )
+            ]
+        );
+        house.run(&script("json", "append")).await.unwrap();
+    }
+    let counted = house.sql("SELECT count(n) AS n FROM lake.t_json").await;
+    assert!(counted.contains("| 6 |"), "{counted}");
+}
