@@ -54,7 +54,7 @@ impl Upsert {
         let [scan] = scans.as_slice() else {
             return false;
         };
-        let below = format!("{}/", spec.root.url.trim_end_matches('/'));
+        let below = format!("{}/", spec.root.url_of(&spec.root.path));
         let lower = |names: &[String]| names.iter().map(|n| n.to_lowercase()).collect::<Vec<_>>();
         scan.formats.iter().all(|own| own == format.name())
             && lower(&scan.keys) == lower(&spec.partition_keys)

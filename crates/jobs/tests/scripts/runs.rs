@@ -516,3 +516,132 @@ async fn choices_that_were_not_resolved_are_plain_values_in_text() {
     let counted = house.sql("SELECT count(n) AS n FROM lake.t_json").await;
     assert!(counted.contains("| 6 |"), "{counted}");
 }
+
+/// The files of a folder below the house's, with what tells them from others of their names.
+fn stamps(
+    house: &House,
+    folder: &str,
+) -> std::collections::BTreeMap<String, std::time::SystemTime> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![house.folder.path().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with('_') {
+                continue;
+            }
+            match entry.path().is_dir() {
+                true => folders.push(entry.path()),
+                false => {
+                    let at = entry.metadata().unwrap().modified().unwrap();
+                    found.insert(entry.path().display().to_string(), at);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn upsert(house: &House, records: &str, rest: &str, mode: &str) -> String {
+    std::fs::write(house.folder.path().join("new.json"), records).unwrap();
+    format!(
+        "parameters: {{out: x}}\nsources:\n  new: {{path: '${{out}}/new.json'}}\nsinks:\n  - {{frame: new, path: '${{out}}/t', {mode}{rest}}}\n"
+    )
+}
+
+#[tokio::test]
+async fn an_upsert_rewrites_only_files_that_hold_what_it_replaces() {
+    for (format, partitioned) in [
+        ("parquet", false),
+        ("parquet", true),
+        ("orc", false),
+        ("avro", true),
+        ("json", false),
+        ("json", true),
+    ] {
+        let house = House::new().await;
+        let mut rest = format!(", format: {format}, table: lake.t");
+        if partitioned {
+            rest.push_str(", partition_by: p");
+        }
+        // Three files, each of a run.
+        for (from, p) in [(0, "a b"), (10, "50%/x"), (20, "a b")] {
+            let rows: String = (from..from + 10)
+                .map(|k| format!("{{\"k\": {k}, \"v\": \"old\", \"p\": \"{p}\"}}\n"))
+                .collect();
+            house
+                .run(&upsert(&house, &rows, &rest, "mode: append"))
+                .await
+                .unwrap();
+        }
+        let before = stamps(&house, "t");
+        assert_eq!(before.len(), 3, "{format}");
+        let new = "{\"k\": 12, \"v\": \"new\", \"p\": \"c\"}\n{\"k\": 99, \"v\": \"new\", \"p\": \"a b\"}\n{\"k\": null, \"v\": \"new\", \"p\": \"c\"}\n";
+        let text = upsert(&house, new, &rest, "mode: upsert, key: k");
+        let report = house
+            .run(&text)
+            .await
+            .unwrap_or_else(|e| panic!("{format}: {e}"));
+        assert_eq!(report.sinks[0].written.replaced.len(), 1, "{format}");
+        // 10 read of the one file and 3 new ones; one is replaced.
+        assert_eq!(report.sinks[0].written.rows, 12, "{format}");
+        assert_eq!(
+            (
+                report.totals.read,
+                report.totals.dropped,
+                report.totals.written
+            ),
+            (13, 1, 12),
+            "{format}"
+        );
+        let after = stamps(&house, "t");
+        let kept = before
+            .iter()
+            .filter(|(name, at)| after.get(*name) == Some(at));
+        assert_eq!(kept.count(), 2, "{format}");
+        let counted = "SELECT count(*) AS n, count(k) AS k, sum(k) AS s, count(DISTINCT k) AS d, count(CASE WHEN v = 'new' THEN 1 END) AS new FROM lake.t";
+        // 0 to 29 are 435; 12 is replaced by itself, 99 is new.
+        let answer = house.sql(counted).await;
+        assert!(
+            answer.contains("| 32 | 31 | 534 | 31 | 3   |"),
+            "{format}: {answer}"
+        );
+        // Keys that are nowhere replace nothing.
+        let text = upsert(
+            &house,
+            "{\"k\": 500, \"v\": \"new\", \"p\": \"c\"}\n",
+            &rest,
+            "mode: upsert, key: k",
+        );
+        let report = house.run(&text).await.unwrap();
+        assert_eq!(
+            (report.sinks[0].written.replaced.len(), report.totals.read),
+            (0, 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_upsert_into_other_files_writes_all_of_them_again() {
+    let old = "{\"k\": 1, \"v\": \"old\"}\n{\"k\": 2, \"v\": \"old\"}\n";
+    for format in ["csv", "json"] {
+        let house = House::new().await;
+        let rest = format!(", format: {format}");
+        house
+            .run(&upsert(&house, old, &rest, "mode: overwrite"))
+            .await
+            .unwrap();
+        let new = "{\"k\": 2, \"v\": \"new\"}\n";
+        let text = upsert(
+            &house,
+            new,
+            ", format: parquet, table: lake.t",
+            "mode: upsert, key: k",
+        );
+        let report = house.run(&text).await.unwrap();
+        assert_eq!(report.sinks[0].written.rows, 2, "{format}");
+        let answer = house
+            .sql("SELECT min(v) AS a, max(v) AS b FROM lake.t")
+            .await;
+        assert!(answer.contains("| new | old |"), "{answer}");
+    }
+}
