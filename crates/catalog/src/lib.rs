@@ -214,10 +214,11 @@ pub use model::{
     DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData, GrokClassifier, HEARTBEAT_SECONDS,
     HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCommit, NewCrawl, NewRun,
     Order, Parameters, Partition, PendingCommit, PlannedBookmark, RecrawlBehavior, RecrawlPolicy,
-    RewindTo, Run, RunBeat, RunOutcome, RunProcess, RunScript, RunState, RunStep, RunSummary,
-    RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject,
-    StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics, TableVersion,
-    UpdateBehavior, VersionId, XmlClassifier, parameters,
+    RewindTo, Run, RunBeat, RunCast, RunOutcome, RunProcess, RunScript, RunState, RunStep,
+    RunSummary, RunTotals, RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo, SinkCommit,
+    SkewedInfo, SourceObject, StorageDescriptor, StringColumnStatisticsData, Table,
+    TableStatistics, TableVersion, UpdateBehavior, VersionId, XmlClassifier, chosen_columns,
+    parameters, set_choices,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{

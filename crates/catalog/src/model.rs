@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{CatalogError, Result};
 
 mod bookmark;
+mod choices;
 mod classifier;
 mod crawl;
 mod crawler;
@@ -29,6 +30,7 @@ pub use bookmark::{
     Bookmark, BookmarkCommit, BookmarkPosition, NewCommit, PendingCommit, PlannedBookmark,
     RewindTo, Seen, SinkCommit, SourceObject,
 };
+pub use choices::{chosen_columns, set_choices};
 pub use classifier::{
     Classifier, CsvClassifier, CsvHeaderOption, CsvSerdeOption, GrokClassifier, JsonClassifier,
     XmlClassifier,
@@ -41,8 +43,8 @@ pub use crawler::{
 pub use process::RunProcess;
 pub(crate) use run::DIED;
 pub use run::{
-    DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunOutcome, RunScript, RunState,
-    RunStep, RunSummary, RunVolume,
+    DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunCast, RunOutcome, RunScript,
+    RunState, RunStep, RunSummary, RunTotals, RunVolume,
 };
 pub use statistics::{
     BinaryColumnStatisticsData, BooleanColumnStatisticsData, ColumnStatistics,

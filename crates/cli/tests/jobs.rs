@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use mastic_catalog::{
     CatalogStore, NewRun, OpenMode, PlannedBookmark, RunOutcome, RunProcess, RunScript, RunState,
-    RunStep, RunSummary, RunVolume, SourceObject, open,
+    RunStep, RunSummary, RunTotals, RunVolume, SourceObject, open,
 };
 use serde_json::{Value, json};
 
@@ -75,8 +75,19 @@ async fn fill(store: Arc<dyn CatalogStore>) -> Vec<String> {
             rows_out: 12_000,
             dropped: 340,
             errors: 5,
+            ..RunStep::default()
         }],
-        sinks: vec![volume("s3://lake/clean", 12_000)],
+        // The error records are written, too, and are none of what the job is for.
+        sinks: vec![
+            volume("s3://lake/clean", 12_000),
+            volume("s3://lake/errors", 5),
+        ],
+        totals: Some(RunTotals {
+            read: 12_345,
+            written: 12_000,
+            dropped: 340,
+            errors: 5,
+        }),
     };
     let done = RunOutcome {
         summary: Some(summary.to_value()),
@@ -190,14 +201,14 @@ fn runs_are_listed_and_shown() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(
         lines[0],
-        "run,job,attempt,state,began,took,read,written,error"
+        "run,job,attempt,state,began,took,read,written,set aside,error"
     );
     assert!(
-        lines[1].ends_with(",,,the process ended without saying so"),
+        lines[1].ends_with(",,,,the process ended without saying so"),
         "{csv}"
     );
-    assert!(lines[2].ends_with(",,,no such column: dya"), "{csv}");
-    assert!(lines[3].ends_with(",12345,12000,"), "{csv}");
+    assert!(lines[2].ends_with(",,,,no such column: dya"), "{csv}");
+    assert!(lines[3].ends_with(",12345,12000,5,"), "{csv}");
     let table = shop.ok(&["runs"]);
     assert!(
         table.contains("12,345") && table.contains("SUCCEEDED"),

@@ -152,6 +152,7 @@ impl DynamicFrame {
         let node = StepNode {
             label: step.to_owned(),
             reason,
+            casts: Vec::new(),
             input,
         };
         let plan = LogicalPlan::Extension(Extension {
@@ -160,6 +161,21 @@ impl DynamicFrame {
         Self {
             inner: DataFrame::new(state, plan),
             ..self
+        }
+    }
+
+    /// Whether the step of this label, the last one of the frame's, counts what its casts lose.
+    pub fn counts_casts(&self, step: &str) -> bool {
+        let mut plan = self.plan();
+        loop {
+            plan = match plan {
+                LogicalPlan::Projection(projection) => &projection.input,
+                LogicalPlan::Extension(extension) => {
+                    let node = extension.node.as_any().downcast_ref::<StepNode>();
+                    return node.is_some_and(|n| n.label == step && !n.casts.is_empty());
+                }
+                _ => return false,
+            };
         }
     }
 

@@ -133,7 +133,7 @@ pub use collection::FrameCollection;
 pub use error::FrameError;
 pub use frame::DynamicFrame;
 pub use path::Path;
-pub use run::{ErrorRecord, Ledger, StepCount, error_fields, share};
+pub use run::{CastCount, ErrorRecord, Ledger, StepCount, error_fields, share};
 pub use transforms::{
     Change, ChoiceAction, Comparison, Fill, FillMethod, FlatMap, JoinKey, JoinKind, Kmeans, Lookup,
     Mapping, Missing, Multiple, OnError, Unbox, UnboxFormat, sql_frames,

@@ -135,6 +135,7 @@ impl Planner<'_> {
                 partition_by,
                 late: false,
                 aside: true,
+                upsert: None,
             }
         });
         sinks.collect()

@@ -17,7 +17,7 @@ pub(crate) async fn check(
     spec: &SinkSpec,
     catalog: &dyn CatalogStore,
 ) -> Result<(), ScriptError> {
-    if spec.mode != SinkMode::Overwrite {
+    if !matches!(spec.mode, SinkMode::Overwrite | SinkMode::ReplaceFiles) {
         return Ok(());
     }
     let root = normal(&spec.root.url);

@@ -218,8 +218,19 @@ impl Job<'_> {
         let catalog = self.session.catalog().as_ref();
         crate::settle::settle(catalog, self.stores, &self.script.name).await?;
         self.at("looking for new objects");
-        let mut reading = Reading::default();
-        let bookmarks = self.bookmarks(&mut reading).await?;
+        let mut reading = Reading {
+            ignore_bookmarks: self.options.bookmarks == BookmarkMode::Disable,
+            ..Reading::default()
+        };
+        let bookmarks = match self.bookmarks(&mut reading).await {
+            Ok(bookmarks) => bookmarks,
+            Err(JobError::Script(errors)) => {
+                // All that is wrong is told at once, as without bookmarks.
+                plan_reading(self.script, self.session, &Reading::default()).await?;
+                return Err(errors.into());
+            }
+            Err(other) => return Err(other),
+        };
         let mut looked_at = HashSet::new();
         for _ in 0..REPLANS {
             self.at("planning");

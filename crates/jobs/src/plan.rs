@@ -26,6 +26,7 @@ use crate::sinks;
 use crate::source::{Span, Text};
 use crate::sources::{Reading, SourceError, Sources};
 use crate::tally::StepInfo;
+use crate::upsert::Upsert;
 
 /// A script, planned: every frame, in the order in which they build on each other.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct PlannedSink {
     pub(crate) late: bool,
     /// Whether it is a sample that a step writes aside, whose records go on in their frame.
     pub(crate) aside: bool,
+    /// Where it upserts into what is there: how files that nothing is replaced in are left as they are.
+    pub(crate) upsert: Option<Upsert>,
 }
 
 impl PlannedSink {
@@ -128,10 +131,11 @@ pub async fn plan_reading(
         ScriptErrors(vec![error])
     })?;
     let late = late(script, &state);
+    let partial = |number: usize| script.sources[number].bookmark && !reading.ignore_bookmarks;
     let in_part = made_from(
         script,
         &state,
-        &|input| matches!(input, Input::Source(number) if script.sources[number].bookmark),
+        &|input| matches!(input, Input::Source(number) if partial(number)),
     );
     let mut planner = Planner {
         script,
@@ -172,17 +176,14 @@ pub async fn plan_reading(
             (None, Some(source)) => planner.opened[source].clone().map(Value::from),
             (None, None) => None,
         };
-        let in_part = frames.map_or_else(
-            || source.is_some_and(|number| script.sources[number].bookmark),
-            |number| in_part[number],
-        );
+        let in_part = frames.map_or_else(|| source.is_some_and(partial), |number| in_part[number]);
         if in_part && sink.mode == SinkMode::Overwrite {
             let message = format!(
                 "'{name}' has only what no earlier run has read, and would replace what earlier runs wrote"
             );
             let error = ScriptError::new(&script.source, sink.path.span(), message);
             planner.errors.push(error.hint(
-                "use mode: append, upsert or overwrite_partitions, or read all: bookmark: false",
+                "use mode: append, upsert or overwrite_partitions, or read all: bookmark: false, or run with --bookmarks disable",
             ));
         }
         // What could not be planned was complained of.
@@ -190,7 +191,7 @@ pub async fn plan_reading(
         let late = name == ERRORS || frames.is_some_and(|frame| late[frame]);
         for (def, frame) in planner.written(sink, frame) {
             let labels = planner.sink_labels(&def);
-            let Some(frame) = planner.upserted(&def, frame, labels).await else {
+            let Some((frame, upsert)) = planner.upserted(&def, frame, labels).await else {
                 continue;
             };
             let (partition_by, errors) = sinks::check(script, &def, &frame);
@@ -201,6 +202,7 @@ pub async fn plan_reading(
                 partition_by,
                 late,
                 aside: false,
+                upsert,
             });
         }
     }
@@ -489,7 +491,12 @@ impl Planner<'_> {
                     }
                 };
                 let inputs: Labels = labels.drain(..).chain(taken).collect();
-                (so_far, labels) = match (counted, EVEN.contains(&verb)) {
+                // Casts that lose values are told of in the step's line.
+                let casts = match &made {
+                    Value::Frame(frame) => frame.counts_casts(&name),
+                    Value::Collection(_) => false,
+                };
+                (so_far, labels) = match (counted, EVEN.contains(&verb) && !casts) {
                     (Some(labels), _) => (Some(made), labels),
                     (None, true) => (Some(made), inputs),
                     (None, false) => {

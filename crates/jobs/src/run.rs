@@ -11,7 +11,7 @@ use mastic_catalog::{
     Applied, CatalogError, CatalogStore, Change, ChangeSet, NewCommit, PlannedBookmark, RunOutcome,
     RunState, SinkCommit,
 };
-use mastic_dynamic_frame::{ErrorRecord, Ledger};
+use mastic_dynamic_frame::{DynamicFrame, ErrorRecord, Ledger};
 use mastic_lake::error::LakeError;
 use mastic_lake::sink::{
     self, Intent, OutputOptions, Progress, SinkMode as LakeMode, SinkSpec, Staged, Written,
@@ -184,6 +184,20 @@ pub enum RunError {
         /// What was wrong with the first.
         reason: String,
     },
+    /// A step could cast none of a column's values. Nothing was changed.
+    #[error("{step}: cast:{to} could take none of the {lost} values of '{path}': {reason}")]
+    NothingCast {
+        /// The step's label.
+        step: String,
+        /// The values' path.
+        path: String,
+        /// The type, by Hive's name.
+        to: String,
+        /// How many values there were.
+        lost: u64,
+        /// What was wrong with the first.
+        reason: String,
+    },
     /// A sink could not be committed.
     #[error("{source}{}", already(committed))]
     Commit {
@@ -232,7 +246,9 @@ impl RunError {
                 None => stage::memory_hint(source).or_else(|| told_by(source).hint()),
             },
             Self::Commit { source, .. } => source.hint(),
-            Self::AllSetAside { .. } => Some("nothing was written".to_owned()),
+            Self::AllSetAside { .. } | Self::NothingCast { .. } => {
+                Some("nothing was written".to_owned())
+            }
             Self::Changed { source } => source.hint(),
             Self::Catalog { .. } => {
                 Some("crawl the folders that were written, or run the script again".to_owned())
@@ -429,14 +445,15 @@ impl Prepared {
         stop: &Stop,
     ) -> Result<Vec<Staged>, RunError> {
         let ledger = &self.plan.ledger;
+        let sinks = self.to_write(stop).await?;
         let mut all: Vec<Option<Staged>> = self.sinks.iter().map(|_| None).collect();
         for late in [false, true] {
             let numbers: Vec<usize> = (0..self.sinks.len())
                 .filter(|n| self.plan.sinks[*n].late == late)
                 .collect();
             let jobs = numbers.iter().map(|&number| Job {
-                frame: self.plan.sinks[number].frame.clone(),
-                spec: &self.sinks[number].spec,
+                frame: sinks[number].0.clone(),
+                spec: &sinks[number].1,
                 on_progress: on_progress.clone().map(|tell| {
                     let tell: sink::OnProgress = Arc::new(move |progress| tell(number, progress));
                     tell
@@ -462,9 +479,52 @@ impl Prepared {
         Ok(all.into_iter().flatten().collect())
     }
 
-    /// A step that failed every record that it was given is a mistake of the script's, not of the data.
+    /// What each sink writes: of one that leaves files as they are, what remains to be written.
+    async fn to_write(&self, stop: &Stop) -> Result<Vec<(DynamicFrame, SinkSpec)>, RunError> {
+        let ledger = &self.plan.ledger;
+        let mut all = Vec::with_capacity(self.sinks.len());
+        let mut read = false;
+        for (planned, prepared) in self.plan.sinks.iter().zip(&self.sinks) {
+            let (mut frame, mut spec) = (planned.frame.clone(), prepared.spec.clone());
+            if let (Some(upsert), LakeMode::ReplaceFiles) = (&planned.upsert, spec.mode) {
+                let found = tokio::select! {
+                    found = upsert.found(ledger) => found,
+                    () = stop.clone() => Err(LakeError::Sink {
+                        url: spec.root.url.clone(),
+                        message: "stopped before the commit; nothing was changed".into(),
+                    }),
+                };
+                let (records, files) = found.map_err(|source| RunError::Write {
+                    url: spec.root.url.clone(),
+                    source,
+                })?;
+                (frame, spec.replaces) = (records, Arc::new(files));
+                read = true;
+            }
+            all.push((frame, spec));
+        }
+        // Records that were read for their keys are read again, and counted then.
+        if read {
+            ledger.clear();
+        }
+        Ok(all)
+    }
+
+    /// A step that failed every record that it was given, or a cast that failed for every value, is a mistake of
+    /// the script's, not of the data.
     fn none_left(&self, ledger: &Ledger) -> Option<RunError> {
         let steps = tally::report(&self.plan.steps, ledger);
+        for step in &steps {
+            if let Some(cast) = step.casts.iter().find(|c| c.lost > 0 && c.kept == 0) {
+                return Some(RunError::NothingCast {
+                    step: step.step.label.clone(),
+                    path: cast.path.clone(),
+                    to: cast.to.clone(),
+                    lost: cast.lost,
+                    reason: cast.first.clone().unwrap_or_default(),
+                });
+            }
+        }
         let step = steps
             .into_iter()
             .find(|s| s.errors > 0 && s.errors == s.rows_in)?;
@@ -520,10 +580,17 @@ fn spec(script: &Script, sink: &PlannedSink, stores: &Stores) -> Result<SinkSpec
     checked_columns(script, sink, &options)?;
     let mode = match def.mode {
         SinkMode::Append => LakeMode::Append,
-        // What is there already is among the records that are written.
+        // What is there already is among the records that are written, unless it can stay as it is.
         SinkMode::Overwrite | SinkMode::Upsert => LakeMode::Overwrite,
         SinkMode::OverwritePartitions => LakeMode::OverwritePartitions,
         SinkMode::Error => LakeMode::ErrorIfExists,
     };
-    Ok(SinkSpec::new(root, options, mode).partitioned_by(sink.partition_by.iter().cloned()))
+    let keys = sink.partition_by.iter().cloned();
+    let mut spec = SinkSpec::new(root, options, mode).partitioned_by(keys);
+    // What is made from error records is known when all else is staged: too late to read it twice.
+    let upsert = sink.upsert.as_ref().filter(|_| !sink.late);
+    if upsert.is_some_and(|upsert| upsert.in_place(&spec)) {
+        spec.mode = LakeMode::ReplaceFiles;
+    }
+    Ok(spec)
 }

@@ -68,7 +68,7 @@ pub(crate) fn check(
     if sink.format == SinkFormat::Csv {
         let deep = fields
             .iter()
-            .find(|f| nested(f.data_type()) && !keys.contains(f.name()));
+            .find(|f| !is_a_cell(f.data_type()) && !keys.contains(f.name()));
         if let Some(field) = deep {
             let (name, kind) = (field.name(), choice::format_type(field.data_type()));
             errors.push(
@@ -84,6 +84,14 @@ pub(crate) fn check(
         }
     }
     (keys, errors)
+}
+
+/// Whether CSV has a cell for it: a plain value, or a choice of plain values, which is written as the one it is.
+fn is_a_cell(data_type: &DataType) -> bool {
+    match choice::alternatives(data_type) {
+        Some(all) => !all.iter().any(|f| nested(f.data_type())),
+        None => !nested(data_type),
+    }
 }
 
 fn nested(data_type: &DataType) -> bool {

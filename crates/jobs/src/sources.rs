@@ -80,6 +80,8 @@ pub struct Reading {
     pub fields: BTreeMap<String, Fields>,
     /// The objects that are read of sources with a bookmark.
     pub objects: BTreeMap<String, Arc<HashSet<String>>>,
+    /// Whether sources with a bookmark are read as a whole, as those without are.
+    pub ignore_bookmarks: bool,
 }
 
 impl SourceDef {

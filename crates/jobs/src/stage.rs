@@ -225,7 +225,7 @@ fn exhausted(error: &LakeError) -> Option<&str> {
 }
 
 /// The engine's error within a frame's, for the lake to carry.
-fn from_frame(error: FrameError) -> LakeError {
+pub(crate) fn from_frame(error: FrameError) -> LakeError {
     LakeError::Engine(match error {
         FrameError::Engine { source } => source,
         other => DataFusionError::External(Box::new(other)),

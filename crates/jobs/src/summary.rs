@@ -40,7 +40,15 @@ impl Report {
 }
 
 fn step(step: &StepReport) -> Value {
-    json!({
+    let casts = step.casts.iter().map(|cast| {
+        json!({
+            "Path": cast.path,
+            "Type": cast.to,
+            "Kept": cast.kept,
+            "Lost": cast.lost,
+        })
+    });
+    let mut told = json!({
         "Name": step.step.label,
         "Verb": step.step.verb,
         "RowsIn": step.rows_in,
@@ -48,7 +56,12 @@ fn step(step: &StepReport) -> Value {
         "Dropped": step.dropped,
         "Made": step.made,
         "Errors": step.errors,
-    })
+    });
+    // Most steps cast nothing.
+    if let (false, Some(told)) = (step.casts.is_empty(), told.as_object_mut()) {
+        told.insert("Casts".to_owned(), casts.collect());
+    }
+    told
 }
 
 fn sink(sink: &SinkReport) -> Value {

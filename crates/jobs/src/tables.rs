@@ -3,12 +3,13 @@
 use datafusion::arrow::datatypes::{FieldRef, Fields};
 use mastic_catalog::{
     CatalogError, CatalogStore, Change, Column, Database, Expected, HIVE_DEFAULT_PARTITION,
-    Partition, PartitionChanges, SerDeInfo, StorageDescriptor, Table,
+    Partition, PartitionChanges, SerDeInfo, StorageDescriptor, Table, chosen_columns, set_choices,
 };
 use mastic_lake::format::{CsvOptions, FileFormat, JsonOptions, XmlOptions};
 use mastic_lake::sink::{
     OutputCompression, OutputFormat, SinkMode, SinkSpec, Written, stored_schema,
 };
+use mastic_schema::choice::choose_fields;
 use mastic_schema::{hive, merge, names};
 
 use crate::error::ScriptError;
@@ -155,6 +156,11 @@ impl Target {
     fn table(&self, spec: &SinkSpec, written: &Written) -> Table {
         let stored = stored_schema(&spec.options, &written.file_schema);
         let mut fields = lowered(stored.fields());
+        // Where files hold a choice's plain values, the column is as a crawl of them would make it.
+        let mut chosen = match spec.options.format {
+            OutputFormat::Json | OutputFormat::Csv => lowered(written.file_schema.fields()),
+            _ => fields.clone(),
+        };
         let mut keys = lowered(written.key_schema.fields());
         let mut table = self
             .before
@@ -166,13 +172,16 @@ impl Target {
                 Ok(old) => merge::widen_fields(&old, &new, &mut |_| {}),
                 Err(_) => new,
             };
+            if let Ok(old) = table.arrow_columns() {
+                chosen = choose_fields(&chosen_columns(&table, &old), &chosen);
+            }
             fields = widen(table.arrow_columns(), fields);
             keys = widen(table.arrow_partition_keys(), keys);
         }
         let format = file_format(spec);
         let serde = format.serde();
         table.table_type = Some("EXTERNAL_TABLE".to_owned());
-        table.partition_keys = columns(&keys, &table.partition_keys);
+        table.partition_keys = self::columns(&keys, &table.partition_keys);
         let told_before = table.columns().to_vec();
         for (name, value) in [
             ("classification", serde.classification.to_owned()),
@@ -209,8 +218,12 @@ impl Target {
                 .parameters
                 .insert("skip.header.line.count".to_owned(), header.to_owned());
         }
+        let mut columns = self::columns(&fields, &told_before);
+        if matches!(spec.options.format, OutputFormat::Json | OutputFormat::Csv) {
+            set_choices(&mut columns, &chosen);
+        }
         table.storage_descriptor = Some(StorageDescriptor {
-            columns: columns(&fields, &told_before),
+            columns,
             location: Some(spec.root.url.clone()),
             input_format: Some(serde.input_format.to_owned()),
             output_format: Some(serde.output_format.to_owned()),

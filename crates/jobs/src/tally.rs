@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use mastic_dynamic_frame::Ledger;
+use mastic_dynamic_frame::{CastCount, Ledger, StepCount};
 
 /// A step, as it was planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct StepReport {
     pub dropped: u64,
     /// The records that it set aside.
     pub errors: u64,
+    /// What became of the values that it cast, where one that cannot be cast becomes NULL.
+    pub casts: Vec<CastCount>,
 }
 
 /// The sum over a run.
@@ -59,14 +61,15 @@ pub struct Totals {
 
 /// Puts a run's counts to its steps.
 pub(crate) fn report(steps: &[StepInfo], ledger: &Ledger) -> Vec<StepReport> {
-    let counts: BTreeMap<String, (u64, u64)> = ledger
+    let counts: BTreeMap<String, StepCount> = ledger
         .counts()
         .into_iter()
-        .map(|c| (c.step, (c.rows, c.errors)))
+        .map(|c| (c.step.clone(), c))
         .collect();
-    let of = |label: &str| counts.get(label).copied().unwrap_or_default();
+    let of = |label: &str| counts.get(label).map_or((0, 0), |c| (c.rows, c.errors));
     let reports = steps.iter().map(|step| {
         let (rows_out, errors) = of(&step.label);
+        let casts = counts.get(&step.label).map(|c| c.casts.clone());
         let rows_in = match step.inputs.as_slice() {
             [] => rows_out + errors,
             inputs => inputs.iter().map(|label| of(label).0).sum(),
@@ -79,6 +82,7 @@ pub(crate) fn report(steps: &[StepInfo], ledger: &Ledger) -> Vec<StepReport> {
             made: rows_out.saturating_sub(left),
             dropped: left.saturating_sub(rows_out),
             errors,
+            casts: casts.unwrap_or_default(),
         }
     });
     reports.collect()

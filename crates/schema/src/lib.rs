@@ -6,6 +6,7 @@
 //! * [`hive`]: Hive and Glue type strings, to and from Arrow;
 //! * [`merge`]: one type that holds what two types hold (*widening*, never failing);
 //! * [`choice`]: one type that keeps two types side by side (*choosing*), as a dynamic frame does;
+//! * [`plain`]: a choice as the JSON value that it is;
 //! * [`origin`]: the columns that say where a record came from;
 //! * [`similarity`]: how much two schemas look like the same table;
 //! * [`changes`]: what differs between two versions of a schema, by path;
@@ -31,4 +32,5 @@ pub mod hive;
 pub mod merge;
 pub mod names;
 pub mod origin;
+pub mod plain;
 pub mod similarity;

@@ -148,6 +148,23 @@ pub struct RunSummary {
     pub steps: Vec<RunStep>,
     /// Each sink, as the script orders them.
     pub sinks: Vec<RunVolume>,
+    /// The sum of it, where the run has told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub totals: Option<RunTotals>,
+}
+
+/// What became of a run's records as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RunTotals {
+    /// Records read from sources, bad ones included.
+    pub read: u64,
+    /// Records written; those of sinks of error records and of samples are not among them.
+    pub written: u64,
+    /// Records that steps left out.
+    pub dropped: u64,
+    /// Error records.
+    pub errors: u64,
 }
 
 impl RunSummary {
@@ -191,6 +208,23 @@ pub struct RunStep {
     pub dropped: u64,
     /// Rows that became error records.
     pub errors: u64,
+    /// What became of values that it cast, where one that cannot be cast becomes NULL.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub casts: Vec<RunCast>,
+}
+
+/// What a step's cast did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RunCast {
+    /// The path of the values.
+    pub path: String,
+    /// The type that they were cast to, by Hive's name.
+    pub r#type: String,
+    /// Values that were there afterwards.
+    pub kept: u64,
+    /// Values that became NULL, or lost a value within.
+    pub lost: u64,
 }
 
 /// A run that begins.

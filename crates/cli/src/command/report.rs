@@ -85,7 +85,13 @@ fn steps(report: &Report) {
             shown(step.made),
             shown(step.errors)
         );
-        anstream::eprintln!("{}", line.trim_end());
+        let lost: Vec<String> = step
+            .casts
+            .iter()
+            .filter(|cast| cast.lost > 0)
+            .map(|cast| format!("{} of {} became NULL", count(cast.lost), cast.path))
+            .collect();
+        anstream::eprintln!("{}", format!("{line}  {}", lost.join(", ")).trim_end());
     }
 }
 

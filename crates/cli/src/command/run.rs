@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mastic_catalog::Run as RunRecord;
 use mastic_jobs::{
-    BookmarkMode, JobError, JobOptions, OnSinkProgress, Prepared, Report, Script, ScriptError,
-    ScriptErrors, Source, explain, plan, run_job,
+    BookmarkMode, JobError, JobOptions, OnSinkProgress, Prepared, Reading, Report, Script,
+    ScriptError, ScriptErrors, Source, explain, plan_reading, run_job,
 };
 use mastic_lake::sink::Progress;
 use mastic_query::Session;
@@ -57,11 +57,16 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
         arguments.memory_limit.or(setting.memory_limit),
     )
     .await?;
-    let planned = {
+    let planned = async || {
         let _line = Line::new("planning …");
-        plan(&script, &session).await?
+        let reading = Reading {
+            ignore_bookmarks: matches!(arguments.bookmarks, Bookmarks::Disable),
+            ..Reading::default()
+        };
+        plan_reading(&script, &session, &reading).await
     };
     if arguments.explain {
+        let planned = planned().await?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", explain(&script, Some(&planned)).trim_end())?;
         for sink in &planned.sinks {
@@ -85,6 +90,7 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
         return Ok(());
     }
     if arguments.check {
+        let planned = planned().await?;
         Prepared::new(&script, planned, &setting.stores, catalog.as_ref()).await?;
         anstream::eprintln!(
             "{} is right: {}, {}, {}",
@@ -95,7 +101,7 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
         );
         return Ok(());
     }
-    drop(planned);
+    // The job plans the script itself, so that one that cannot be planned is recorded as a run that failed.
     let options = JobOptions {
         bookmarks: match arguments.bookmarks {
             Bookmarks::Enable => BookmarkMode::Enable,

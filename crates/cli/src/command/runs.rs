@@ -4,7 +4,7 @@ use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use mastic_catalog::{CatalogStore, Run, RunState, RunSummary, RunVolume};
+use mastic_catalog::{CatalogStore, Run, RunState, RunStep, RunSummary, RunVolume};
 use serde_json::Value;
 
 use crate::args::{Global, Output};
@@ -69,7 +69,16 @@ async fn list(
         return lines(&runs);
     }
     let mut listing = Listing::new(&[
-        "run", "job", "attempt", "state", "began", "took", "read", "written", "error",
+        "run",
+        "job",
+        "attempt",
+        "state",
+        "began",
+        "took",
+        "read",
+        "written",
+        "set aside",
+        "error",
     ]);
     for run in &runs {
         let summary = RunSummary::of(&run.summary);
@@ -88,7 +97,15 @@ async fn list(
             time(run.started_on),
             took(run),
             rows(&summary.sources),
-            rows(&summary.sinks),
+            match &summary.totals {
+                // Without error records and samples, which have sinks of their own.
+                Some(totals) => number(totals.written, output),
+                None => rows(&summary.sinks),
+            },
+            match summary.totals.as_ref().map(|totals| totals.errors) {
+                Some(errors) if errors > 0 => number(errors, output),
+                _ => String::new(),
+            },
             error.lines().next().unwrap_or_default().to_owned(),
         ]);
     }
@@ -134,20 +151,35 @@ fn show(run: &Run, output: Output) -> Result<()> {
     drop(out);
     volumes("source", &summary.sources, output)?;
     if !summary.steps.is_empty() {
-        let mut listing = Listing::new(&["step", "rows in", "rows out", "dropped", "errors"]);
+        let mut head = vec!["step", "rows in", "rows out", "dropped", "errors"];
+        // Few scripts cast values away.
+        let cast = summary.steps.iter().any(|s| lost(s) > 0);
+        if cast {
+            head.push("cast to NULL");
+        }
+        let mut listing = Listing::new(&head);
         for step in &summary.steps {
-            listing.push(vec![
+            let mut row = vec![
                 step.name.clone(),
                 number(step.rows_in, output),
                 number(step.rows_out, output),
                 number(step.dropped, output),
                 number(step.errors, output),
-            ]);
+            ];
+            if cast {
+                row.push(number(lost(step), output));
+            }
+            listing.push(row);
         }
         section(&listing, output)?;
     }
     volumes("sink", &summary.sinks, output)?;
     bookmarks(run, output)
+}
+
+/// How many values a step's casts lost.
+fn lost(step: &RunStep) -> u64 {
+    step.casts.iter().map(|cast| cast.lost).sum()
 }
 
 /// A table below what was written before.

@@ -9,6 +9,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
+use mastic_functions::choice::Conversion;
+
 use super::errors::{ErrorRecord, Errors};
 use crate::FrameError;
 
@@ -21,6 +23,23 @@ pub struct StepCount {
     pub rows: u64,
     /// Records that it set aside.
     pub errors: u64,
+    /// What became of the values that it cast, by path.
+    pub casts: Vec<CastCount>,
+}
+
+/// What became of the values that a step cast, where a value that cannot be cast becomes NULL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CastCount {
+    /// The path of the values.
+    pub path: String,
+    /// The type that they were cast to, by Hive's name.
+    pub to: String,
+    /// How many values became NULL, or lost a value within.
+    pub lost: u64,
+    /// How many values are there after the cast.
+    pub kept: u64,
+    /// The first that was lost, as in `'abc' in field x is no bigint`.
+    pub first: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +47,7 @@ pub(super) struct Counter {
     rows: AtomicU64,
     errors: AtomicU64,
     first: OnceLock<ErrorRecord>,
+    casts: Mutex<Vec<CastCount>>,
     /// The most errors of the step; beyond it the run fails.
     threshold: AtomicU64,
 }
@@ -35,6 +55,35 @@ pub(super) struct Counter {
 impl Counter {
     pub(super) fn passed(&self, rows: usize) {
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Takes in what a cast of a batch lost.
+    pub(super) fn cast(&self, path: &str, to: &str, found: Conversion) {
+        let mut casts = self.casts.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = match casts.iter().position(|c| c.path == path && c.to == to) {
+            Some(at) => at,
+            None => {
+                casts.push(CastCount {
+                    path: path.to_owned(),
+                    to: to.to_owned(),
+                    ..CastCount::default()
+                });
+                casts.len() - 1
+            }
+        };
+        let count = &mut casts[at];
+        count.lost += found.lost;
+        count.kept += found.kept;
+        if count.first.is_none() {
+            count.first = found.first;
+        }
+    }
+
+    fn casts(&self) -> Vec<CastCount> {
+        let casts = self.casts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut casts = casts.clone();
+        casts.sort_by(|a, b| a.path.cmp(&b.path));
+        casts
     }
 }
 
@@ -122,6 +171,7 @@ impl Ledger {
             step: step.clone(),
             rows: counter.rows.load(Ordering::Relaxed),
             errors: counter.errors.load(Ordering::Relaxed),
+            casts: counter.casts(),
         });
         counts.collect()
     }

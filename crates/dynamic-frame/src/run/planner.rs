@@ -17,7 +17,7 @@ use super::exchange::{ExchangeExec, ExchangeNode};
 use super::explode::ExplodeNode;
 use super::number::{Number, NumberNode};
 use super::shared::{ReadNode, SharedNode};
-use super::step::{StepExec, StepNode};
+use super::step::{StepExec, StepNode, WatchedExpr};
 
 /// The session with a planner that knows a frame's nodes.
 pub(crate) fn with_planner(state: SessionState) -> SessionState {
@@ -103,9 +103,18 @@ impl ExtensionPlanner for Nodes {
             .as_ref()
             .map(|e| planner.create_physical_expr(e, logical.schema(), session, context))
             .transpose()?;
+        let physical = |e| planner.create_physical_expr(e, logical.schema(), session, context);
+        let casts = step.casts.iter().map(|watched| {
+            Ok(WatchedExpr {
+                cast: watched.cast.clone(),
+                before: physical(&watched.before)?,
+                after: physical(&watched.after)?,
+            })
+        });
         Ok(Some(Arc::new(StepExec::new(
             step.label.clone(),
             reason,
+            casts.collect::<Result<_>>()?,
             Arc::clone(input),
         ))))
     }

@@ -30,7 +30,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt};
-use mastic_functions::choice::PlainChoices;
+use mastic_functions::choice::{self, PlainChoices};
 use mastic_schema::origin;
 
 use super::errors::ErrorRecord;
@@ -50,13 +50,35 @@ fn is_hidden(name: &str) -> bool {
 pub(crate) struct StepNode {
     pub(crate) label: String,
     pub(crate) reason: Option<Expr>,
+    /// Casts whose losses are counted; where there are any, records are not.
+    pub(crate) casts: Vec<Watched>,
     pub(crate) input: LogicalPlan,
+}
+
+/// A cast of the step's: the column before and after it, and which of the values in it were cast.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Watched {
+    pub(crate) cast: Cast,
+    pub(crate) before: Expr,
+    pub(crate) after: Expr,
+}
+
+/// Which values were cast, and to what.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Cast {
+    /// As the script writes it.
+    pub(crate) path: String,
+    /// The way from the column to the values.
+    pub(crate) steps: Vec<choice::Step>,
+    /// Hive's name of the type.
+    pub(crate) to: String,
 }
 
 impl Hash for StepNode {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.label.hash(state);
         self.reason.hash(state);
+        self.casts.hash(state);
         self.input.hash(state);
     }
 }
@@ -82,7 +104,8 @@ impl UserDefinedLogicalNodeCore for StepNode {
     }
 
     fn expressions(&self) -> Vec<Expr> {
-        self.reason.iter().cloned().collect()
+        let casts = self.casts.iter().flat_map(|w| [&w.before, &w.after]);
+        self.reason.iter().chain(casts).cloned().collect()
     }
 
     // The default of `prevent_predicate_push_down_columns` keeps filters above the step: below it they
@@ -90,6 +113,9 @@ impl UserDefinedLogicalNodeCore for StepNode {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Step: {}", self.label)?;
+        for Watched { cast, .. } in &self.casts {
+            write!(f, ", counts what {} loses as {}", cast.path, cast.to)?;
+        }
         match &self.reason {
             Some(reason) => write!(f, ", sets aside where {reason} is not null"),
             None => Ok(()),
@@ -99,21 +125,39 @@ impl UserDefinedLogicalNodeCore for StepNode {
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         let [input] = <[LogicalPlan; 1]>::try_from(inputs)
             .map_err(|_| DataFusionError::Internal("a step has one input".into()))?;
+        let mut exprs = exprs.into_iter();
+        let reason = self.reason.as_ref().and_then(|_| exprs.next());
+        let mut casts = Vec::with_capacity(self.casts.len());
+        for watched in &self.casts {
+            let (Some(before), Some(after)) = (exprs.next(), exprs.next()) else {
+                return Err(DataFusionError::Internal(
+                    "a cast has a column before and after it".into(),
+                ));
+            };
+            casts.push(Watched {
+                cast: watched.cast.clone(),
+                before,
+                after,
+            });
+        }
         Ok(Self {
             label: self.label.clone(),
-            reason: exprs.into_iter().next(),
+            reason,
+            casts,
             input,
         })
     }
 
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let mut wanted: HashSet<usize> = output_columns.iter().copied().collect();
-        if let Some(reason) = &self.reason {
+        let own = self.expressions();
+        if !own.is_empty() {
             let schema = self.input.schema();
-            let read = reason.column_refs();
+            let read: HashSet<_> = own.iter().flat_map(Expr::column_refs).collect();
+            let tells = self.reason.is_some();
             for (at, (table, field)) in schema.iter().enumerate() {
                 let column = datafusion::common::Column::new(table.cloned(), field.name());
-                if read.contains(&column) || origin::is_origin(field.name()) {
+                if read.contains(&column) || tells && origin::is_origin(field.name()) {
                     wanted.insert(at);
                 }
             }
@@ -129,18 +173,29 @@ impl UserDefinedLogicalNodeCore for StepNode {
 pub(super) struct StepExec {
     label: String,
     reason: Option<Arc<dyn PhysicalExpr>>,
+    casts: Vec<WatchedExpr>,
     input: Arc<dyn ExecutionPlan>,
+}
+
+/// A [`Watched`] cast, to be run.
+#[derive(Debug, Clone)]
+pub(super) struct WatchedExpr {
+    pub(super) cast: Cast,
+    pub(super) before: Arc<dyn PhysicalExpr>,
+    pub(super) after: Arc<dyn PhysicalExpr>,
 }
 
 impl StepExec {
     pub(super) fn new(
         label: String,
         reason: Option<Arc<dyn PhysicalExpr>>,
+        casts: Vec<WatchedExpr>,
         input: Arc<dyn ExecutionPlan>,
     ) -> Self {
         Self {
             label,
             reason,
+            casts,
             input,
         }
     }
@@ -182,10 +237,13 @@ impl ExecutionPlan for StepExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        match &self.reason {
-            Some(reason) => f(reason),
-            None => Ok(TreeNodeRecursion::Continue),
+        let casts = self.casts.iter().flat_map(|w| [&w.before, &w.after]);
+        for expr in self.reason.iter().chain(casts) {
+            if f(expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
         }
+        Ok(TreeNodeRecursion::Continue)
     }
 
     fn replace_children(
@@ -196,7 +254,8 @@ impl ExecutionPlan for StepExec {
         let [input] = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children)
             .map_err(|_| DataFusionError::Internal("a step has one input".into()))?;
         let (label, reason) = (self.label.clone(), self.reason.clone());
-        Ok(Arc::new(Self::new(label, reason, input)))
+        let casts = self.casts.clone();
+        Ok(Arc::new(Self::new(label, reason, casts, input)))
     }
 
     fn with_new_children(
@@ -218,6 +277,7 @@ impl ExecutionPlan for StepExec {
             ledger,
             label: self.label.clone(),
             reason: self.reason.clone(),
+            casts: self.casts.clone(),
         });
         let input = self.input.execute(partition, context)?;
         let schema = input.schema();
@@ -281,10 +341,15 @@ struct Work {
     counter: Option<Arc<Counter>>,
     label: String,
     reason: Option<Arc<dyn PhysicalExpr>>,
+    casts: Vec<WatchedExpr>,
 }
 
 impl Work {
     fn pass(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        if !self.casts.is_empty() {
+            self.watch(&batch)?;
+            return Ok(batch);
+        }
         let Some(reason) = &self.reason else {
             if let Some(counter) = &self.counter {
                 counter.passed(batch.num_rows());
@@ -298,6 +363,27 @@ impl Work {
         let good = is_null(&reasons)?;
         self.set_aside(&batch, &reasons, &not(&good)?)?;
         Ok(filter_record_batch(&batch, &good)?)
+    }
+
+    /// Counts what the casts lost. The columns are there, so that none is computed for it.
+    fn watch(&self, batch: &RecordBatch) -> Result<()> {
+        let Some(counter) = &self.counter else {
+            return Ok(());
+        };
+        let rows = batch.num_rows();
+        for WatchedExpr {
+            cast,
+            before,
+            after,
+        } in &self.casts
+        {
+            let before = before.evaluate(batch)?.into_array(rows)?;
+            let after = after.evaluate(batch)?.into_array(rows)?;
+            let (path, to) = (&cast.path, &cast.to);
+            let found = choice::conversion(&before, &after, &cast.steps, path, to)?;
+            counter.cast(path, to, found);
+        }
+        Ok(())
     }
 
     fn set_aside(&self, batch: &RecordBatch, reasons: &ArrayRef, bad: &BooleanArray) -> Result<()> {

@@ -6,8 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
-use datafusion::logical_expr::Expr;
-use mastic_functions::choice::{Action, Resolution, Step, convertible, resolve, resolved_type};
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
+use mastic_functions::choice::{
+    Action, Resolution, Step, can_fail, convertible, resolve, resolved_type,
+};
 use mastic_schema::choice::{alternative_name, alternatives, format_type, has_choice, is_choice};
 use mastic_schema::hive::{list_of, map_of, parse_type};
 use mastic_schema::merge::position as twin;
@@ -15,6 +18,7 @@ use mastic_schema::names;
 
 use crate::path::Path;
 use crate::record::{Value, column, converted, field_expr, position};
+use crate::run::{Cast, StepNode, WORKING, Watched};
 use crate::types::element;
 use crate::{DynamicFrame, FrameError, Result};
 
@@ -80,6 +84,7 @@ impl DynamicFrame {
     ///
     /// * `cast:TYPE` casts each value; one that cannot be cast becomes NULL, as in Glue. A column that is no
     ///   choice is cast too. Nested values become text as JSON; a plain value becomes an array of one.
+    ///   How many did is counted by the step's label ([`crate::CastCount`]), where it can happen at all.
     /// * `project:TYPE` keeps the values of that type; all others become NULL. Glue's Scala page, FAQ and
     ///   sample agree on it; its Python page says that a type is projected to, which is `cast`.
     /// * `make_cols` puts the columns `c_long`, `c_string` in the place of `c`.
@@ -91,16 +96,23 @@ impl DynamicFrame {
     /// a column of `make_cols` is there already, or would have to go into an array's elements.
     pub fn resolve_choice(self, specs: &[(String, ChoiceAction)]) -> Result<Self> {
         let mut found: Vec<(usize, Resolution)> = Vec::new();
+        let mut casts: Vec<(usize, Cast)> = Vec::new();
         for (text, action) in specs {
             let (at, steps, data_type) = self.locate(text)?;
             let action = fitted(text, action, &data_type, &steps)?;
+            if let Action::Cast(to) = &action
+                && parse_type(to).is_ok_and(|to| can_fail(&data_type, &to))
+            {
+                let (path, steps, to) = (text.clone(), steps.clone(), to.clone());
+                casts.push((at, Cast { path, steps, to }));
+            }
             if found.iter().any(|(a, r)| *a == at && r.path == steps) {
                 return Err(FrameError::FieldExists { path: text.clone() });
             }
             let path = steps;
             found.push((at, Resolution { path, action }));
         }
-        self.resolved(&found)
+        self.resolved(&found, casts)
     }
 
     /// Resolves all choices of the frame in the same way, at any depth (Glue's `choice` argument).
@@ -147,14 +159,20 @@ impl DynamicFrame {
         self.resolve_choice(&specs)
     }
 
-    fn resolved(self, all: &[(usize, Resolution)]) -> Result<Self> {
+    /// The choices resolved. What casts lose is counted between two projections: one that has each column
+    /// before and after its casts, and one that leaves out what was before.
+    fn resolved(self, all: &[(usize, Resolution)], casts: Vec<(usize, Cast)>) -> Result<Self> {
+        let label = self.step("resolve_choice");
         let mut columns: Vec<Expr> = Vec::new();
+        let mut made: Vec<Expr> = Vec::new();
+        let mut watched: Vec<Watched> = Vec::new();
         for (at, field) in self.fields().iter().enumerate() {
             let own: Vec<&Resolution> = all
                 .iter()
                 .filter(|(of, _)| *of == at)
                 .map(|(_, r)| r)
                 .collect();
+            let first = columns.len();
             match own.as_slice() {
                 [] => columns.push(column(field.name())),
                 [resolution] if resolution.path.is_empty() => {
@@ -167,6 +185,17 @@ impl DynamicFrame {
                     columns.push(expr.alias(field.name()));
                 }
             }
+            let mut own = casts.iter().filter(|(of, _)| *of == at).peekable();
+            if let (Some(_), [resolved]) = (own.peek(), &mut columns[first..]) {
+                let name = format!("{WORKING}{at}");
+                let after = std::mem::replace(resolved, column(&name).alias(field.name()));
+                made.push(after.unalias().alias(&name));
+                watched.extend(own.map(|(_, cast)| Watched {
+                    cast: cast.clone(),
+                    before: column(field.name()),
+                    after: column(&name),
+                }));
+            }
         }
         let mut seen = HashSet::new();
         for expr in &columns {
@@ -178,7 +207,24 @@ impl DynamicFrame {
             }
         }
         columns.extend(self.origin());
-        Ok(Self::of(self.inner.select(columns)?))
+        if watched.is_empty() {
+            return Ok(Self::of(self.inner.select(columns)?));
+        }
+        let mut both = self.columns();
+        both.extend(self.origin());
+        both.extend(made);
+        let (state, input) = self.inner.select(both)?.into_parts();
+        let node = StepNode {
+            label,
+            reason: None,
+            casts: watched,
+            input,
+        };
+        let plan = LogicalPlan::Extension(Extension {
+            node: Arc::new(node),
+        });
+        let counted = DataFrame::new(state, plan);
+        Ok(Self::of(counted.select(columns)?))
     }
 
     /// The column that a path begins with, the steps from it, and the type that they lead to.

@@ -19,8 +19,7 @@ use datafusion::common::{Result, exec_err};
 use mastic_schema::choice::{alternatives, format_type};
 use mastic_schema::hive::list_of;
 use mastic_schema::merge::position;
-
-use super::json::PlainChoices;
+use mastic_schema::plain::PlainChoices;
 
 /// What does not fit is NULL, and not an error.
 const LENIENT: CastOptions<'static> = CastOptions {

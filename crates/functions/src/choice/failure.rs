@@ -6,11 +6,12 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringBuilder, new_nu
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use mastic_schema::choice::alternatives;
 use mastic_schema::merge::position;
 
 use super::convert::{as_list, convert, is_text, item, pair};
+use super::{Step, elements, field_at};
 
 /// Values are shown up to so many characters.
 const SHOWN: usize = 60;
@@ -88,6 +89,72 @@ pub(super) fn reasons(
         }
     }
     Ok(Arc::new(made.finish()))
+}
+
+/// What a conversion did to the values that a path leads to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conversion {
+    /// How many values are there before and not after, or have lost a value within.
+    pub lost: u64,
+    /// How many are there after.
+    pub kept: u64,
+    /// The first that was lost, as in `'abc' in field x is no bigint`.
+    pub first: Option<String>,
+}
+
+/// Counts what a conversion lost of the values that `steps` lead to, in both alike, by where values are and
+/// where none are; no value is looked at, but the first that was lost. `path` and `wanted` name the values and
+/// their type for that one's text.
+///
+/// # Errors
+/// When the steps lead nowhere.
+pub fn conversion(
+    before: &ArrayRef,
+    after: &ArrayRef,
+    steps: &[Step],
+    path: &str,
+    wanted: &str,
+) -> Result<Conversion> {
+    let (before, after) = (reached(before, steps)?, reached(after, steps)?);
+    let mut made = Conversion {
+        kept: (after.len() - after.logical_null_count()) as u64,
+        ..Conversion::default()
+    };
+    let Some(lost) = lost(&before, &after)? else {
+        return Ok(made);
+    };
+    made.lost = lost.count_set_bits() as u64;
+    if let Some(row) = lost.set_indices().next() {
+        let reason = reasons(&before.slice(row, 1), &after.slice(row, 1), path, wanted)?;
+        made.first = reason
+            .as_string::<i32>()
+            .iter()
+            .flatten()
+            .next()
+            .map(str::to_owned);
+    }
+    Ok(made)
+}
+
+/// The values that the steps lead to.
+fn reached(array: &ArrayRef, steps: &[Step]) -> Result<ArrayRef> {
+    let mut here = Arc::clone(array);
+    for step in steps {
+        here = match step {
+            Step::Field(name) => field_at(&here, std::slice::from_ref(name))?,
+            Step::Items => {
+                let values = elements(&here)?.values().clone();
+                match (here.data_type(), values.as_struct_opt()) {
+                    (DataType::Map(..), Some(pairs)) => match pairs.columns() {
+                        [_, value] => Arc::clone(value),
+                        _ => return exec_err!("{} is no map", here.data_type()),
+                    },
+                    _ => values,
+                }
+            }
+        };
+    }
+    Ok(here)
 }
 
 /// A value as text; a choice as the value that it has.
@@ -278,6 +345,30 @@ mod tests {
                 prop_assert_eq!(made.is_valid(at), bad);
             }
         }
+    }
+
+    #[test]
+    fn losses_are_counted_in_elements() {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for row in [
+            Some(vec!["1", "x"]),
+            None,
+            Some(vec![]),
+            Some(vec!["y", "2"]),
+        ] {
+            for text in row.iter().flatten() {
+                lists.values().append_value(text);
+            }
+            lists.append(row.is_some());
+        }
+        let list: ArrayRef = Arc::new(lists.finish());
+        let converted = convert(&list, &list_of(DataType::Int64)).unwrap();
+        let found = conversion(&list, &converted, &[Step::Items], "a[]", "bigint").unwrap();
+        assert_eq!((found.lost, found.kept), (2, 2));
+        assert_eq!(found.first.unwrap(), "'x' in field a[] is no bigint");
+        // As values of the whole column, two of the three arrays have lost something.
+        let found = conversion(&list, &converted, &[], "a", "array<bigint>").unwrap();
+        assert_eq!((found.lost, found.kept), (2, 3));
     }
 
     #[test]

@@ -12,7 +12,6 @@
 
 mod convert;
 mod failure;
-mod json;
 mod work;
 
 use std::sync::Arc;
@@ -27,11 +26,11 @@ use serde::{Deserialize, Serialize};
 use crate::typed::Typed;
 pub use convert::convertible;
 pub(crate) use convert::{as_list, convert as convert_array, either, under};
-pub use failure::can_fail;
-pub use json::PlainChoices;
+pub use failure::{Conversion, can_fail, conversion};
+pub use mastic_schema::plain::PlainChoices;
 
 /// One step of the way from a value to a choice in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Into the field of a struct, or the alternative of a choice, by its exact name.

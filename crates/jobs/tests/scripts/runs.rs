@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use mastic_catalog::{CatalogStore, OpenMode, TableOutcome};
-use mastic_jobs::{Prepared, Report, RunError, Script, ScriptErrors, Source, plan};
+use mastic_catalog::{CatalogStore, OpenMode, RunState, TableOutcome};
+use mastic_jobs::{
+    BookmarkMode, JobError, JobOptions, Prepared, Report, RunError, Script, ScriptErrors, Source,
+    plan, run_job,
+};
 use mastic_lake::store::Stores;
 use mastic_query::Session;
 
@@ -50,6 +53,19 @@ impl House {
         prepared
             .run(&*self.catalog, None, std::future::pending())
             .await
+    }
+
+    async fn job(&self, text: &str, bookmarks: BookmarkMode) -> Result<Report, JobError> {
+        let given = [("out".to_owned(), self.folder.path().display().to_string())];
+        let script = Script::parse(&Source::new("job.yaml", text), &given)?;
+        let options = JobOptions {
+            bookmarks,
+            ..JobOptions::default()
+        };
+        let session = self.session().await;
+        let stop = std::future::pending();
+        let (_, report) = run_job(&script, &session, &self.stores, &options, stop).await?;
+        Ok(report)
     }
 
     async fn sql(&self, query: &str) -> String {
@@ -348,5 +364,284 @@ async fn sources_of_files_are_read_with_options() {
         let told = house.prepare(&text).await.unwrap_err().render();
         assert!(told.contains(says), "{told}");
         assert!(told.contains("job.yaml:3:"), "{told}");
+    }
+}
+
+/// A column whose values disagree in type, as a source with a sink.
+fn mixed(house: &House, records: &str, steps: &str) -> String {
+    std::fs::write(house.folder.path().join("in.json"), records).unwrap();
+    format!(
+        "parameters: {{out: x}}\nsources:\n  mixed: {{path: '${{out}}/in.json'}}\nframes:\n  out:\n    - from: mixed\n{steps}sinks:\n  - {{frame: out, path: '${{out}}/out', mode: overwrite}}\n"
+    )
+}
+
+#[tokio::test]
+async fn what_a_cast_loses_is_counted() {
+    let house = House::new().await;
+    let records = "{\"n\": 1, \"a\": [{\"b\": 1}, {\"b\": \"x\"}]}\n{\"n\": \"n/a\", \"a\": []}\n{\"n\": \"7\"}\n{}\n";
+    let text = mixed(
+        &house,
+        records,
+        "    - resolve_choice: {n: 'cast:long', 'a[].b': 'cast:long'}\n",
+    );
+    let report = house.run(&text).await.unwrap();
+    let step = report.steps.last().unwrap();
+    assert_eq!((step.rows_in, step.rows_out), (4, 4));
+    let casts: Vec<_> = step
+        .casts
+        .iter()
+        .map(|c| (c.path.as_str(), c.kept, c.lost))
+        .collect();
+    assert_eq!(casts, [("a[].b", 1, 1), ("n", 2, 1)]);
+    let summary = report.summary();
+    assert_eq!(summary["Steps"][1]["Casts"][1]["Lost"], 1);
+    // All choices at once are counted, too; what cannot fail is not.
+    let all = mixed(&house, records, "    - resolve_choice: cast:long\n");
+    let report = house.run(&all).await.unwrap();
+    assert_eq!(report.steps.last().unwrap().casts.len(), 2);
+    let text = mixed(&house, records, "    - resolve_choice: cast:string\n");
+    assert_eq!(house.run(&text).await.unwrap().steps.len(), 1);
+}
+
+#[tokio::test]
+async fn a_cast_that_fails_for_every_value_is_a_mistake() {
+    let house = House::new().await;
+    let records = "{\"n\": true, \"s\": \"a\"}\n{\"n\": \"n/a\", \"s\": null}\n{}\n";
+    let steps = "    - resolve_choice: {n: 'cast:date'}\n";
+    let error = house.run(&mixed(&house, records, steps)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "out: 2 resolve_choice: cast:date could take none of the 2 values of 'n': 'true' in field n is no date"
+    );
+    assert_eq!(house.visible("out"), 0);
+    // Where a filter leaves one that can be cast, or none, it is none.
+    for condition in ["n is null", "s is null and n is null"] {
+        let steps = format!("    - filter: {condition}\n{steps}");
+        house.run(&mixed(&house, records, &steps)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_planned_is_a_run_that_failed() {
+    let house = House::new().await;
+    let text = airlines("sinks:\n  - {frame: airlines, path: '${out}/a', partition_by: nothing}\n");
+    let error = house.job(&text, BookmarkMode::Enable).await.unwrap_err();
+    let runs = house.catalog.list_runs(Some("job"), 5).await.unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].job_run_state, RunState::Failed);
+    assert_eq!(runs[0].error_message, Some(error.to_string()));
+}
+
+#[tokio::test]
+async fn overwriting_is_refused_only_where_bookmarks_are_in_use() {
+    let house = House::new().await;
+    let text = airlines("sinks:\n  - {frame: airlines, path: '${out}/a', mode: overwrite}\n");
+    let text = text.replace("airlines.json'}", "airlines.json', bookmark: true}");
+    for bookmarks in [BookmarkMode::Enable, BookmarkMode::Pause] {
+        let error = house.job(&text, bookmarks).await.unwrap_err();
+        assert!(error.to_string().contains("would replace"), "{error}");
+    }
+    let report = house.job(&text, BookmarkMode::Disable).await.unwrap();
+    assert_eq!(report.sinks[0].written.rows, 16);
+}
+
+#[tokio::test]
+async fn choices_that_were_not_resolved_are_plain_values_in_text() {
+    let house = House::new().await;
+    let records =
+        "{\"n\": 1, \"a\": [{\"b\": 1}, {\"b\": \"x\"}]}\n{\"n\": \"n/a\", \"a\": []}\n{}\n";
+    let script = |format: &str, mode: &str| {
+        let steps = match format {
+            "csv" => "    - select_fields: n\n",
+            _ => "    - filter: \"true\"\n",
+        };
+        let steps = mixed(&house, records, steps);
+        let (head, _) = steps.split_once("sinks:").unwrap();
+        format!(
+            "{head}sinks:\n  - {{frame: out, path: '${{out}}/{format}', format: {format}, mode: {mode}, table: lake.t_{format}}}\n"
+        )
+    };
+    house.run(&script("json", "overwrite")).await.unwrap();
+    house.run(&script("csv", "overwrite")).await.unwrap();
+    let read = |folder: &str| {
+        let files = std::fs::read_dir(house.folder.path().join(folder)).unwrap();
+        let files = files.flatten().filter(|f| f.path().is_file());
+        let mut lines: Vec<String> = files
+            .flat_map(|f| {
+                let text = std::fs::read_to_string(f.path()).unwrap();
+                text.lines().map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(
+        read("json"),
+        [
+            "{\"n\":\"n/a\",\"a\":[]}",
+            "{\"n\":1,\"a\":[{\"b\":1},{\"b\":\"x\"}]}",
+            "{}"
+        ]
+    );
+    assert_eq!(read("csv"), ["\"\"", "1", "n", "n/a"]);
+    // As a crawl would have it: the type that holds all, and beside it the choice. It stays where rows are added.
+    for _ in 0..2 {
+        let table = house.catalog.get_table("lake", "t_json").await.unwrap();
+        let told: Vec<_> = table
+            .columns()
+            .iter()
+            .map(|c| {
+                let chosen = c.parameters.get("mastic.choice").map(String::as_str);
+                (
+                    c.name.clone(),
+                    c.hive_type().to_owned(),
+                    chosen.unwrap_or_default().to_owned(),
+                )
+            })
+            .collect();
+        let own = |n: &str, t: &str, c: &str| (n.to_owned(), t.to_owned(), c.to_owned());
+        assert_eq!(
+            told,
+            [
+                own("n", "string", "choice<bigint,string>"),
+                own(
+                    "a",
+                    "array<struct<b:string>>",
+                    "array<struct<b:choice<bigint,string>>>"
+                )
+            ]
+        );
+        house.run(&script("json", "append")).await.unwrap();
+    }
+    let counted = house.sql("SELECT count(n) AS n FROM lake.t_json").await;
+    assert!(counted.contains("| 6 |"), "{counted}");
+}
+
+/// The files of a folder below the house's, with what tells them from others of their names.
+fn stamps(
+    house: &House,
+    folder: &str,
+) -> std::collections::BTreeMap<String, std::time::SystemTime> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![house.folder.path().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with('_') {
+                continue;
+            }
+            match entry.path().is_dir() {
+                true => folders.push(entry.path()),
+                false => {
+                    let at = entry.metadata().unwrap().modified().unwrap();
+                    found.insert(entry.path().display().to_string(), at);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn upsert(house: &House, records: &str, rest: &str, mode: &str) -> String {
+    std::fs::write(house.folder.path().join("new.json"), records).unwrap();
+    format!(
+        "parameters: {{out: x}}\nsources:\n  new: {{path: '${{out}}/new.json'}}\nsinks:\n  - {{frame: new, path: '${{out}}/t', {mode}{rest}}}\n"
+    )
+}
+
+#[tokio::test]
+async fn an_upsert_rewrites_only_files_that_hold_what_it_replaces() {
+    for (format, partitioned) in [
+        ("parquet", false),
+        ("parquet", true),
+        ("orc", false),
+        ("avro", true),
+        ("json", false),
+        ("json", true),
+    ] {
+        let house = House::new().await;
+        let mut rest = format!(", format: {format}, table: lake.t");
+        if partitioned {
+            rest.push_str(", partition_by: p");
+        }
+        // Three files, each of a run.
+        for (from, p) in [(0, "a b"), (10, "50%/x"), (20, "a b")] {
+            let rows: String = (from..from + 10)
+                .map(|k| format!("{{\"k\": {k}, \"v\": \"old\", \"p\": \"{p}\"}}\n"))
+                .collect();
+            house
+                .run(&upsert(&house, &rows, &rest, "mode: append"))
+                .await
+                .unwrap();
+        }
+        let before = stamps(&house, "t");
+        assert_eq!(before.len(), 3, "{format}");
+        let new = "{\"k\": 12, \"v\": \"new\", \"p\": \"c\"}\n{\"k\": 99, \"v\": \"new\", \"p\": \"a b\"}\n{\"k\": null, \"v\": \"new\", \"p\": \"c\"}\n";
+        let text = upsert(&house, new, &rest, "mode: upsert, key: k");
+        let report = house
+            .run(&text)
+            .await
+            .unwrap_or_else(|e| panic!("{format}: {e}"));
+        assert_eq!(report.sinks[0].written.replaced.len(), 1, "{format}");
+        // 10 read of the one file and 3 new ones; one is replaced.
+        assert_eq!(report.sinks[0].written.rows, 12, "{format}");
+        assert_eq!(
+            (
+                report.totals.read,
+                report.totals.dropped,
+                report.totals.written
+            ),
+            (13, 1, 12),
+            "{format}"
+        );
+        let after = stamps(&house, "t");
+        let kept = before
+            .iter()
+            .filter(|(name, at)| after.get(*name) == Some(at));
+        assert_eq!(kept.count(), 2, "{format}");
+        let counted = "SELECT count(*) AS n, count(k) AS k, sum(k) AS s, count(DISTINCT k) AS d, count(CASE WHEN v = 'new' THEN 1 END) AS new FROM lake.t";
+        // 0 to 29 are 435; 12 is replaced by itself, 99 is new.
+        let answer = house.sql(counted).await;
+        assert!(
+            answer.contains("| 32 | 31 | 534 | 31 | 3   |"),
+            "{format}: {answer}"
+        );
+        // Keys that are nowhere replace nothing.
+        let text = upsert(
+            &house,
+            "{\"k\": 500, \"v\": \"new\", \"p\": \"c\"}\n",
+            &rest,
+            "mode: upsert, key: k",
+        );
+        let report = house.run(&text).await.unwrap();
+        assert_eq!(
+            (report.sinks[0].written.replaced.len(), report.totals.read),
+            (0, 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_upsert_into_other_files_writes_all_of_them_again() {
+    let old = "{\"k\": 1, \"v\": \"old\"}\n{\"k\": 2, \"v\": \"old\"}\n";
+    for format in ["csv", "json"] {
+        let house = House::new().await;
+        let rest = format!(", format: {format}");
+        house
+            .run(&upsert(&house, old, &rest, "mode: overwrite"))
+            .await
+            .unwrap();
+        let new = "{\"k\": 2, \"v\": \"new\"}\n";
+        let text = upsert(
+            &house,
+            new,
+            ", format: parquet, table: lake.t",
+            "mode: upsert, key: k",
+        );
+        let report = house.run(&text).await.unwrap();
+        assert_eq!(report.sinks[0].written.rows, 2, "{format}");
+        let answer = house
+            .sql("SELECT min(v) AS a, max(v) AS b FROM lake.t")
+            .await;
+        assert!(answer.contains("| new | old |"), "{answer}");
     }
 }

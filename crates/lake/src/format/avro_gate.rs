@@ -2,8 +2,12 @@
 //!
 //! "Object container files" (Apache Avro specification): a header of metadata and a sync marker, then blocks
 //! of a count of records, a count of bytes, the bytes, and the marker.
+//!
+//! What is handed on is the same file with its blocks decompressed, so that this is done once.
 
 use std::io::{self, BufRead, BufReader, Read};
+
+use super::avro_skip::{Skipper, Unfit};
 
 /// How many bytes a block may have. Writers make blocks of 16 KiB to a few MiB.
 const MAX_BLOCK: u64 = 64 << 20;
@@ -22,12 +26,42 @@ pub(super) struct AvroGate<R> {
     /// Bytes that were looked at and are still to be handed on.
     pending: Vec<u8>,
     at: usize,
-    /// Bytes that are handed on without a look.
-    passing: u64,
-    codec: Option<Vec<u8>>,
-    /// Whether blocks are decompressed to see how much comes out of them.
-    thorough: bool,
+    /// What the header says, when it has been read.
+    header: Option<Header>,
     empty: u64,
+}
+
+struct Header {
+    codec: Codec,
+    /// Nothing where the schema is none; the decoder says so then.
+    skipper: Option<Skipper>,
+}
+
+/// How blocks are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codec {
+    None,
+    Deflate,
+    Zstandard,
+    Bzip2,
+    Xz,
+    Snappy,
+    /// One that the decoder is to name.
+    Unknown,
+}
+
+impl Codec {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"null" | b"" => Codec::None,
+            b"deflate" => Codec::Deflate,
+            b"zstandard" => Codec::Zstandard,
+            b"bzip2" => Codec::Bzip2,
+            b"xz" => Codec::Xz,
+            b"snappy" => Codec::Snappy,
+            _ => Codec::Unknown,
+        }
+    }
 }
 
 fn bad(message: impl Into<String>) -> io::Error {
@@ -35,14 +69,12 @@ fn bad(message: impl Into<String>) -> io::Error {
 }
 
 impl<R: Read> AvroGate<R> {
-    pub(super) fn new(reader: R, thorough: bool) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         AvroGate {
             inner: BufReader::with_capacity(256 * 1024, reader),
             pending: Vec::new(),
             at: 0,
-            passing: 0,
-            codec: None,
-            thorough,
+            header: None,
             empty: 0,
         }
     }
@@ -89,7 +121,8 @@ impl<R: Read> AvroGate<R> {
 
     fn header(&mut self) -> io::Result<()> {
         self.take(4)?;
-        let mut codec = b"null".to_vec();
+        let from = self.pending.len();
+        let mut pairs = Vec::new();
         loop {
             let mut count = self.long()?;
             if count < 0 {
@@ -101,18 +134,33 @@ impl<R: Read> AvroGate<R> {
                 break;
             }
             for _ in 0..count {
-                let key = self.text()?;
-                let value = self.text()?;
-                if key == b"avro.codec" {
-                    codec = value;
-                }
+                pairs.push((self.text()?, self.text()?));
                 if self.pending.len() as u64 > MAX_HEADER {
                     return Err(bad("the header of the Avro file is longer than 16 MiB"));
                 }
             }
         }
+        let said = |wanted: &[u8]| {
+            let found = pairs.iter().rev().find(|(key, _)| key == wanted);
+            found.map(|(_, value)| value.as_slice()).unwrap_or_default()
+        };
+        let codec = Codec::of(said(b"avro.codec"));
+        let skipper = Skipper::new(said(b"avro.schema"));
+        if codec != Codec::Unknown {
+            // The blocks are handed on decompressed.
+            pairs.retain(|(key, _)| key != b"avro.codec");
+            self.pending.truncate(from);
+            if !pairs.is_empty() {
+                put_long(&mut self.pending, pairs.len() as u64);
+            }
+            for text in pairs.iter().flat_map(|(key, value)| [key, value]) {
+                put_long(&mut self.pending, text.len() as u64);
+                self.pending.extend_from_slice(text);
+            }
+            put_long(&mut self.pending, 0);
+        }
         self.take(16)?;
-        self.codec = Some(codec);
+        self.header = Some(Header { codec, skipper });
         Ok(())
     }
 
@@ -128,49 +176,91 @@ impl<R: Read> AvroGate<R> {
                 "a block of the Avro file says it has {bytes} bytes, and 64 MiB are read"
             )));
         }
-        let plain = self.codec.as_deref() == Some(b"null");
-        if !plain && !self.thorough {
-            self.passing = bytes + 16;
+        let codec = self.header.as_ref().map_or(Codec::Unknown, |h| h.codec);
+        let mut from = self.take(bytes)?;
+        if codec == Codec::Unknown {
+            self.take(16)?;
             return Ok(());
         }
-        let length = if plain {
-            self.passing = bytes;
-            bytes
-        } else {
-            let from = self.take(bytes)?;
-            decompressed(
-                self.codec.as_deref().unwrap_or_default(),
-                &self.pending[from..],
-            )?
-        };
-        self.passing += 16;
+        if codec != Codec::None {
+            let plain = decompressed(codec, &self.pending[from..])?;
+            self.pending.clear();
+            put_long(&mut self.pending, records);
+            put_long(&mut self.pending, plain.len() as u64);
+            from = self.pending.len();
+            self.pending.extend_from_slice(&plain);
+        }
+        let plain = &self.pending[from..];
+        let length = plain.len() as u64;
+        let says =
+            format!("a block of the Avro file says it has {records} records in {length} bytes");
         self.empty = self.empty.saturating_add(records.saturating_sub(length));
         if self.empty > MAX_EMPTY {
-            return Err(bad(format!(
-                "a block of the Avro file says it has {records} records in {length} bytes"
-            )));
+            return Err(bad(says));
         }
+        let skipper = self.header.as_ref().and_then(|h| h.skipper.as_ref());
+        match skipper.map_or(Ok(()), |skipper| skipper.measure(plain, records)) {
+            Ok(()) => {}
+            Err(Unfit::Damaged) => {
+                return Err(bad(format!("{says}, which are not so many records")));
+            }
+            Err(Unfit::Short(at)) => {
+                return Err(bad(format!("{says}, and they end after {at}")));
+            }
+        }
+        self.take(16)?;
         Ok(())
     }
 }
 
-/// How many bytes come out of a block.
-fn decompressed(codec: &[u8], block: &[u8]) -> io::Result<u64> {
+/// Adds a number that is not negative, as Avro writes it.
+fn put_long(out: &mut Vec<u8>, number: u64) {
+    let mut rest = number << 1;
+    while rest >= 0x80 {
+        // The lowest seven bits, and a mark that more follow.
+        out.push(u8::try_from(rest & 0x7f).unwrap_or_default() | 0x80);
+        rest >>= 7;
+    }
+    out.push(u8::try_from(rest).unwrap_or_default());
+}
+
+/// What comes out of a block.
+fn decompressed(codec: Codec, block: &[u8]) -> io::Result<Vec<u8>> {
+    let stored = block.len() as u64;
     let reader: Box<dyn Read + '_> = match codec {
-        b"deflate" => Box::new(flate2::read::DeflateDecoder::new(block)),
-        b"zstandard" => Box::new(zstd::stream::read::Decoder::with_buffer(block)?),
-        b"bzip2" => Box::new(bzip2::read::MultiBzDecoder::new(block)),
-        b"xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(block)),
-        b"snappy" => {
-            // The block's length stands at its beginning, a checksum at its end.
-            let length = snap::raw::decompress_len(block).map_err(io::Error::other)? as u64;
-            return plausible(length, block.len() as u64).map(|()| length);
+        Codec::Deflate => Box::new(flate2::read::DeflateDecoder::new(block)),
+        Codec::Zstandard => Box::new(zstd::stream::read::Decoder::with_buffer(block)?),
+        Codec::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(block)),
+        Codec::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(block)),
+        Codec::Snappy => {
+            // The block's length stands at its beginning, the checksum of what comes out at its end.
+            let Some((block, sum)) = block.split_last_chunk::<4>() else {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            };
+            let length = snap::raw::decompress_len(block).map_err(io::Error::other)?;
+            plausible(length as u64, stored)?;
+            let plain = snap::raw::Decoder::new().decompress_vec(block);
+            let plain = plain.map_err(io::Error::other)?;
+            let mut found = flate2::Crc::new();
+            found.update(&plain);
+            if found.sum() != u32::from_be_bytes(*sum) {
+                return Err(bad("a block of the Avro file does not have its checksum"));
+            }
+            return Ok(plain);
         }
-        // A codec that is none the decoder itself names.
-        _ => return Ok(u64::MAX),
+        Codec::None | Codec::Unknown => return Ok(block.to_vec()),
     };
-    let length = io::copy(&mut reader.take(MAX_PLAIN + 1), &mut io::sink())?;
-    plausible(length, block.len() as u64).map(|()| length)
+    let mut plain = Vec::new();
+    // In steps, so that a bomb is seen before it has filled the memory.
+    let mut reader = reader.take(MAX_PLAIN + 1);
+    loop {
+        let step = HARMLESS + 1;
+        let read = reader.by_ref().take(step).read_to_end(&mut plain)? as u64;
+        plausible(plain.len() as u64, stored)?;
+        if read < step {
+            return Ok(plain);
+        }
+    }
 }
 
 fn plausible(length: u64, stored: u64) -> io::Result<()> {
@@ -194,20 +284,10 @@ impl<R: Read> Read for AvroGate<R> {
             }
             self.pending.clear();
             self.at = 0;
-            if self.passing > 0 {
-                let most = usize::try_from(self.passing).unwrap_or(usize::MAX);
-                let most = most.min(buffer.len());
-                let count = self.inner.read(&mut buffer[..most])?;
-                if count == 0 && most > 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                self.passing -= count as u64;
-                return Ok(count);
-            }
             if self.inner.fill_buf()?.is_empty() {
                 return Ok(0);
             }
-            match self.codec {
+            match self.header {
                 None => self.header()?,
                 Some(_) => self.block()?,
             }

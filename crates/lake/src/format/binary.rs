@@ -260,7 +260,7 @@ pub(super) fn decode_orc(input: &Input, decode: &Decode) -> Result<Batches> {
 
 pub(super) fn infer_avro(file: &str, reader: impl Read) -> Result<Inference> {
     let bad = |message: String| LakeError::data(file, message);
-    let mut reader = BufReader::new(AvroGate::new(reader, true));
+    let mut reader = BufReader::new(AvroGate::new(reader));
     let avro = AvroReaderBuilder::new()
         .build(&mut reader)
         .map_err(|e| bad(e.to_string()))?;
@@ -300,7 +300,7 @@ pub(super) fn decode_avro(input: &Input, decode: &Decode) -> Result<Batches> {
     }
     let avro = AvroReaderBuilder::new()
         .with_batch_size(decode.batch_size)
-        .build(BufReader::new(AvroGate::new(reader, false)))
+        .build(BufReader::new(AvroGate::new(reader)))
         .map_err(bad)?;
     adapted(avro, decode)
 }

@@ -209,7 +209,7 @@ impl Classifier {
                 classification: classification.clone(),
                 pattern: pattern.clone(),
                 custom_patterns: custom_patterns.clone(),
-                missing: None,
+                ..GrokOptions::default()
             },
             other => GrokOptions {
                 classification: other.name().to_owned(),

@@ -6,6 +6,7 @@
 
 mod adapt;
 mod avro_gate;
+mod avro_skip;
 mod binary;
 mod choice;
 mod classifier;

@@ -82,6 +82,7 @@ struct GrokGiven {
     pattern: Option<String>,
     custom_patterns: String,
     missing: Option<String>,
+    strict: Option<bool>,
 }
 
 /// What is said of files that are to be read.
@@ -327,7 +328,7 @@ impl ReadOptions {
             "customPatterns" => value.clone_into(&mut self.grok.custom_patterns),
             "MISSING" => self.grok.missing = Some(value.to_owned()),
             "LineCount" => one_of(name, value, &["1"])?,
-            "StrictMode" => one_of(name, value, &["false"])?,
+            "StrictMode" => self.grok.strict = Some(boolean(name, value)?),
             // What is left is Avro's version, which its files tell themselves.
             _ => one_of(name, value, &["1.7", "1.8"])?,
         }

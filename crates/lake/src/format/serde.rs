@@ -31,6 +31,8 @@ const GROK_INPUT: &str = "input.format";
 const GROK_CUSTOM: &str = "input.grokCustomPatterns";
 /// What stands for nothing in a log, where it is not `-`.
 const GROK_MISSING: &str = "mastic.missing";
+/// Whether a line that does not match the pattern is an error.
+const GROK_STRICT: &str = "mastic.strict";
 const REGEX: &str = "org.apache.hadoop.hive.serde2.RegexSerDe";
 const REGEX_INPUT: &str = "input.regex";
 /// What a table of Hive's `RegexSerDe` is called here.
@@ -161,6 +163,9 @@ impl FileFormat {
                 if let Some(missing) = &options.missing {
                     parameters.insert(GROK_MISSING.into(), missing.clone());
                 }
+                if options.strict {
+                    parameters.insert(GROK_STRICT.into(), "true".into());
+                }
             }
             FileFormat::Xml(options) => parameters = xml_parameters(options),
             _ => {
@@ -276,9 +281,10 @@ fn grok_options(
     parameters: &BTreeMap<String, String>,
 ) -> Result<GrokOptions> {
     let known = grok::known(classification);
+    let strict = parameters.get(GROK_STRICT).is_some_and(|v| v == "true");
     let pattern = match (parameters.get(GROK_INPUT), known) {
         (Some(pattern), _) => pattern.clone(),
-        (None, Some(known)) => return Ok(known),
+        (None, Some(known)) => return Ok(GrokOptions { strict, ..known }),
         (None, None) => {
             return Err(LakeError::Option(format!(
                 "a table of the GrokSerDe needs the parameter {GROK_INPUT}"
@@ -295,6 +301,7 @@ fn grok_options(
         pattern,
         custom_patterns: parameters.get(GROK_CUSTOM).cloned().unwrap_or_default(),
         missing: parameters.get(GROK_MISSING).cloned(),
+        strict,
     };
     match options.check() {
         Ok(()) => Ok(options),
@@ -607,6 +614,7 @@ mod tests {
                 pattern: "%{LEVEL:level} %{GREEDYDATA:message}".into(),
                 custom_patterns: "LEVEL [A-Z]+\nOTHER x".into(),
                 missing: None,
+                strict: true,
             }),
             FileFormat::Grok(GrokOptions {
                 classification: "own".into(),

@@ -409,6 +409,10 @@ fn what_cannot_be_found_again_is_an_error() {
     let text = b"[{\"a\":1},{\"a\":[[}";
     let read = read("a.json", text, &JSON, &fields("a:bigint"));
     let error = read.map(|f| shown(&[f.batch])).unwrap_err().to_string();
+    assert!(error.contains("'}' where a value was expected"), "{error}");
+    let text = b"[{\"a\":1},{\"a\":[[";
+    let read = super::tests_frame::read("a.json", text, &JSON, &fields("a:bigint"));
+    let error = read.map(|f| shown(&[f.batch])).unwrap_err().to_string();
     assert!(error.contains("the file is cut short"), "{error}");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut gzip, &b"{\"a\":1}\n".repeat(10_000)).unwrap();

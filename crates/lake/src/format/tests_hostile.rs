@@ -206,6 +206,28 @@ fn what_is_cut_short_says_so() {
 }
 
 #[test]
+fn a_block_with_fewer_records_than_it_holds_ends() {
+    let whole = avro();
+    let sync: [u8; 16] = whole[whole.len() - 16..].try_into().unwrap();
+    let header = whole.windows(16).position(|w| w == sync).unwrap() + 16;
+    // 1000 and 999 as Avro writes them: 2000 and 1998 in pieces of seven bits.
+    assert_eq!(whole[header..header + 2], [0xd0, 0x0f]);
+    for (count, told) in [
+        ([0xce, 0x0f], "says it has 999 records in"),
+        ([0x80, 0x00], "says it has 0 records in"),
+        ([0xd2, 0x0f], "says it has 1001 records in"),
+    ] {
+        let mut damaged = whole.clone();
+        damaged[header..header + 2].copy_from_slice(&count);
+        let error = error("a", &damaged);
+        assert!(error.contains(told), "{error}");
+        let columns = vec![Field::new("id", DataType::Int64, true)];
+        let read = Lab::new().read("a", &damaged, &FileFormat::Avro, columns);
+        assert!(read.unwrap_err().to_string().contains(told));
+    }
+}
+
+#[test]
 fn text_in_utf_16_is_read() {
     let lab = Lab::new();
     for big in [true, false] {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
+use mastic_schema::choice::widened;
 use orc_rust::proto::CompressionKind;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel};
@@ -212,18 +213,20 @@ fn is_whole(data_type: &DataType) -> bool {
 }
 
 /// The columns as files of the format hold them: what a catalog has to say of them. Avro has fewer types
-/// than Arrow, and holds values in the next one that takes them all.
+/// than Arrow, and holds values in the next one that takes them all. JSON and CSV hold a choice as the value that
+/// it has, so that its column is of the type that holds all of them ([`widened`]); other formats hold the struct of
+/// its alternatives.
 pub fn stored_schema(options: &OutputOptions, schema: &SchemaRef) -> SchemaRef {
-    match options.format {
-        OutputFormat::Avro => {
-            let fields = schema.fields().iter().map(|field| {
-                let stored = avro_schema::stored(field.data_type());
-                field.as_ref().clone().with_data_type(stored)
-            });
-            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-        }
-        _ => schema.clone(),
-    }
+    let stored = match options.format {
+        OutputFormat::Avro => avro_schema::stored,
+        OutputFormat::Json | OutputFormat::Csv => widened,
+        _ => return schema.clone(),
+    };
+    let fields = schema.fields().iter().map(|field| {
+        let stored = stored(field.data_type());
+        field.as_ref().clone().with_data_type(stored)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Whether the format can hold the columns' names and kinds: why not, by the first that it cannot.

@@ -24,7 +24,8 @@
 //! changed. So a crash leaves the old state or the new one.
 //!
 //! Commits that replace files (every mode but [`SinkMode::Append`]) are taken one at a time under a
-//! lock, and [`SinkMode::Overwrite`] is refused when the files it saw at its start have changed since.
+//! lock, and [`SinkMode::Overwrite`] and [`SinkMode::ReplaceFiles`] are refused when the files they saw at their
+//! start have changed since.
 //! `lock.rs` says what that is worth in stores without conditional puts.
 //!
 //! # Example
@@ -64,6 +65,7 @@ mod writers;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -96,6 +98,8 @@ pub enum SinkMode {
     Overwrite,
     /// The new files replace the visible files of the partitions that have new rows.
     OverwritePartitions,
+    /// The new files replace those that [`SinkSpec::replaces`] names; the others stay as they are.
+    ReplaceFiles,
     /// Nothing may be there: the write fails when a visible file is.
     ErrorIfExists,
 }
@@ -107,6 +111,7 @@ impl SinkMode {
             SinkMode::Append => "append",
             SinkMode::Overwrite => "overwrite",
             SinkMode::OverwritePartitions => "overwrite_partitions",
+            SinkMode::ReplaceFiles => "replace_files",
             SinkMode::ErrorIfExists => "error",
         }
     }
@@ -126,6 +131,7 @@ impl FromStr for SinkMode {
             "append" => Ok(SinkMode::Append),
             "overwrite" => Ok(SinkMode::Overwrite),
             "overwrite_partitions" => Ok(SinkMode::OverwritePartitions),
+            "replace_files" => Ok(SinkMode::ReplaceFiles),
             "error" | "error_if_exists" => Ok(SinkMode::ErrorIfExists),
             _ => {
                 let modes = ["append", "overwrite", "overwrite_partitions", "error"];
@@ -150,6 +156,8 @@ pub struct SinkSpec {
     pub options: OutputOptions,
     /// What becomes of the files that are there already.
     pub mode: SinkMode,
+    /// With [`SinkMode::ReplaceFiles`]: the files that are replaced, by their URLs; a local file's is its path.
+    pub replaces: Arc<BTreeSet<String>>,
     /// Columns that become folders, outermost first, and are left out of the files.
     pub partition_keys: Vec<String>,
     /// Whether rows are sent to streams by their keys, so that a partition is written by one of them
@@ -185,6 +193,7 @@ impl SinkSpec {
             target_file_rows: options.target_file_rows,
             options,
             mode,
+            replaces: Arc::default(),
             partition_keys: Vec::new(),
             by_key: true,
             max_open_files: 128,

@@ -31,6 +31,9 @@ pub struct Intent {
     pub run: String,
     mode: String,
     publish: Vec<Publish>,
+    /// The files that are replaced, where the mode names them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    replaces: BTreeSet<String>,
 }
 
 impl Intent {
@@ -48,6 +51,7 @@ impl Staged {
             run: self.written().run.clone(),
             mode: self.spec().mode.name().to_owned(),
             publish: self.publish().to_vec(),
+            replaces: self.spec().replaces.as_ref().clone(),
         }
     }
 }
@@ -100,6 +104,11 @@ async fn carry_out(root: &Location, intent: &Intent, mode: SinkMode) -> Result<O
     let replaced = match mode {
         SinkMode::Append | SinkMode::ErrorIfExists => Vec::new(),
         SinkMode::Overwrite => visible(root, "").await?,
+        SinkMode::ReplaceFiles => {
+            let mut there = visible(root, "").await?;
+            there.retain(|file| intent.replaces.contains(&root.child(&file.path).url));
+            there
+        }
         SinkMode::OverwritePartitions => {
             let folders: BTreeSet<&str> = new
                 .iter()

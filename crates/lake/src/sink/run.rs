@@ -258,7 +258,7 @@ fn check(spec: &SinkSpec, file_schema: &SchemaRef) -> Result<()> {
 async fn seen_before(spec: &SinkSpec) -> Result<Vec<Visible>> {
     match spec.mode {
         SinkMode::Append | SinkMode::OverwritePartitions => Ok(Vec::new()),
-        SinkMode::Overwrite => visible(&spec.root, "").await,
+        SinkMode::Overwrite | SinkMode::ReplaceFiles => visible(&spec.root, "").await,
         SinkMode::ErrorIfExists => {
             let found = visible(&spec.root, "").await?;
             refuse_existing(spec, &found)?;

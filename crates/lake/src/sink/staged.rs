@@ -239,7 +239,9 @@ impl Staged {
         let root = &self.spec.root;
         let now = match self.spec.mode {
             SinkMode::Append => return Ok(Vec::new()),
-            SinkMode::Overwrite | SinkMode::ErrorIfExists => visible(root, "").await?,
+            SinkMode::Overwrite | SinkMode::ReplaceFiles | SinkMode::ErrorIfExists => {
+                visible(root, "").await?
+            }
             SinkMode::OverwritePartitions => {
                 let files = self.written.files.iter();
                 let folders: BTreeSet<String> =
@@ -254,7 +256,14 @@ impl Staged {
         if self.spec.mode == SinkMode::ErrorIfExists {
             refuse_existing(&self.spec, &now)?;
         }
-        if self.spec.mode == SinkMode::Overwrite && now != self.before {
+        let mut now = now;
+        let mut unchanged = now == self.before;
+        if self.spec.mode == SinkMode::ReplaceFiles {
+            now.retain(|file| self.spec.replaces.contains(&root.child(&file.path).url));
+            unchanged &= now.len() == self.spec.replaces.len();
+        }
+        let replaces = matches!(self.spec.mode, SinkMode::Overwrite | SinkMode::ReplaceFiles);
+        if replaces && !unchanged {
             return Err(LakeError::Sink {
                 url: root.url.clone(),
                 message: "its files were changed by another run while this one wrote; nothing was overwritten, run it again".into(),

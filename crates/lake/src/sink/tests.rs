@@ -6,6 +6,7 @@ mod commits;
 mod conflicts;
 mod files;
 mod formats;
+mod replaced;
 mod store;
 
 use std::sync::Arc;

@@ -112,11 +112,11 @@ impl FrameTable {
         }
     }
 
-    /// The files of partitions that these filters let through.
+    /// The files of partitions, and those by the name of `$file`, that these filters let through.
     fn selected(&self, session: &dyn Session, filters: &[Expr]) -> EngineResult<FileSet> {
         let filters: Vec<Expr> = filters
             .iter()
-            .filter(|f| keys::is_of(f, &self.keys))
+            .filter(|f| keys::is_of(f, &self.constant))
             .cloned()
             .collect();
         if filters.is_empty() {
@@ -124,7 +124,7 @@ impl FrameTable {
         }
         let mut places = Vec::with_capacity(self.found.places.len());
         for (place, files) in &self.found.places {
-            let kept = keys::selected(session, &filters, &self.keys, files)?;
+            let kept = keys::selected(session, &filters, &self.constant, files)?;
             let kept = files.iter().zip(kept).filter(|(_, kept)| *kept);
             let kept: Vec<_> = kept.map(|(file, _)| file.clone()).collect();
             if !kept.is_empty() {

@@ -1,11 +1,13 @@
 //! What a plan reads of its frames' sources: for `--explain`, and for a run's summary.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
+use mastic_lake::format::{FileFormat, JsonOptions};
 use mastic_schema::origin::is_origin;
 
 use super::SeenObject;
@@ -30,6 +32,10 @@ pub struct FrameScan {
     pub name: String,
     /// How its partitions were chosen, where it is a table that has any.
     pub store: Option<StorePruning>,
+    /// The partition keys, outermost first.
+    pub keys: Vec<String>,
+    /// The formats of the files, by Glue's classification; of JSON whose records a path leads to, `json at a path`.
+    pub formats: BTreeSet<String>,
     /// How many files the source's snapshot has.
     pub files: u64,
     /// How many bytes they have, as stored.
@@ -73,8 +79,11 @@ fn described(scan: &TableScan) -> Option<FrameScan> {
     let columns = scan.projected_schema.fields().iter();
     let columns = columns.filter(|f| !is_origin(f.name()));
     let objects = table.objects();
+    let files = table.found.places.iter().flat_map(|(_, files)| files);
     Some(FrameScan {
         name: table.name.clone(),
+        keys: table.keys.iter().map(|key| key.name().clone()).collect(),
+        formats: files.map(|f| format_name(&f.format)).collect(),
         store: table.pruning.clone(),
         files: objects.len() as u64,
         bytes: table.found.bytes(),
@@ -84,4 +93,13 @@ fn described(scan: &TableScan) -> Option<FrameScan> {
         columns: columns.map(|f| f.name().clone()).collect(),
         all_columns: scan.source.schema().fields().len().saturating_sub(2),
     })
+}
+
+fn format_name(format: &FileFormat) -> String {
+    match format {
+        FileFormat::Json(options) if *options != JsonOptions::default() => {
+            "json at a path".to_owned()
+        }
+        other => other.classification().to_owned(),
+    }
 }

@@ -36,6 +36,9 @@ pub struct GrokOptions {
     /// What stands for nothing in the log: `-` where nothing else is said, as in Glue ("grokLog", AWS Glue
     /// developer guide).
     pub missing: Option<String>,
+    /// Whether a line that does not match is an error where it is no error record, and not a row of nulls
+    /// (`StrictMode` of Glue's `grokLog`).
+    pub strict: bool,
 }
 
 impl GrokOptions {
@@ -447,6 +450,12 @@ impl<R: Read> Decoder<R> {
                 ));
                 set_aside(frame.as_ref(), error, number, line.as_bytes())?;
                 continue;
+            }
+            if self.options.strict && !matched {
+                let name = &self.options.classification;
+                return Err(bad(format!(
+                    "the line does not match the grok pattern of {name}, and StrictMode is true"
+                )));
             }
             // A line that does not match is a row of nulls, as with Glue's and Hive's SerDes: so no line of
             // a log is lost, and none keeps the others from being read. The crawl says how many there are.

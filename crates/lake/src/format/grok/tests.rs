@@ -27,7 +27,21 @@ fn grok(pattern: &str, custom_patterns: &str) -> GrokOptions {
         pattern: pattern.into(),
         custom_patterns: custom_patterns.into(),
         missing: None,
+        strict: false,
     }
+}
+
+#[test]
+fn a_strict_log_has_no_other_lines() {
+    let mut options = grok("%{WORD:a} %{INT:b}", "");
+    let text = "x 1\nnonsense\ny 2\n";
+    assert_eq!(read(text, &options).unwrap()[0].num_rows(), 3);
+    options.strict = true;
+    assert_eq!(
+        read(text, &options).unwrap_err().to_string(),
+        "f, line 2: the line does not match the grok pattern of own, and StrictMode is true"
+    );
+    assert_eq!(read("x 1\ny 2\n", &options).unwrap()[0].num_rows(), 2);
 }
 
 fn read(text: &str, options: &GrokOptions) -> Result<Vec<RecordBatch>> {

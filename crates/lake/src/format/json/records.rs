@@ -6,7 +6,7 @@ mod text;
 use std::io::{self, Read};
 
 pub(super) use self::text::Place;
-use super::parse::{MAX_DEPTH, Parser, Token};
+use super::parse::{MAX_DEPTH, Parser, Problem, Token};
 use super::path::Step;
 use crate::format::BadRecord;
 
@@ -460,7 +460,62 @@ impl<R: Read> Records<R> {
                 Ok((used, false)) => at += used,
                 Err(()) => return Err(self.too_deep()),
             }
-            self.more(at, "this record")?;
+            if let Err(broken) = self.more(at, "this record") {
+                return Err(self.explained(broken));
+            }
+        }
+    }
+
+    /// Why a record goes on to the end of the file, or beyond what is read: most often a brace, a bracket or a quote is
+    /// missing in a line, and the lines below are taken for its own. Where the text is no JSON before its end, that
+    /// is what is wrong, and not that it ends. The cause stays, for it is about where a reader that has only a part of
+    /// the text can go on.
+    fn explained(&self, broken: Broken) -> Broken {
+        let Broken::Syntax { cause, .. } = broken else {
+            return broken;
+        };
+        let bytes = &self.buffer[self.start..self.end];
+        let (text, utf8) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text, true),
+            Err(error) => {
+                let valid = &bytes[..error.valid_up_to()];
+                let text = std::str::from_utf8(valid).unwrap_or_default();
+                (text, error.error_len().is_none())
+            }
+        };
+        let Err(mut problem) = Parser::new(text).skip() else {
+            return broken;
+        };
+        // A word or an escape that is cut is told of at its beginning.
+        let rest = text.get(problem.at..).unwrap_or_default();
+        if rest
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'\\')
+        {
+            if utf8 {
+                return broken;
+            }
+            problem = Problem {
+                at: text.len(),
+                message: "the text is not UTF-8".to_owned(),
+            };
+        }
+        let record = Record {
+            bytes,
+            line: self.line,
+            column: self.column(self.start),
+            key: None,
+        };
+        let (line, column) = record.place(problem.at);
+        let mut message = problem.message;
+        if line != self.line {
+            message = format!("{message}, in the record that begins in line {}", self.line);
+        }
+        Broken::Syntax {
+            line,
+            column,
+            message,
+            cause,
         }
     }
 
@@ -800,6 +855,26 @@ mod tests {
             (
                 "{}\n {\"a\":",
                 "2:2 the file is cut short: this record is not closed",
+            ),
+            (
+                "{\"a\":1}\n{\"a\":2\n{\"a\":3}\n",
+                "3:1 '{' where ',' or '}' was expected, in the record that begins in line 2",
+            ),
+            (
+                "{\"a\":1}\n{\"a\":[2}\n{\"a\":3}\n",
+                "2:8 '}' where ',' or ']' was expected",
+            ),
+            (
+                "{\"a\":\"x}\n{\"a\":3}\n",
+                "2:3 'a' where ',' or '}' was expected, in the record that begins in line 1",
+            ),
+            (
+                "{\"a\":tr",
+                "1:1 the file is cut short: this record is not closed",
+            ),
+            (
+                "{\"a\":\"\\u12",
+                "1:1 the file is cut short: this record is not closed",
             ),
             (
                 "{}\nx",

@@ -216,6 +216,7 @@ impl ReadOptions {
         };
         options.custom_patterns.clone_from(&said.custom_patterns);
         options.missing.clone_from(&said.missing);
+        options.strict = said.strict.unwrap_or(options.strict);
         Some(options)
     }
 

@@ -99,8 +99,8 @@ fn names_and_values_are_checked_with_what_was_meant() {
         (
             "grokLog",
             "StrictMode",
-            "true",
-            "StrictMode can only be false",
+            "maybe",
+            "StrictMode is true or false",
         ),
         (
             "grokLog",

@@ -1,13 +1,19 @@
-//! CSV, with nested columns as JSON text.
+//! CSV, with nested columns as JSON text, and choices as the values that they have.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryBuilder, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder,
+};
+use arrow::buffer::NullBuffer;
 use arrow::csv;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, make_encoder};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::Result;
+use mastic_schema::choice::alternatives;
+use mastic_schema::plain::PlainChoices;
 
 use super::super::options::OutputOptions;
 use super::compress::Compressor;
@@ -61,7 +67,10 @@ fn nested_to_json(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
             if !field.data_type().is_nested() {
                 return Ok((field.clone(), column.clone()));
             }
-            let text = json_text(field, column)?;
+            let text = match alternatives(field.data_type()) {
+                Some(all) => choice_text(all, column)?,
+                None => json_text(field, column)?,
+            };
             let field = Field::new(field.name(), DataType::Utf8, true);
             Ok((Arc::new(field), Arc::new(text) as ArrayRef))
         })
@@ -71,8 +80,47 @@ fn nested_to_json(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
+/// The value of each choice: a plain one as a cell has it, a nested one as JSON text.
+fn choice_text(all: &Fields, column: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let Some(own) = column.as_struct_opt() else {
+        let message = format!("{} is no choice", column.data_type());
+        return Err(ArrowError::SchemaError(message));
+    };
+    let nested = all.iter().zip(own.columns()).map(|(field, column)| {
+        if field.data_type().is_nested() {
+            json_text(field, column).map(|text| Arc::new(text) as ArrayRef)
+        } else {
+            Ok(column.clone())
+        }
+    });
+    let columns: Vec<ArrayRef> = nested.collect::<Result<_, _>>()?;
+    let format = FormatOptions::default()
+        .with_timestamp_format(Some(TIMESTAMP))
+        .with_timestamp_tz_format(Some(TIMESTAMP_TZ));
+    let mut shown = Vec::with_capacity(columns.len());
+    for column in &columns {
+        let nulls = column.logical_nulls();
+        shown.push((nulls, ArrayFormatter::try_new(column.as_ref(), &format)?));
+    }
+    let mut text = StringBuilder::with_capacity(own.len(), own.len() * 16);
+    let mut one = String::new();
+    for row in 0..own.len() {
+        let there = |nulls: &Option<NullBuffer>| nulls.as_ref().is_none_or(|n| n.is_valid(row));
+        let value = shown.iter().find(|(nulls, _)| there(nulls));
+        match value.filter(|_| own.is_valid(row)) {
+            Some((_, value)) => {
+                one.clear();
+                value.value(row).write(&mut one)?;
+                text.append_value(&one);
+            }
+            None => text.append_null(),
+        }
+    }
+    Ok(text.finish())
+}
+
 fn json_text(field: &FieldRef, column: &ArrayRef) -> Result<StringArray, ArrowError> {
-    let options = EncoderOptions::default();
+    let options = EncoderOptions::default().with_encoder_factory(Arc::new(PlainChoices));
     let mut encoder = make_encoder(field, column.as_ref(), &options)?;
     let mut text = BinaryBuilder::with_capacity(column.len(), column.len() * 32);
     let mut one = Vec::new();

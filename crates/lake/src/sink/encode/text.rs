@@ -1,8 +1,11 @@
 //! Text files: CSV, JSON and XML, compressed as wholes.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::json::writer::LineDelimited;
 use datafusion::error::Result;
+use mastic_schema::plain::PlainChoices;
 
 use super::super::options::{OutputFormat, OutputOptions};
 use super::compress::Compressor;
@@ -49,6 +52,7 @@ impl TextEncoder {
             (None, _) => {
                 arrow::json::WriterBuilder::new()
                     .with_explicit_nulls(options.explicit_nulls)
+                    .with_encoder_factory(Arc::new(PlainChoices))
                     .build::<_, LineDelimited>(&mut self.out)
                     .write(batch)?;
             }

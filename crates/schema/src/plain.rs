@@ -1,11 +1,13 @@
-//! Choices in JSON: the value alone, and not a struct of alternatives.
+//! Choices in JSON: the value alone, and not a struct of alternatives. What writes JSON, on whichever floor, takes
+//! this, so that a choice looks the same in a file, an error record and a text.
 
 use arrow::array::{Array, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::FieldRef;
 use arrow::error::ArrowError;
 use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
-use mastic_schema::choice::alternatives;
+
+use crate::choice::alternatives;
 
 /// For arrow's JSON writers: writes a choice as the value that it has, `1` and not `{"long":1}`.
 #[derive(Debug, Clone, Copy, Default)]
