@@ -33,6 +33,8 @@ pub(super) struct Reading {
     pub(super) single_is_array: bool,
     /// Whether values are kept as they were found: see [`super::Decode::frame`].
     pub(super) frame: bool,
+    /// Whether a key that an object's columns do not have is odd: see [`super::AsFrame::passed_over`].
+    pub(super) keys: bool,
 }
 
 /// A column of one type, to which values are appended.
@@ -90,6 +92,11 @@ pub(super) enum Misfit {
         /// Where within the column that was: the names of fields, and `[]` after an array.
         path: String,
     },
+    /// No column is known for the key.
+    Key {
+        /// The key, behind those of the objects that it is in.
+        path: String,
+    },
     /// The JSON itself is bad.
     Json(Problem),
     /// The column's type is one that text formats cannot fill.
@@ -108,6 +115,7 @@ impl std::fmt::Display for Misfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Misfit::Value { wanted, found, .. } => write!(f, "{found} is no {wanted}"),
+            Misfit::Key { path } => write!(f, "no column is known for '{path}'"),
             Misfit::Json(problem) => f.write_str(&problem.message),
             Misfit::Type(data_type) => {
                 write!(f, "a column of type {data_type} cannot be read from text")

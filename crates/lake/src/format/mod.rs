@@ -30,7 +30,6 @@ mod xml;
 
 use std::fmt;
 use std::io::{Cursor, Read};
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Fields, SchemaRef};
@@ -38,7 +37,7 @@ use arrow::datatypes::{Fields, SchemaRef};
 pub use self::adapt::{ByName, ByNameInFrame};
 pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
 pub use self::csv::CsvOptions;
-pub use self::frame::{BadRecord, BadRecords};
+pub use self::frame::{AsFrame, BadRecord, BadRecords, Odd};
 pub use self::grok::{GrokError, GrokOptions};
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
 pub use self::known::{choice_fields_of, examine_as};
@@ -516,10 +515,11 @@ pub struct Decode {
     /// How a dynamic frame reads; without it the file is read as a table.
     ///
     /// A table's columns take every value that has the column's type, text takes anything, null markers are
-    /// nulls, and the first bad record is an error. A frame sets bad records aside here; its columns of choices
+    /// nulls, and the first bad record is an error. A frame sets bad records aside; its columns of choices
     /// take each value as the alternative that it is; a value that its column does not hold as it was found is
-    /// [`LakeError::Misfit`]; and a null marker that is rare among its column's values is a value.
-    pub frame: Option<Arc<dyn BadRecords>>,
+    /// [`LakeError::Misfit`], a key that no column has [`LakeError::UnknownKey`], or the record is a bad one
+    /// ([`AsFrame`]); and a null marker that is rare among its column's values is a value.
+    pub frame: Option<AsFrame>,
 }
 
 /// The batches of a file.
@@ -545,6 +545,7 @@ pub fn decode_ahead(
     decode: &Decode,
     threads: usize,
 ) -> Result<Batches> {
+    let decode = &decode.watching(input);
     let text = || text::utf8(input.contents()?.reader).map_err(|e| input.unreadable(&e));
     let threads = || (threads > 1).then(|| Threads::new(threads, input.handle().clone()));
     let open = || -> Result<Batches> {

@@ -16,8 +16,8 @@ use proptest::prelude::*;
 
 use super::tests::{Lab, shown};
 use super::{
-    BadRecord, BadRecords, CsvOptions, Decode, Examined, FileFormat, GrokOptions, JsonOptions,
-    Limits, decode, examine, examine_frame,
+    AsFrame, BadRecord, BadRecords, CsvOptions, Decode, Examined, FileFormat, GrokOptions,
+    JsonOptions, Limits, decode, examine, examine_frame,
 };
 use crate::error::{LakeError, Result};
 
@@ -66,7 +66,7 @@ fn read_batches(
         projection: (0..schema.fields().len()).collect(),
         schema: schema.clone(),
         batch_size,
-        frame: Some(bin.clone()),
+        frame: Some(AsFrame::new(bin.clone())),
     };
     let lab = Lab::new();
     let batches: Result<Vec<RecordBatch>> =
@@ -434,7 +434,7 @@ fn too_many_bad_records_end_the_reading() {
         schema: Arc::new(Schema::new(fields("a:bigint"))),
         projection: vec![0],
         batch_size: 100,
-        frame: Some(Arc::new(Full)),
+        frame: Some(AsFrame::new(Arc::new(Full))),
     };
     let read: Result<Vec<RecordBatch>> = decode(&input, &JSON, &wanted).unwrap().collect();
     assert_eq!(

@@ -1,5 +1,6 @@
 //! What rows become: batches of the wanted columns, bound to a file's header by name.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use super::frame;
 use super::grid::Grid;
 use crate::error::{LakeError, Result};
 use crate::format::columns::{BLOCK, Column, Misfit, Reading};
-use crate::format::frame::{Wanted, set_aside};
-use crate::format::{BadRecords, Decode};
+use crate::format::frame::{Wanted, odd_reason, set_aside, without};
+use crate::format::{AsFrame, Decode, Odd};
 use crate::value::DateOrder;
 
 /// The texts that stand for null in a column.
@@ -89,7 +90,7 @@ pub(super) struct Target {
     width: usize,
     delimiter: u8,
     /// Where a frame's bad records go.
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     /// The table's columns that files have: all but the one of lines.
     own: Vec<usize>,
     /// Which wanted column is the one of lines.
@@ -151,7 +152,7 @@ impl Target {
     /// Binds columns to the header, which stands in `line`.
     ///
     /// # Errors
-    /// When the header has none of the table's columns.
+    /// When the header has none of the table's columns, or, in a frame, one that nothing is known of.
     pub(super) fn bind(&mut self, header: Vec<String>, line: u64) -> Result<()> {
         self.header = header;
         let table = self.table.fields();
@@ -171,6 +172,18 @@ impl Target {
                 "the header has none of the table's columns ({}): the file is another table's, or has another delimiter",
                 shown.join(", ")
             )));
+        }
+        if let Some(frame) = self.frame.as_ref().filter(|f| f.odd == Odd::Told) {
+            let named = self.header.iter().zip(&names).zip(&taken);
+            let mut unknown =
+                named.filter(|((written, _), taken)| taken.is_none() && !written.trim().is_empty());
+            if let Some(((written, _), _)) = unknown.find(|((_, name), _)| frame.is_odd(name)) {
+                return Err(LakeError::UnknownKey {
+                    file: self.file.clone(),
+                    line: Some(line),
+                    key: written.trim().to_owned(),
+                });
+            }
         }
         let known = taken
             .iter()
@@ -241,6 +254,7 @@ impl Target {
         }
         runs.push(from..rows.end);
         let kept = runs.iter().map(ExactSizeIterator::len).sum();
+        let mut odd = BTreeMap::new();
         for run in &runs {
             let mut from = run.start;
             // A block of text that is in the processor's cache, column by column.
@@ -248,7 +262,7 @@ impl Target {
                 let to = run.end.min(from + BLOCK);
                 for (i, column) in columns.iter_mut().enumerate() {
                     if self.lines != Some(i) {
-                        self.fill(i, column, grid, from..to)?;
+                        self.fill(i, column, grid, from..to, &mut odd)?;
                     }
                 }
                 from = to;
@@ -267,11 +281,18 @@ impl Target {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(kept));
-        Ok(RecordBatch::try_new_with_options(
-            self.schema.clone(),
-            arrays,
-            &options,
-        )?)
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;
+        if odd.is_empty() {
+            return Ok(batch);
+        }
+        let places = runs.into_iter().flatten().enumerate();
+        let dropped = places.filter(|(_, row)| odd.contains_key(row));
+        let dropped: Vec<usize> = dropped.map(|(place, _)| place).collect();
+        for (row, reason) in odd {
+            bad.push(self.bad_row(grid, row, reason));
+        }
+        bad.sort_by_key(|row| row.line);
+        without(batch, &dropped)
     }
 
     /// A batch whose lines were counted from a line behind so many others.
@@ -296,7 +317,7 @@ impl Target {
         };
         let line = bad.line + before;
         let error = self.bad(line, bad.reason);
-        set_aside(to.as_ref(), error, line, bad.text.as_bytes())
+        set_aside(to.bad_records.as_ref(), error, line, bad.text.as_bytes())
     }
 
     /// Whether a row is one that a batch gets. A row with more values than columns has lost its shape: which
@@ -325,23 +346,29 @@ impl Target {
         if self.frame.is_none() {
             return Err(self.bad(grid.line(row), reason));
         }
-        let delimiter = char::from(self.delimiter).to_string();
-        let cells: Vec<&str> = (0..length).map(cell).collect();
-        bad.push(BadRow {
-            line: grid.line(row),
-            reason,
-            text: cells.join(&delimiter),
-        });
+        bad.push(self.bad_row(grid, row, reason));
         Ok(false)
     }
 
-    /// Fills one column with the cells of some rows.
+    fn bad_row(&self, grid: &impl Grid, row: usize, reason: String) -> BadRow {
+        let cell = |column| grid.cell(row, column).unwrap_or_default();
+        let cells: Vec<&str> = (0..grid.width(row)).map(cell).collect();
+        BadRow {
+            line: grid.line(row),
+            reason,
+            text: cells.join(&char::from(self.delimiter).to_string()),
+        }
+    }
+
+    /// Fills one column with the cells of some rows. Rows that are to be set aside for an odd cell come back in `odd`,
+    /// with the reason; they have nulls.
     fn fill(
         &self,
         number: usize,
         column: &mut Column,
         grid: &impl Grid,
         rows: Range<usize>,
+        odd: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
         let Some(at) = self.binding[number] else {
             rows.for_each(|_| column.append_null());
@@ -354,11 +381,25 @@ impl Target {
             row += column.append_plain(plain, cells);
             if row < rows.end {
                 let text = grid.cell(row, at).unwrap_or_default();
-                self.append_odd(number, column, text, || grid.line(row))?;
+                let rows = column.longest();
+                let appended = self.append_odd(number, column, text, || grid.line(row));
+                if let Err(error) = appended {
+                    let Some(reason) = self.why_aside(&error) else {
+                        return Err(error);
+                    };
+                    column.level(rows + 1);
+                    odd.entry(row).or_insert(reason);
+                }
                 row += 1;
             }
         }
         Ok(())
+    }
+
+    /// Why a row is set aside, where what is odd is.
+    fn why_aside(&self, error: &LakeError) -> Option<String> {
+        let frame = self.frame.as_ref()?;
+        (frame.odd == Odd::SetAside).then(|| odd_reason(error))?
     }
 
     fn nulls_of(&self, number: usize, column: &Column) -> &Nulls {
