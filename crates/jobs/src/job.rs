@@ -220,11 +220,16 @@ impl Job<'_> {
         self.at("looking for new objects");
         let mut reading = Reading::default();
         let bookmarks = self.bookmarks(&mut reading).await?;
-        let mut looked_at = HashSet::new();
         for _ in 0..REPLANS {
             self.at("planning");
             let plan = plan_reading(self.script, self.session, &reading).await?;
             let files = files(&plan);
+            // What was found holds for the files that were looked at, as they were.
+            let stale = files.iter().find(|f| !f.is_looked_at(&reading));
+            if let Some(stale) = stale {
+                self.look_at_all(&stale.source, &mut reading).await?;
+                continue;
+            }
             let prepared = Prepared::new(self.script, plan, self.stores, catalog).await?;
             self.at("running");
             let progress = self.options.on_progress.clone();
@@ -233,12 +238,17 @@ impl Job<'_> {
                 Err(error) => match error.misfit() {
                     // A column holds what it was not known to hold: look at all of it, and begin again.
                     Some(file) => {
-                        let Some(source) = source_of(file, &files)
-                            .filter(|source| looked_at.insert((*source).to_owned()))
-                        else {
-                            return Err(error.into());
-                        };
-                        self.look_at_all(source, &mut reading).await?;
+                        let source = source_of(file, &files);
+                        let new = source.filter(|s| !reading.looked.contains_key(*s));
+                        match (new, source) {
+                            (Some(source), _) => self.look_at_all(source, &mut reading).await?,
+                            (None, Some(source))
+                                if self.changed(source, &files, &reading).await =>
+                            {
+                                reading.looked.remove(source);
+                            }
+                            _ => return Err(error.into()),
+                        }
                         continue;
                     }
                     None => return Err(error.into()),
@@ -263,6 +273,27 @@ impl Job<'_> {
         .into())
     }
 
+    /// Whether a source's files are others now than those that were planned.
+    async fn changed(&self, source: &str, files: &[SourceFiles], reading: &Reading) -> bool {
+        let planned = files.iter().find(|f| f.source == source);
+        let def = self
+            .script
+            .sources
+            .iter()
+            .find(|s| s.name.as_str() == source);
+        let (Some(planned), Some(def)) = (planned, def) else {
+            return false;
+        };
+        let ledger = mastic_dynamic_frame::Ledger::new(None, self.session.context().runtime_env());
+        let options = def.frame_options(reading, &ledger);
+        let Some(files) = def.frame_source() else {
+            return false;
+        };
+        let now = Sources::objects(self.session, &files, &options).await;
+        let now: HashSet<SeenObject> = now.unwrap_or_default().into_iter().collect();
+        planned.objects.iter().any(|o| !now.contains(o))
+    }
+
     async fn look_at_all(&self, source: &str, reading: &mut Reading) -> Result<(), JobError> {
         let def = self
             .script
@@ -280,12 +311,12 @@ impl Job<'_> {
             return Ok(());
         };
         let found = Sources::find_choices(self.session, &files, &options).await;
-        let fields = found.map_err(|error| {
+        let looked = found.map_err(|error| {
             let told =
                 crate::ScriptError::new(&self.script.source, def.name.span(), error.to_string());
             ScriptErrors(vec![told])
         })?;
-        reading.fields.insert(source.to_owned(), fields);
+        reading.looked.insert(source.to_owned(), looked);
         Ok(())
     }
 
@@ -393,8 +424,17 @@ async fn unseen(
 /// The files that a source's plan reads.
 struct SourceFiles {
     source: String,
+    objects: Vec<SeenObject>,
     paths: HashSet<String>,
     told: SourceReport,
+}
+
+impl SourceFiles {
+    /// Whether what is known of the source's records, if anything is, was found in these files.
+    fn is_looked_at(&self, reading: &Reading) -> bool {
+        let looked = reading.looked.get(&self.source);
+        looked.is_none_or(|looked| looked.covers(&self.objects))
+    }
 }
 
 fn files(plan: &Plan) -> Vec<SourceFiles> {
@@ -403,7 +443,8 @@ fn files(plan: &Plan) -> Vec<SourceFiles> {
         let objects = scans.iter().flat_map(|scan| &scan.objects);
         SourceFiles {
             source: name.clone(),
-            paths: objects.map(|o| o.path.clone()).collect(),
+            paths: objects.clone().map(|o| o.path.clone()).collect(),
+            objects: objects.cloned().collect(),
             told: SourceReport {
                 source: name.clone(),
                 files: scans.iter().map(|s| s.files).sum(),

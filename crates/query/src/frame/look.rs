@@ -44,7 +44,7 @@ pub(super) async fn at_a_few(own: &Fields, found: &FileSet) -> Fields {
     let mut seen = Fields::empty();
     for looked in futures::future::join_all(looks).await {
         // What cannot be read here is told of where it is read in earnest.
-        if let Ok(Some(inference)) = looked {
+        if let Ok(Some((_, inference))) = looked {
             seen = choose_fields(&seen, &named(&choice_fields_of(&inference)));
         }
     }

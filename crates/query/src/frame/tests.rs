@@ -332,7 +332,7 @@ async fn parquet_columns_become_the_alternatives_of_their_types() {
     let source = FrameSource::Table("d.t".into());
     let found = session.find_choices(&source, &options()).await.unwrap();
     let again = FrameOptions {
-        fields: Some(found),
+        looked: Some(found),
         ..options()
     };
     let frame = session.frame(&source, &again).await.unwrap();
@@ -367,6 +367,7 @@ async fn what_a_full_pass_found_is_known_to_later_sessions() {
         "never double",
     ];
     let names: Vec<String> = found
+        .fields
         .iter()
         .map(|f| format!("{} {}", f.name(), format_type(f.data_type())))
         .collect();
@@ -385,7 +386,7 @@ async fn what_a_full_pass_found_is_known_to_later_sessions() {
     std::fs::remove_file(dir.path().join("t/2.json")).unwrap();
     assert_eq!(read(&session).await[0], "a bigint");
     let found = session.find_choices(&source, &options()).await.unwrap();
-    assert_eq!(found[0].data_type(), &DataType::Int64);
+    assert_eq!(found.fields[0].data_type(), &DataType::Int64);
 }
 
 #[tokio::test]
