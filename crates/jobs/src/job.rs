@@ -23,7 +23,8 @@ use mastic_query::frame::{SeenObject, frame_scans};
 use sha2::{Digest, Sha256};
 
 use crate::error::ScriptErrors;
-use crate::plan::{Plan, plan_reading};
+use crate::look::{look_at_all, plan_looking};
+use crate::plan::Plan;
 use crate::run::{Bookmarks, OnSinkProgress, Prepared, Report, RunError};
 use crate::script::Script;
 use crate::sources::{Reading, Sources};
@@ -222,7 +223,8 @@ impl Job<'_> {
         let bookmarks = self.bookmarks(&mut reading).await?;
         for _ in 0..REPLANS {
             self.at("planning");
-            let plan = plan_reading(self.script, self.session, &reading).await?;
+            let tell = |stage: &str| self.at(stage);
+            let plan = plan_looking(self.script, self.session, &mut reading, &tell).await?;
             let files = files(&plan);
             // What was found holds for the files that were looked at, as they were.
             let stale = files.iter().find(|f| !f.is_looked_at(&reading));
@@ -295,28 +297,10 @@ impl Job<'_> {
     }
 
     async fn look_at_all(&self, source: &str, reading: &mut Reading) -> Result<(), JobError> {
-        let def = self
-            .script
-            .sources
-            .iter()
-            .find(|s| s.name.as_str() == source);
-        let Some(def) = def else { return Ok(()) };
         self.at(&format!(
             "looking at every record of {source}, for its values disagree in type"
         ));
-        let ledger = mastic_dynamic_frame::Ledger::new(None, self.session.context().runtime_env());
-        let options = def.frame_options(reading, &ledger);
-        // Only files turn out to hold what their columns were not known to hold.
-        let Some(files) = def.frame_source() else {
-            return Ok(());
-        };
-        let found = Sources::find_choices(self.session, &files, &options).await;
-        let looked = found.map_err(|error| {
-            let told =
-                crate::ScriptError::new(&self.script.source, def.name.span(), error.to_string());
-            ScriptErrors(vec![told])
-        })?;
-        reading.looked.insert(source.to_owned(), looked);
+        look_at_all(self.script, self.session, source, reading).await?;
         Ok(())
     }
 

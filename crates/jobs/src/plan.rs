@@ -145,6 +145,7 @@ pub async fn plan_reading(
         labels: vec![Labels::new(); script.frames.len()],
         ledger,
         enriching: Enriching::default(),
+        at_hand: None,
     };
     let readers = Readers::of(script, &state);
     for (number, source) in script.sources.iter().enumerate() {
@@ -267,6 +268,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) labels: Vec<Labels>,
     ledger: Arc<Ledger>,
     pub(crate) enriching: Enriching,
+    /// The frame that is planned.
+    at_hand: Option<usize>,
 }
 
 impl Planner<'_> {
@@ -381,10 +384,25 @@ impl Planner<'_> {
     ) -> Option<T> {
         result
             .map_err(|error| {
-                self.errors
-                    .push(placed(self.script, &error, texts, fallback))
+                let mut told = placed(self.script, &error, texts, fallback);
+                if matches!(error, FrameError::NoChoice { .. }) {
+                    told.look_at = self.read_sources();
+                }
+                self.errors.push(told);
             })
             .ok()
+    }
+
+    /// The sources that the frame at hand is made from and whose records have not all been looked at.
+    fn read_sources(&self) -> Vec<String> {
+        let state = self.sources.context().state();
+        let sources = self.script.sources.iter().enumerate();
+        let read = sources.filter(|(number, source)| {
+            let made = made_from(self.script, &state, &|i| i == Input::Source(*number));
+            let own = self.at_hand.is_some_and(|frame| made[frame]);
+            own && !self.reading.looked.contains_key(source.name.as_str())
+        });
+        read.map(|(_, source)| source.name.to_string()).collect()
     }
 
     fn input(&self, input: Input) -> Option<Value> {
@@ -429,6 +447,7 @@ impl Planner<'_> {
 
     async fn frame(&mut self, number: usize) -> Option<Value> {
         let script = self.script;
+        self.at_hand = Some(number);
         let def = &script.frames[number];
         let own = def.name.as_str();
         let (so_far, labels) = match def.steps.first().map(|s| &s.step) {
@@ -710,6 +729,7 @@ fn placed(script: &Script, error: &FrameError, texts: &[&Text], fallback: Span) 
         FrameError::FieldNotFound { path, .. }
         | FrameError::FieldExists { path }
         | FrameError::BadPath { path, .. }
+        | FrameError::NoChoice { path, .. }
         | FrameError::TypeMismatch { path, .. } => whole(path),
         FrameError::BadType { text, .. }
         | FrameError::BadMapping { text }

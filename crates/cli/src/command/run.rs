@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mastic_catalog::Run as RunRecord;
 use mastic_jobs::{
-    BookmarkMode, JobError, JobOptions, OnSinkProgress, Prepared, Report, Script, ScriptError,
-    ScriptErrors, Source, explain, plan, run_job,
+    BookmarkMode, JobError, JobOptions, OnSinkProgress, Prepared, Reading, Report, Script,
+    ScriptError, ScriptErrors, Source, explain, plan_looking, run_job,
 };
 use mastic_lake::sink::Progress;
 use mastic_query::Session;
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
     .await?;
     let planned = {
         let _line = Line::new("planning …");
-        plan(&script, &session).await?
+        plan_looking(&script, &session, &mut Reading::default(), &|_| ()).await?
     };
     if arguments.explain {
         let mut out = std::io::stdout().lock();
