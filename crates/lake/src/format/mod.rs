@@ -36,6 +36,7 @@ use arrow::datatypes::{Fields, SchemaRef};
 
 pub use self::adapt::{ByName, ByNameInFrame};
 pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
+pub(crate) use self::columns::is_code;
 pub use self::csv::CsvOptions;
 pub use self::frame::{AsFrame, BadRecord, BadRecords, Odd};
 pub use self::grok::{GrokError, GrokOptions};

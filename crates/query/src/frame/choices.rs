@@ -14,7 +14,7 @@ use mastic_lake::format::{
     examine_with,
 };
 use mastic_lake::input::Input;
-use mastic_schema::choice::{alternatives, choose, choose_fields, is_choice};
+use mastic_schema::choice::{alternatives, choose, choose_fields, is_choice, settled};
 use mastic_schema::hive::{list_of, map_of};
 use mastic_schema::merge::{position, widen};
 use tokio::runtime::Handle;
@@ -123,9 +123,13 @@ pub(super) async fn find(session: &Session, source: &Opened) -> Result<Arc<Looke
     // Files that tell no order of their own are told none where the others disagree.
     learned.date_order = learned.date_order.filter(|_| !orders_differ);
     let fields = match &source.of {
-        Of::Folder { .. } => columns(&fields, &source.keys).iter().map(filled).collect(),
+        Of::Folder { .. } => columns(&settled(&fields), &source.keys)
+            .iter()
+            .map(filled)
+            .collect(),
         Of::Table { table, .. } => {
             let own = table_columns(table)?;
+            let fields = settled(&fields);
             // Only what the table's maker left out stays away.
             let passed_over = source.passed_over();
             let kind = Kind {

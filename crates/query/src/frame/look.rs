@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 use mastic_lake::format::{FileFormat, Limits, choice_fields_of, examine_as};
 use mastic_lake::input::Input;
 use mastic_schema::choice::{
-    alternative_name, alternatives, choice_of, choose, choose_fields, is_choice,
+    alternative_name, alternatives, choice_of, choose, choose_fields, is_choice, settled,
 };
 use mastic_schema::hive::{list_of, map_of};
 use mastic_schema::merge::position;
@@ -48,6 +48,7 @@ pub(super) async fn at_a_few(own: &Fields, found: &FileSet) -> Fields {
             seen = choose_fields(&seen, &named(&choice_fields_of(&inference)));
         }
     }
+    let seen = settled(&seen);
     let lean = |field: &FieldRef| match position(&seen, field.name()) {
         Some(at) => {
             let wanted = lean(field.data_type(), seen[at].data_type());

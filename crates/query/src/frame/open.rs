@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use datafusion::common::TableReference;
 use mastic_lake::format::{Limits, ReadOptions};
 use mastic_lake::store::Location;
-use mastic_schema::choice::{choose_fields, format_type};
+use mastic_schema::choice::{choose_fields, format_type, settled};
 use mastic_schema::hive::parse_type;
 use mastic_schema::merge::position;
 
@@ -344,7 +344,7 @@ impl Opened {
                 };
                 Ok(Described {
                     name: self.name,
-                    fields: columns(&fields, &self.keys),
+                    fields: columns(&settled(&fields), &self.keys),
                     keys: self.keys,
                     found: FileSet {
                         places,

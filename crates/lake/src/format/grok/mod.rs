@@ -287,8 +287,7 @@ pub(super) fn infer(
             (None, DataType::Utf8)
                 if node.data_type(&nulls, Choices::default()) != DataType::Null =>
             {
-                let data_type = node.choice_type(&nulls, Choices::default(), Typing::Text);
-                Field::new(name, data_type, true)
+                node.choice_field(name, &nulls, Choices::default(), Typing::Text)
             }
             (_, data_type) => Field::new(name, data_type.clone(), true),
         });
