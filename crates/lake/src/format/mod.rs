@@ -24,6 +24,8 @@ mod tests;
 mod tests_frame;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_odd;
 mod text;
 mod threads;
 mod xml;

@@ -532,7 +532,7 @@ fn markers_that_are_no_rarity_are_nulls() {
 
 #[test]
 fn text_goes_to_the_first_alternative_that_it_is() {
-    let csv = b"n,d,b,t\n1,2024-01-01,true,x\n2,2024-02-01,false,1\n007, soon ,TRUE,2\n+4,2024-03-01,Y,y\n 5 ,2024-04-01,true,\n,,,\n";
+    let csv = b"n,d,b,t\n1,2024-01-01,true,x\n2,2024-02-01,false,1\n0x7, soon ,TRUE,2\n+4,2024-03-01,Y,y\n 5 ,2024-04-01,true,\n,,,\n";
     let (types, rows, bad) = both("a.csv", csv);
     assert_eq!(
         types,
@@ -548,7 +548,7 @@ fn text_goes_to_the_first_alternative_that_it_is() {
         [
             r#"{"n":{"long":1},"d":{"date":"2024-01-01"},"b":{"boolean":true},"t":"x","$line":2}"#,
             r#"{"n":{"long":2},"d":{"date":"2024-02-01"},"b":{"boolean":false},"t":"1","$line":3}"#,
-            r#"{"n":{"string":"007"},"d":{"string":" soon "},"b":{"boolean":true},"t":"2","$line":4}"#,
+            r#"{"n":{"string":"0x7"},"d":{"string":" soon "},"b":{"boolean":true},"t":"2","$line":4}"#,
             r#"{"n":{"string":"+4"},"d":{"date":"2024-03-01"},"b":{"string":"Y"},"t":"y","$line":5}"#,
             r#"{"n":{"long":5},"d":{"date":"2024-04-01"},"b":{"boolean":true},"$line":6}"#,
             r#"{"$line":7}"#,
@@ -556,7 +556,7 @@ fn text_goes_to_the_first_alternative_that_it_is() {
     );
     assert!(bad.is_empty());
     for (columns, told) in [
-        ("n:bigint,b:string", "4 n: '007' is no bigint"),
+        ("n:bigint,b:string", "4 n: '0x7' is no bigint"),
         ("d:date,t:bigint", "4 d: 'soon' is no date"),
     ] {
         let format = look("a.csv", csv, &Limits::default()).format;
