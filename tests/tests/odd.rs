@@ -94,7 +94,7 @@ fn a_key_that_no_crawl_has_seen_becomes_a_column() {
         assert_eq!(
             rows(
                 &lake,
-                "SELECT id, at.x, at.y[1].z, new, day FROM t.made ORDER BY id"
+                "SELECT id, at['x'], at['y'][1]['z'], new, day FROM t.made ORDER BY id"
             ),
             "1,1,,,1\n2,2,deep,,1\n3,,,n,1"
         );

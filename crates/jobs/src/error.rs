@@ -25,8 +25,6 @@ pub struct ScriptError {
     pub did_you_mean: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The sources whose records, if all of them were looked at, may show that it is right after all.
-    pub look_at: Vec<String>,
 }
 
 impl ScriptError {
@@ -39,7 +37,6 @@ impl ScriptError {
             label: None,
             did_you_mean: None,
             hint: None,
-            look_at: Vec::new(),
         }
     }
 

@@ -3,16 +3,16 @@
 use mastic_dynamic_frame::Ledger;
 
 use crate::error::{ScriptError, ScriptErrors};
-use crate::plan::{Plan, plan_reading};
+use crate::plan::{Plan, plan_or_look};
 use crate::script::Script;
 use crate::sources::{Reading, Sources};
 
-/// Plans a script like [`plan_reading`], and where a step resolves a choice that a column is not known to be,
+/// Plans a script like [`crate::plan_reading`], and where a step resolves a choice that a column is not known to be,
 /// looks at every record of the sources that the column may come from first: the script says that values disagree
 /// there. What was found is added to `reading`; `tell` is told in a sentence of each look.
 ///
 /// # Errors
-/// As [`plan_reading`], and when a source cannot be looked at to its end.
+/// As [`crate::plan_reading`], and when a source cannot be looked at to its end.
 pub async fn plan_looking(
     script: &Script,
     sources: &dyn Sources,
@@ -20,28 +20,19 @@ pub async fn plan_looking(
     tell: &(dyn Fn(&str) + Sync),
 ) -> Result<Plan, ScriptErrors> {
     loop {
-        let errors = match plan_reading(script, sources, reading).await {
+        let refused = match plan_or_look(script, sources, reading).await {
             Ok(plan) => return Ok(plan),
-            Err(errors) => errors,
+            Err(refused) => refused,
         };
-        // A mistake that stays one however the columns turn out is told at once.
-        if errors.0.iter().any(|error| error.look_at.is_empty()) {
-            return Err(errors);
-        }
-        let named = errors.0.iter().flat_map(|error| &error.look_at);
-        let new = named.filter(|source| !reading.looked.contains_key(*source));
-        let new: Vec<String> = new.cloned().collect();
         let mut looked = false;
-        for source in &new {
-            if !reading.looked.contains_key(source) {
-                tell(&format!(
-                    "looking at every record of {source}, for its values are to disagree in type"
-                ));
-                looked |= look_at_all(script, sources, source, reading).await?;
-            }
+        for source in &refused.look_at {
+            tell(&format!(
+                "looking at every record of {source}, for its values are to disagree in type"
+            ));
+            looked |= look_at_all(script, sources, source, reading).await?;
         }
         if !looked {
-            return Err(errors);
+            return Err(refused.errors);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A script over its sources: frames planned in order, sinks checked against what they get.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError as EngineError, Result as EngineResult};
@@ -119,6 +120,34 @@ pub async fn plan_reading(
     sources: &dyn Sources,
     reading: &Reading,
 ) -> Result<Plan, ScriptErrors> {
+    let planned = plan_or_look(script, sources, reading).await;
+    planned.map_err(|refused| refused.errors)
+}
+
+/// Why a script could not be planned.
+pub(crate) struct Refused {
+    pub(crate) errors: ScriptErrors,
+    /// The sources whose records, if all of them were looked at, may show that it is right after all: that values of
+    /// columns disagree of which nothing else is wrong with the script than that they are no choices. None where
+    /// something else is.
+    pub(crate) look_at: BTreeSet<String>,
+}
+
+impl From<ScriptErrors> for Refused {
+    fn from(errors: ScriptErrors) -> Self {
+        Refused {
+            errors,
+            look_at: BTreeSet::new(),
+        }
+    }
+}
+
+/// Plans a script like [`plan_reading`], and tells which sources are worth a look where it cannot be planned.
+pub(crate) async fn plan_or_look(
+    script: &Script,
+    sources: &dyn Sources,
+    reading: &Reading,
+) -> Result<Plan, Refused> {
     let state = sources.context().state();
     let order = order(script, &state).map_err(|e| ScriptErrors(vec![e]))?;
     let runtime = sources.context().runtime_env();
@@ -146,6 +175,8 @@ pub async fn plan_reading(
         ledger,
         enriching: Enriching::default(),
         at_hand: None,
+        no_choices: 0,
+        look_at: BTreeSet::new(),
     };
     let readers = Readers::of(script, &state);
     for (number, source) in script.sources.iter().enumerate() {
@@ -206,7 +237,14 @@ pub async fn plan_reading(
         }
     }
     planned.extend(planner.spigots());
-    ScriptErrors::check(planner.errors)?;
+    let no_choices = planner.no_choices == planner.errors.len();
+    ScriptErrors::check(planner.errors).map_err(|errors| Refused {
+        errors,
+        look_at: match no_choices {
+            true => planner.look_at,
+            false => BTreeSet::new(),
+        },
+    })?;
 
     let named = |name: &Text, frame: &Option<DynamicFrame>| {
         frame.clone().map(|f| (name.as_str().to_owned(), f))
@@ -270,6 +308,10 @@ pub(crate) struct Planner<'a> {
     pub(crate) enriching: Enriching,
     /// The frame that is planned.
     at_hand: Option<usize>,
+    /// How many of the errors are that a choice is none.
+    no_choices: usize,
+    /// The sources that those are made from.
+    look_at: BTreeSet<String>,
 }
 
 impl Planner<'_> {
@@ -384,11 +426,13 @@ impl Planner<'_> {
     ) -> Option<T> {
         result
             .map_err(|error| {
-                let mut told = placed(self.script, &error, texts, fallback);
-                if matches!(error, FrameError::NoChoice { .. }) {
-                    told.look_at = self.read_sources();
-                }
+                let told = placed(self.script, &error, texts, fallback);
                 self.errors.push(told);
+                if matches!(error, FrameError::NoChoice { .. }) {
+                    self.no_choices += 1;
+                    let sources = self.read_sources();
+                    self.look_at.extend(sources);
+                }
             })
             .ok()
     }

@@ -247,6 +247,9 @@ impl LakeError {
             LakeError::UnknownFormat { .. } => {
                 Some("Mastic reads CSV, JSON, XML, Parquet, Avro and ORC, plain or compressed".into())
             }
+            LakeError::Misfit { .. } | LakeError::UnknownKey { .. } => {
+                Some("crawl the files again, so that it is known what their columns hold".into())
+            }
             LakeError::Changed { .. } => Some(
                 "run again when whoever writes the file is done; a file is best written under another name and renamed"
                     .into(),
