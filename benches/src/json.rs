@@ -10,7 +10,7 @@ use arrow::{
 };
 use bytes::Bytes;
 use mastic_lake::{
-    format::{BadRecord, BadRecords, Decode, FileFormat, Limits, decode, examine_frame},
+    format::{AsFrame, BadRecord, BadRecords, Decode, FileFormat, Limits, decode, examine_frame},
     input::Input,
 };
 use nix::sys::{
@@ -121,7 +121,7 @@ impl Source {
             schema: self.schema(),
             projection: (0..self.fields.len()).collect(),
             batch_size: BATCH,
-            frame: frame.then(|| Arc::new(None) as Arc<dyn BadRecords>),
+            frame: frame.then(|| AsFrame::new(Arc::new(None))),
             predicate: Option::None,
         };
         let format = FileFormat::named("json")?;

@@ -19,7 +19,7 @@ use crate::facts::{Fact, Shapes};
 use crate::{CrawlOptions, Result};
 
 /// To be raised with every change of what inference makes of a file.
-const INFERENCE: u32 = 2;
+const INFERENCE: u32 = 3;
 
 /// How many files a block has.
 const BLOCK: usize = 512;

@@ -18,9 +18,8 @@ use crate::levels::{self, KeyType};
 use crate::memory::fnv;
 use crate::why;
 
-/// The table parameter that holds the columns as the last crawl inferred them, as a JSON object of names
-/// and Hive types: where the table's own differ, somebody edited them.
-pub(crate) const INFERRED: &str = "mastic.inferred";
+/// Where the table's own columns differ from these, somebody edited them.
+pub(crate) use mastic_catalog::parameters::INFERRED;
 
 /// A table as the files say it is, before the catalog is asked.
 #[derive(Debug)]

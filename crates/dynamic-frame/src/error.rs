@@ -94,6 +94,18 @@ pub enum FrameError {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// A choice is to be resolved, and the field is none, or has no alternative of that type.
+    #[error("'{path}' is {found}, but {expected} is needed")]
+    NoChoice {
+        /// The field's path.
+        path: String,
+        /// What would do.
+        expected: String,
+        /// What it is, as a Hive type.
+        found: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// An SQL expression or query that cannot be read, or does not fit the frame.
     #[error("{message}")]
     Expression {
@@ -188,6 +200,7 @@ impl FrameError {
                 did_you_mean, hint, ..
             } => meant(did_you_mean).or_else(|| hint.clone()),
             Self::TypeMismatch { hint, .. } => hint.clone(),
+            Self::NoChoice { hint, .. } => Some(hint.clone()),
             Self::FieldExists { path } => Some(format!(
                 "drop or rename '{path}' first, or choose another name"
             )),

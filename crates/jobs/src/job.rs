@@ -23,7 +23,8 @@ use mastic_query::frame::{SeenObject, frame_scans};
 use sha2::{Digest, Sha256};
 
 use crate::error::ScriptErrors;
-use crate::plan::{Plan, plan_reading};
+use crate::look::{look_at_all, plan_looking};
+use crate::plan::Plan;
 use crate::run::{Bookmarks, OnSinkProgress, Prepared, Report, RunError};
 use crate::script::Script;
 use crate::sources::{Reading, Sources};
@@ -226,16 +227,23 @@ impl Job<'_> {
             Ok(bookmarks) => bookmarks,
             Err(JobError::Script(errors)) => {
                 // All that is wrong is told at once, as without bookmarks.
-                plan_reading(self.script, self.session, &Reading::default()).await?;
+                let mut without = Reading::default();
+                plan_looking(self.script, self.session, &mut without, &|_| ()).await?;
                 return Err(errors.into());
             }
             Err(other) => return Err(other),
         };
-        let mut looked_at = HashSet::new();
         for _ in 0..REPLANS {
             self.at("planning");
-            let plan = plan_reading(self.script, self.session, &reading).await?;
+            let tell = |stage: &str| self.at(stage);
+            let plan = plan_looking(self.script, self.session, &mut reading, &tell).await?;
             let files = files(&plan);
+            // What was found holds for the files that were looked at, as they were.
+            let stale = files.iter().find(|f| !f.is_looked_at(&reading));
+            if let Some(stale) = stale {
+                self.look_at_all(&stale.source, &mut reading).await?;
+                continue;
+            }
             let prepared = Prepared::new(self.script, plan, self.stores, catalog).await?;
             self.at("running");
             let progress = self.options.on_progress.clone();
@@ -244,12 +252,17 @@ impl Job<'_> {
                 Err(error) => match error.misfit() {
                     // A column holds what it was not known to hold: look at all of it, and begin again.
                     Some(file) => {
-                        let Some(source) = source_of(file, &files)
-                            .filter(|source| looked_at.insert((*source).to_owned()))
-                        else {
-                            return Err(error.into());
-                        };
-                        self.look_at_all(source, &mut reading).await?;
+                        let source = source_of(file, &files);
+                        let new = source.filter(|s| !reading.looked.contains_key(*s));
+                        match (new, source) {
+                            (Some(source), _) => self.look_at_all(source, &mut reading).await?,
+                            (None, Some(source))
+                                if self.changed(source, &files, &reading).await =>
+                            {
+                                reading.looked.remove(source);
+                            }
+                            _ => return Err(error.into()),
+                        }
                         continue;
                     }
                     None => return Err(error.into()),
@@ -274,29 +287,32 @@ impl Job<'_> {
         .into())
     }
 
-    async fn look_at_all(&self, source: &str, reading: &mut Reading) -> Result<(), JobError> {
+    /// Whether a source's files are others now than those that were planned.
+    async fn changed(&self, source: &str, files: &[SourceFiles], reading: &Reading) -> bool {
+        let planned = files.iter().find(|f| f.source == source);
         let def = self
             .script
             .sources
             .iter()
             .find(|s| s.name.as_str() == source);
-        let Some(def) = def else { return Ok(()) };
+        let (Some(planned), Some(def)) = (planned, def) else {
+            return false;
+        };
+        let ledger = mastic_dynamic_frame::Ledger::new(None, self.session.context().runtime_env());
+        let options = def.frame_options(reading, &ledger);
+        let Some(files) = def.frame_source() else {
+            return false;
+        };
+        let now = Sources::objects(self.session, &files, &options).await;
+        let now: HashSet<SeenObject> = now.unwrap_or_default().into_iter().collect();
+        planned.objects.iter().any(|o| !now.contains(o))
+    }
+
+    async fn look_at_all(&self, source: &str, reading: &mut Reading) -> Result<(), JobError> {
         self.at(&format!(
             "looking at every record of {source}, for its values disagree in type"
         ));
-        let ledger = mastic_dynamic_frame::Ledger::new(None, self.session.context().runtime_env());
-        let options = def.frame_options(reading, &ledger);
-        // Only files turn out to hold what their columns were not known to hold.
-        let Some(files) = def.frame_source() else {
-            return Ok(());
-        };
-        let found = Sources::find_choices(self.session, &files, &options).await;
-        let fields = found.map_err(|error| {
-            let told =
-                crate::ScriptError::new(&self.script.source, def.name.span(), error.to_string());
-            ScriptErrors(vec![told])
-        })?;
-        reading.fields.insert(source.to_owned(), fields);
+        look_at_all(self.script, self.session, source, reading).await?;
         Ok(())
     }
 
@@ -404,8 +420,17 @@ async fn unseen(
 /// The files that a source's plan reads.
 struct SourceFiles {
     source: String,
+    objects: Vec<SeenObject>,
     paths: HashSet<String>,
     told: SourceReport,
+}
+
+impl SourceFiles {
+    /// Whether what is known of the source's records, if anything is, was found in these files.
+    fn is_looked_at(&self, reading: &Reading) -> bool {
+        let looked = reading.looked.get(&self.source);
+        looked.is_none_or(|looked| looked.covers(&self.objects))
+    }
 }
 
 fn files(plan: &Plan) -> Vec<SourceFiles> {
@@ -414,7 +439,8 @@ fn files(plan: &Plan) -> Vec<SourceFiles> {
         let objects = scans.iter().flat_map(|scan| &scan.objects);
         SourceFiles {
             source: name.clone(),
-            paths: objects.map(|o| o.path.clone()).collect(),
+            paths: objects.clone().map(|o| o.path.clone()).collect(),
+            objects: objects.cloned().collect(),
             told: SourceReport {
                 source: name.clone(),
                 files: scans.iter().map(|s| s.files).sum(),

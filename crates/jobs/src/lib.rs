@@ -143,6 +143,7 @@ mod generate;
 mod graph;
 mod guard;
 mod job;
+mod look;
 mod paths;
 mod plan;
 mod run;
@@ -164,6 +165,7 @@ pub use error::{ScriptError, ScriptErrors};
 pub use explain::explain;
 pub use generate::{GenerateRequest, generate};
 pub use job::{BookmarkMode, JobError, JobOptions, OnStage, run_job};
+pub use look::plan_looking;
 pub use plan::{Plan, PlannedSink, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{

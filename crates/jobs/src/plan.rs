@@ -1,5 +1,6 @@
 //! A script over its sources: frames planned in order, sinks checked against what they get.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError as EngineError, Result as EngineResult};
@@ -122,6 +123,34 @@ pub async fn plan_reading(
     sources: &dyn Sources,
     reading: &Reading,
 ) -> Result<Plan, ScriptErrors> {
+    let planned = plan_or_look(script, sources, reading).await;
+    planned.map_err(|refused| refused.errors)
+}
+
+/// Why a script could not be planned.
+pub(crate) struct Refused {
+    pub(crate) errors: ScriptErrors,
+    /// The sources whose records, if all of them were looked at, may show that it is right after all: that values of
+    /// columns disagree of which nothing else is wrong with the script than that they are no choices. None where
+    /// something else is.
+    pub(crate) look_at: BTreeSet<String>,
+}
+
+impl From<ScriptErrors> for Refused {
+    fn from(errors: ScriptErrors) -> Self {
+        Refused {
+            errors,
+            look_at: BTreeSet::new(),
+        }
+    }
+}
+
+/// Plans a script like [`plan_reading`], and tells which sources are worth a look where it cannot be planned.
+pub(crate) async fn plan_or_look(
+    script: &Script,
+    sources: &dyn Sources,
+    reading: &Reading,
+) -> Result<Plan, Refused> {
     let state = sources.context().state();
     let order = order(script, &state).map_err(|e| ScriptErrors(vec![e]))?;
     let runtime = sources.context().runtime_env();
@@ -149,6 +178,9 @@ pub async fn plan_reading(
         labels: vec![Labels::new(); script.frames.len()],
         ledger,
         enriching: Enriching::default(),
+        at_hand: None,
+        no_choices: 0,
+        look_at: BTreeSet::new(),
     };
     let readers = Readers::of(script, &state);
     for (number, source) in script.sources.iter().enumerate() {
@@ -207,7 +239,14 @@ pub async fn plan_reading(
         }
     }
     planned.extend(planner.spigots());
-    ScriptErrors::check(planner.errors)?;
+    let no_choices = planner.no_choices == planner.errors.len();
+    ScriptErrors::check(planner.errors).map_err(|errors| Refused {
+        errors,
+        look_at: match no_choices {
+            true => planner.look_at,
+            false => BTreeSet::new(),
+        },
+    })?;
 
     let named = |name: &Text, frame: &Option<DynamicFrame>| {
         frame.clone().map(|f| (name.as_str().to_owned(), f))
@@ -269,6 +308,12 @@ pub(crate) struct Planner<'a> {
     pub(crate) labels: Vec<Labels>,
     ledger: Arc<Ledger>,
     pub(crate) enriching: Enriching,
+    /// The frame that is planned.
+    at_hand: Option<usize>,
+    /// How many of the errors are that a choice is none.
+    no_choices: usize,
+    /// The sources that those are made from.
+    look_at: BTreeSet<String>,
 }
 
 impl Planner<'_> {
@@ -383,10 +428,27 @@ impl Planner<'_> {
     ) -> Option<T> {
         result
             .map_err(|error| {
-                self.errors
-                    .push(placed(self.script, &error, texts, fallback))
+                let told = placed(self.script, &error, texts, fallback);
+                self.errors.push(told);
+                if matches!(error, FrameError::NoChoice { .. }) {
+                    self.no_choices += 1;
+                    let sources = self.read_sources();
+                    self.look_at.extend(sources);
+                }
             })
             .ok()
+    }
+
+    /// The sources that the frame at hand is made from and whose records have not all been looked at.
+    fn read_sources(&self) -> Vec<String> {
+        let state = self.sources.context().state();
+        let sources = self.script.sources.iter().enumerate();
+        let read = sources.filter(|(number, source)| {
+            let made = made_from(self.script, &state, &|i| i == Input::Source(*number));
+            let own = self.at_hand.is_some_and(|frame| made[frame]);
+            own && !self.reading.looked.contains_key(source.name.as_str())
+        });
+        read.map(|(_, source)| source.name.to_string()).collect()
     }
 
     fn input(&self, input: Input) -> Option<Value> {
@@ -431,6 +493,7 @@ impl Planner<'_> {
 
     async fn frame(&mut self, number: usize) -> Option<Value> {
         let script = self.script;
+        self.at_hand = Some(number);
         let def = &script.frames[number];
         let own = def.name.as_str();
         let (so_far, labels) = match def.steps.first().map(|s| &s.step) {
@@ -717,6 +780,7 @@ fn placed(script: &Script, error: &FrameError, texts: &[&Text], fallback: Span) 
         FrameError::FieldNotFound { path, .. }
         | FrameError::FieldExists { path }
         | FrameError::BadPath { path, .. }
+        | FrameError::NoChoice { path, .. }
         | FrameError::TypeMismatch { path, .. } => whole(path),
         FrameError::BadType { text, .. }
         | FrameError::BadMapping { text }

@@ -223,7 +223,8 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The file with a value that its column was not known to hold, where that is why.
+    /// The file with a value that its column was not known to hold, or a key that no column is known for, where that is
+    /// why.
     pub(crate) fn misfit(&self) -> Option<&str> {
         let Self::Write { source, .. } = self else {
             return None;
@@ -233,7 +234,7 @@ impl RunError {
             other => other,
         };
         match found {
-            LakeError::Misfit { file, .. } => Some(file),
+            LakeError::Misfit { file, .. } | LakeError::UnknownKey { file, .. } => Some(file),
             _ => None,
         }
     }

@@ -1,11 +1,13 @@
 //! A query session as a script's sources.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_catalog::CatalogError;
 use mastic_lake::LakeError;
-use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
+use mastic_query::frame::{FrameOptions, FrameSource, Looked, SeenObject};
 use mastic_query::{QueryError, Session};
 use mastic_schema::names;
 
@@ -49,7 +51,7 @@ impl Sources for Session {
         &self,
         source: &FrameSource,
         options: &FrameOptions,
-    ) -> Result<Fields, SourceError> {
+    ) -> Result<Arc<Looked>, SourceError> {
         Self::find_choices(self, source, options)
             .await
             .map_err(|error| source_error(&error))

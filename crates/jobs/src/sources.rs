@@ -10,7 +10,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_connect::{ConnectError, ConnectionTable, Relation};
 use mastic_dynamic_frame::{ErrorRecord, Ledger};
 use mastic_lake::format::{BadRecord, BadRecords};
-use mastic_query::frame::{FrameOptions, FrameSource, SeenObject};
+use mastic_query::frame::{FrameOptions, FrameSource, Looked, SeenObject};
 
 use crate::script::{Origin, SourceDef};
 
@@ -51,12 +51,12 @@ pub trait Sources: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// The fields that hold every value of the source as it is, found by looking at all of its records.
+    /// The columns that hold every value of the source as it is, found by looking at all of its records.
     async fn find_choices(
         &self,
         _source: &FrameSource,
         _options: &FrameOptions,
-    ) -> Result<Fields, SourceError> {
+    ) -> Result<Arc<Looked>, SourceError> {
         Err(SourceError::new("the source's columns cannot change"))
     }
 
@@ -76,8 +76,8 @@ pub trait Sources: Send + Sync {
 /// What is known of a script's sources, by their names, beyond what the script says.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
-    /// The fields of sources whose records have all been looked at.
-    pub fields: BTreeMap<String, Fields>,
+    /// What was found of sources whose records have all been looked at.
+    pub looked: BTreeMap<String, Arc<Looked>>,
     /// The objects that are read of sources with a bookmark.
     pub objects: BTreeMap<String, Arc<HashSet<String>>>,
     /// Whether sources with a bookmark are read as a whole, as those without are.
@@ -111,7 +111,7 @@ impl SourceDef {
         let mut options = FrameOptions::new(source_records(name, ledger));
         options.partition_predicate = self.partitions.as_ref().map(ToString::to_string);
         options.condition = self.predicate.as_ref().map(ToString::to_string);
-        options.fields = reading.fields.get(name).cloned();
+        options.looked = reading.looked.get(name).cloned();
         options.objects = reading.objects.get(name).cloned();
         options
     }

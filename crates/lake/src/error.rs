@@ -78,6 +78,23 @@ pub enum LakeError {
         /// What was found.
         found: String,
     },
+    /// A key or a column of a file that a frame has no column for, and was not known to be there. Look at all of
+    /// the source's records, and plan again.
+    #[error("{file}{}: no column is known for '{key}'", place(*line, None))]
+    UnknownKey {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// The key, behind those of the objects that it is in.
+        key: String,
+    },
+    /// A file that is not what it was when it was listed.
+    #[error("{file} changed while it was read")]
+    Changed {
+        /// The file.
+        file: String,
+    },
     /// A file that holds no record at all: an empty array, an empty archive.
     #[error("{file} holds no records")]
     NoRecords {
@@ -230,6 +247,13 @@ impl LakeError {
             LakeError::UnknownFormat { .. } => {
                 Some("Mastic reads CSV, JSON, XML, Parquet, Avro and ORC, plain or compressed".into())
             }
+            LakeError::Misfit { .. } | LakeError::UnknownKey { .. } => {
+                Some("crawl the files again, so that it is known what their columns hold".into())
+            }
+            LakeError::Changed { .. } => Some(
+                "run again when whoever writes the file is done; a file is best written under another name and renamed"
+                    .into(),
+            ),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ use mastic_schema::merge::widen;
 
 pub use self::choose::Typing;
 pub(crate) use self::choose::number_alone;
+use crate::format::is_code;
 use crate::value::{self, Calendar, DateOrder, Digits, Looks, Number, Orders};
 
 /// The kinds of values that are told apart.
@@ -117,6 +118,8 @@ pub struct Node {
     typed: bool,
     /// How many times have digits beyond the microsecond.
     finer: u64,
+    /// Whether any text is a code: digits behind a zero.
+    codes: bool,
 }
 
 /// How a node's type is chosen.
@@ -173,6 +176,7 @@ impl Node {
     /// A string of a format that has strings: a date, a timestamp or text, never a number.
     pub fn see_string(&mut self, line: u64, text: &str) {
         let kind = moment(text).unwrap_or(Kind::Text);
+        self.codes |= kind == Kind::Text && is_code(text);
         self.saw(kind, line, text);
     }
 
@@ -207,6 +211,7 @@ impl Node {
             None if value::infinite(text) => self.saw(Kind::Infinite, line, text),
             None => {
                 self.looks.see(text);
+                self.codes |= is_code(text);
                 self.saw(Kind::Text, line, text);
             }
         }

@@ -72,6 +72,19 @@ impl Input {
         LakeError::data(&self.url, message)
     }
 
+    /// Whether the store still has the file that the listing told of. A file that cannot be asked for is
+    /// told of where it is read.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        let now = self.handle.block_on(self.store.head(&self.meta.location));
+        now.map_or_else(
+            |error| !matches!(error, object_store::Error::NotFound { .. }),
+            |now| {
+                let print = |meta: &ObjectMeta| (meta.size, meta.last_modified, meta.e_tag.clone());
+                print(&now) == print(&self.meta)
+            },
+        )
+    }
+
     /// The file's bytes as they are stored, from the first on.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::LakeError;
-use crate::format::{BadRecords, ByName, ByNameInFrame, Decode, FileFormat, decode_ahead};
+use crate::format::{AsFrame, ByName, ByNameInFrame, Decode, FileFormat, decode_ahead};
 use crate::input::Input;
 
 /// Within a memory limit, one thread more decodes ahead for each so many bytes of it.
@@ -79,7 +79,7 @@ pub struct Scan {
     /// How many bytes of files there are in all of its stores; these files have their share of the rows.
     pub all_bytes: u64,
     /// How a dynamic frame reads: see [`Decode::frame`].
-    pub frame: Option<Arc<dyn BadRecords>>,
+    pub frame: Option<AsFrame>,
 }
 
 impl Scan {
@@ -245,7 +245,7 @@ pub struct LakeSource {
     threads: usize,
     projection: SplitProjection,
     metrics: ExecutionPlanMetricsSet,
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     /// What filters above will keep, over all columns of the table.
     predicate: Option<Arc<dyn PhysicalExpr>>,
 }
@@ -282,8 +282,8 @@ impl LakeSource {
 
     /// The same source, read as a dynamic frame: see [`Decode::frame`].
     #[must_use]
-    pub fn as_frame(mut self, bad_records: Option<Arc<dyn BadRecords>>) -> Self {
-        self.frame = bad_records;
+    pub fn as_frame(mut self, frame: Option<AsFrame>) -> Self {
+        self.frame = frame;
         self
     }
 
@@ -421,7 +421,7 @@ struct LakeOpener {
     schema: SchemaRef,
     projection: Vec<usize>,
     batch_size: usize,
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     threads: usize,
     predicate: Option<Arc<dyn PhysicalExpr>>,
 }

@@ -19,7 +19,7 @@ use mastic_catalog::{
     CatalogStore, HIVE_DEFAULT_PARTITION, Partition, PartitionPredicate, StorageDescriptor, Table,
 };
 use mastic_lake::LakeError;
-use mastic_lake::format::{BadRecords, FileFormat};
+use mastic_lake::format::{AsFrame, FileFormat};
 use mastic_lake::list::{Exclusions, fits, list};
 use mastic_lake::scan::{Scan, ScanFile};
 use mastic_lake::store::{Location, Stores};
@@ -493,7 +493,7 @@ pub(crate) fn scan_all(
     found: FileSet,
     projection: Option<&Vec<usize>>,
     limit: Option<usize>,
-    frame: Option<&Arc<dyn BadRecords>>,
+    frame: Option<&AsFrame>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
     let all_bytes = found.bytes();
     let scan = |store_url: ObjectStoreUrl, files| Scan {

@@ -147,6 +147,58 @@ pub fn choose(a: &DataType, b: &DataType) -> DataType {
     choice_of([a.clone(), b.clone()])
 }
 
+/// The metadata key on a field of text whose values are codes: digits alone, some of them behind a zero (`007`). What is
+/// a number in another file is a code there, too.
+const CODES: &str = "mastic:codes";
+
+/// The same field, of codes.
+#[must_use]
+pub fn codes(field: Field) -> Field {
+    let mut metadata = field.metadata().clone();
+    metadata.insert(CODES.to_owned(), String::new());
+    field.with_metadata(metadata)
+}
+
+/// The fields as they are read, when there is no other file whose fields they could meet: without what is known of
+/// codes, at any depth of structs.
+pub fn settled(fields: &Fields) -> Fields {
+    let settled = |field: &FieldRef| {
+        let nested = match field.data_type() {
+            DataType::Struct(fields) => Some(DataType::Struct(settled(fields))),
+            _ => None,
+        };
+        let marked = field.metadata().contains_key(CODES);
+        if !marked && nested.as_ref().is_none_or(|n| n == field.data_type()) {
+            return field.clone();
+        }
+        let mut metadata = field.metadata().clone();
+        metadata.remove(CODES);
+        let mut field = field.as_ref().clone().with_metadata(metadata);
+        if let Some(nested) = nested {
+            field.set_data_type(nested);
+        }
+        Arc::new(field)
+    };
+    fields.iter().map(settled).collect()
+}
+
+/// One field for both: what [`choose`] makes of their types, but that numbers beside codes are codes.
+fn choose_field(left: &FieldRef, right: &FieldRef) -> FieldRef {
+    let both = choose(left.data_type(), right.data_type());
+    let marked = |f: &FieldRef| f.metadata().contains_key(CODES);
+    if !marked(left) && !marked(right) {
+        return match both == *left.data_type() {
+            true => left.clone(),
+            false => Arc::new(left.as_ref().clone().with_data_type(both)),
+        };
+    }
+    let is_scalar = |t: &DataType| matches!(rank(t), 1 | 8);
+    let numbers =
+        alternatives(&both).is_some_and(|all| all.iter().all(|f| is_scalar(f.data_type())));
+    let both = if numbers { DataType::Utf8 } else { both };
+    Arc::new(codes(left.as_ref().clone().with_data_type(both)))
+}
+
 /// Chooses field by field, by name without regard to case: fields of `a` first, then those that
 /// only `b` has.
 pub fn choose_fields(a: &Fields, b: &Fields) -> Fields {
@@ -158,12 +210,7 @@ pub fn choose_fields(a: &Fields, b: &Fields) -> Fields {
             None => left.clone(),
             Some(at) => {
                 used[at] = true;
-                let both = choose(left.data_type(), b[at].data_type());
-                if both == *left.data_type() {
-                    left.clone()
-                } else {
-                    Arc::new(left.as_ref().clone().with_data_type(both))
-                }
+                choose_field(left, &b[at])
             }
         });
     }

@@ -74,6 +74,10 @@ pub const MORE_LOCATIONS: &str = "mastic.more_locations";
 /// What changes when the files do: a digest of their names, sizes and times.
 pub const FINGERPRINT: &str = "mastic.fingerprint";
 
+/// What the last crawl found the columns to be, as a JSON object of Hive types by name. A column that is there and not
+/// among the table's was dropped by hand.
+pub const INFERRED: &str = "mastic.inferred";
+
 /// Of a column: its type as a dynamic frame reads it, where its values disagree in type: a Hive type with choices, such
 /// as `choice<bigint,string>` or `struct<a:choice<bigint,string>>`.
 pub const CHOICE: &str = "mastic.choice";

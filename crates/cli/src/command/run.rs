@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mastic_catalog::Run as RunRecord;
 use mastic_jobs::{
     BookmarkMode, JobError, JobOptions, OnSinkProgress, Prepared, Reading, Report, Script,
-    ScriptError, ScriptErrors, Source, explain, plan_reading, run_job,
+    ScriptError, ScriptErrors, Source, explain, plan_looking, run_job,
 };
 use mastic_lake::sink::Progress;
 use mastic_query::Session;
@@ -59,11 +59,11 @@ pub(crate) async fn run(arguments: Run, global: &Global, setting: &Setting) -> R
     .await?;
     let planned = async || {
         let _line = Line::new("planning …");
-        let reading = Reading {
+        let mut reading = Reading {
             ignore_bookmarks: matches!(arguments.bookmarks, Bookmarks::Disable),
             ..Reading::default()
         };
-        plan_reading(&script, &session, &reading).await
+        plan_looking(&script, &session, &mut reading, &|_| ()).await
     };
     if arguments.explain {
         let planned = planned().await?;

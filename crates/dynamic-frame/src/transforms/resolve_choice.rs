@@ -363,11 +363,11 @@ fn fitted(path: &str, action: &ChoiceAction, own: &DataType, steps: &[Step]) -> 
         return Ok(Action::Cast(format_type(&to)));
     }
     let Some(all) = alternatives(own) else {
-        return Err(FrameError::TypeMismatch {
+        return Err(FrameError::NoChoice {
             path: path.to_owned(),
             expected: "a choice".to_owned(),
             found: format_type(own),
-            hint: Some("there is nothing to resolve: leave it out, or use cast:TYPE".to_owned()),
+            hint: "there is nothing to resolve: leave it out, or use cast:TYPE".to_owned(),
         });
     };
     match action {
@@ -382,11 +382,11 @@ fn fitted(path: &str, action: &ChoiceAction, own: &DataType, steps: &[Step]) -> 
             });
             match named {
                 Some(field) => Ok(Action::Project(field.name().clone())),
-                None => Err(FrameError::TypeMismatch {
+                None => Err(FrameError::NoChoice {
                     path: path.to_owned(),
                     expected: format!("a choice that can be {wanted}"),
                     found: format_type(own),
-                    hint: Some(format!("its alternatives are {}", listed(all))),
+                    hint: format!("its alternatives are {}", listed(all)),
                 }),
             }
         }

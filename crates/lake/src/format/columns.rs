@@ -22,6 +22,7 @@ use mastic_schema::hive::format_type;
 
 use self::choice::Choice;
 pub(super) use self::plain::BLOCK;
+pub(crate) use self::plain::is_code;
 pub(super) use self::record::StructColumn;
 use super::json::parse::{Parser, Problem};
 use crate::value::{self, Calendar, DateOrder};
@@ -33,6 +34,8 @@ pub(super) struct Reading {
     pub(super) single_is_array: bool,
     /// Whether values are kept as they were found: see [`super::Decode::frame`].
     pub(super) frame: bool,
+    /// Whether a key that an object's columns do not have is odd: see [`super::AsFrame::passed_over`].
+    pub(super) keys: bool,
 }
 
 /// The buffers that a batch's texts are kept in, in bytes; a text that is longer has one of its own.
@@ -93,6 +96,11 @@ pub(super) enum Misfit {
         /// Where within the column that was: the names of fields, and `[]` after an array.
         path: String,
     },
+    /// No column is known for the key.
+    Key {
+        /// The key, behind those of the objects that it is in.
+        path: String,
+    },
     /// The JSON itself is bad.
     Json(Problem),
     /// The column's type is one that text formats cannot fill.
@@ -111,6 +119,7 @@ impl std::fmt::Display for Misfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Misfit::Value { wanted, found, .. } => write!(f, "{found} is no {wanted}"),
+            Misfit::Key { path } => write!(f, "no column is known for '{path}'"),
             Misfit::Json(problem) => f.write_str(&problem.message),
             Misfit::Type(data_type) => {
                 write!(f, "a column of type {data_type} cannot be read from text")

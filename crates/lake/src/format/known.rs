@@ -8,12 +8,16 @@ use arrow::datatypes::Fields;
 
 use super::{Chosen, FileFormat, Inference, Limits, guard, infer};
 
-/// Tells a file's schema, in a format that is known, as a frame reads it: bad records are passed over.
-/// Blocks: see [`Input`].
+/// Tells a file's schema, in a format that is known, as a frame reads it: bad records are passed over. With it comes the
+/// format as the file has it: its own null markers and order of dates. Blocks: see [`Input`].
 ///
 /// # Errors
 /// When the file cannot be read, is a decompression bomb, or its contents break the format's rules.
-pub fn examine_as(input: &Input, format: &FileFormat, limits: &Limits) -> Result<Inference> {
+pub fn examine_as(
+    input: &Input,
+    format: &FileFormat,
+    limits: &Limits,
+) -> Result<(FileFormat, Inference)> {
     let mut contents = input.contents()?;
     let compression = contents.compression;
     let mut meter = None;
@@ -49,7 +53,7 @@ pub fn examine_as(input: &Input, format: &FileFormat, limits: &Limits) -> Result
             file: input.url.clone(),
         });
     }
-    Ok(found)
+    Ok((chosen.format, found))
 }
 
 /// A file's columns by choosing and not widening: what a dynamic frame reads.

@@ -26,6 +26,8 @@ mod tests;
 mod tests_frame;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_odd;
 mod text;
 mod threads;
 mod xml;
@@ -40,8 +42,9 @@ use datafusion::physical_expr::PhysicalExpr;
 
 pub use self::adapt::{ByName, ByNameInFrame};
 pub use self::classifier::{Classifier, ClassifierError, HeaderPresence, character};
+pub(crate) use self::columns::is_code;
 pub use self::csv::CsvOptions;
-pub use self::frame::{BadRecord, BadRecords};
+pub use self::frame::{AsFrame, BadRecord, BadRecords, Odd};
 pub use self::grok::{GrokError, GrokOptions};
 pub use self::json::{JsonOptions, JsonPath, JsonPathError};
 pub use self::known::{choice_fields_of, examine_as};
@@ -519,10 +522,11 @@ pub struct Decode {
     /// How a dynamic frame reads; without it the file is read as a table.
     ///
     /// A table's columns take every value that has the column's type, text takes anything, null markers are
-    /// nulls, and the first bad record is an error. A frame sets bad records aside here; its columns of choices
+    /// nulls, and the first bad record is an error. A frame sets bad records aside; its columns of choices
     /// take each value as the alternative that it is; a value that its column does not hold as it was found is
-    /// [`LakeError::Misfit`]; and a null marker that is rare among its column's values is a value.
-    pub frame: Option<Arc<dyn BadRecords>>,
+    /// [`LakeError::Misfit`], a key that no column has [`LakeError::UnknownKey`], or the record is a bad one
+    /// ([`AsFrame`]); and a null marker that is rare among its column's values is a value.
+    pub frame: Option<AsFrame>,
     /// What a filter above will keep, over the wanted columns by their places in `projection`. CSV leaves the other
     /// cells NULL of rows that it will drop, and does not look at what is in them; other formats decode all.
     pub predicate: Option<Arc<dyn PhysicalExpr>>,
@@ -551,6 +555,7 @@ pub fn decode_ahead(
     decode: &Decode,
     threads: usize,
 ) -> Result<Batches> {
+    let decode = &decode.watching(input);
     let text = || text::utf8(input.contents()?.reader).map_err(|e| input.unreadable(&e));
     let threads = || (threads > 1).then(|| Threads::new(threads, input.handle().clone()));
     let open = || -> Result<Batches> {

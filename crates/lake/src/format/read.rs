@@ -228,6 +228,11 @@ impl ReadOptions {
         Ok(Exclusions::new(relative)?)
     }
 
+    /// Whether it is said what all the columns are: what else is in the files is passed over.
+    pub fn names_columns(&self) -> bool {
+        self.schema.is_some()
+    }
+
     /// Whether folders below the place are looked into: they are, unless `recurse` is false.
     pub fn recurses(&self) -> bool {
         self.recurse.unwrap_or(true)

@@ -16,8 +16,8 @@ use proptest::prelude::*;
 
 use super::tests::{Lab, shown};
 use super::{
-    BadRecord, BadRecords, CsvOptions, Decode, Examined, FileFormat, GrokOptions, JsonOptions,
-    Limits, decode, examine, examine_frame,
+    AsFrame, BadRecord, BadRecords, CsvOptions, Decode, Examined, FileFormat, GrokOptions,
+    JsonOptions, Limits, decode, examine, examine_frame,
 };
 use crate::error::{LakeError, Result};
 
@@ -66,7 +66,7 @@ fn read_batches(
         projection: (0..schema.fields().len()).collect(),
         schema: schema.clone(),
         batch_size,
-        frame: Some(bin.clone()),
+        frame: Some(AsFrame::new(bin.clone())),
         predicate: None,
     };
     let lab = Lab::new();
@@ -439,7 +439,7 @@ fn too_many_bad_records_end_the_reading() {
         schema: Arc::new(Schema::new(fields("a:bigint"))),
         projection: vec![0],
         batch_size: 100,
-        frame: Some(Arc::new(Full)),
+        frame: Some(AsFrame::new(Arc::new(Full))),
         predicate: None,
     };
     let read: Result<Vec<RecordBatch>> = decode(&input, &JSON, &wanted).unwrap().collect();
@@ -538,7 +538,7 @@ fn markers_that_are_no_rarity_are_nulls() {
 
 #[test]
 fn text_goes_to_the_first_alternative_that_it_is() {
-    let csv = b"n,d,b,t\n1,2024-01-01,true,x\n2,2024-02-01,false,1\n007, soon ,TRUE,2\n+4,2024-03-01,Y,y\n 5 ,2024-04-01,true,\n,,,\n";
+    let csv = b"n,d,b,t\n1,2024-01-01,true,x\n2,2024-02-01,false,1\n0x7, soon ,TRUE,2\n+4,2024-03-01,Y,y\n 5 ,2024-04-01,true,\n,,,\n";
     let (types, rows, bad) = both("a.csv", csv);
     assert_eq!(
         types,
@@ -554,7 +554,7 @@ fn text_goes_to_the_first_alternative_that_it_is() {
         [
             r#"{"n":{"long":1},"d":{"date":"2024-01-01"},"b":{"boolean":true},"t":"x","$line":2}"#,
             r#"{"n":{"long":2},"d":{"date":"2024-02-01"},"b":{"boolean":false},"t":"1","$line":3}"#,
-            r#"{"n":{"string":"007"},"d":{"string":" soon "},"b":{"boolean":true},"t":"2","$line":4}"#,
+            r#"{"n":{"string":"0x7"},"d":{"string":" soon "},"b":{"boolean":true},"t":"2","$line":4}"#,
             r#"{"n":{"string":"+4"},"d":{"date":"2024-03-01"},"b":{"string":"Y"},"t":"y","$line":5}"#,
             r#"{"n":{"long":5},"d":{"date":"2024-04-01"},"b":{"boolean":true},"$line":6}"#,
             r#"{"$line":7}"#,
@@ -562,7 +562,7 @@ fn text_goes_to_the_first_alternative_that_it_is() {
     );
     assert!(bad.is_empty());
     for (columns, told) in [
-        ("n:bigint,b:string", "4 n: '007' is no bigint"),
+        ("n:bigint,b:string", "4 n: '0x7' is no bigint"),
         ("d:date,t:bigint", "4 d: 'soon' is no date"),
     ] {
         let format = look("a.csv", csv, &Limits::default()).format;

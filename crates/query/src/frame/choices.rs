@@ -1,7 +1,7 @@
 //! A look at every record of a source.
 
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,10 +10,11 @@ use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use mastic_lake::LakeError;
 use mastic_lake::format::{
-    FileFormat, Inference, Limits, ReadOptions, choice_fields_of, examine_as, examine_with,
+    CsvOptions, FileFormat, Inference, Limits, ReadOptions, choice_fields_of, examine_as,
+    examine_with,
 };
 use mastic_lake::input::Input;
-use mastic_schema::choice::{alternatives, choose, choose_fields, is_choice};
+use mastic_schema::choice::{alternatives, choose, choose_fields, is_choice, settled};
 use mastic_schema::hive::{list_of, map_of};
 use mastic_schema::merge::{position, widen};
 use tokio::runtime::Handle;
@@ -25,8 +26,25 @@ use crate::error::Result;
 use crate::files::{columns, named};
 use crate::session::Session;
 
-/// What full passes of a session found, by source: the digest of the files they were over, and the columns.
-pub(crate) type Cache = Mutex<HashMap<String, (u64, Fields)>>;
+/// What full passes of a session found, by source: the digest of the files they were over, and the answer.
+pub(crate) type Cache = Mutex<HashMap<String, (u64, Arc<Looked>)>>;
+
+/// What a look at every record of a source found: what [`super::FrameOptions::looked`] takes.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// The columns, with the types that hold every value as it was found.
+    pub fields: Fields,
+    /// What stands for null in its CSV files, and what comes first in their dates.
+    pub(super) learned: CsvOptions,
+    objects: HashSet<SeenObject>,
+}
+
+impl Looked {
+    /// Whether these are among the files that were looked at, as they were then.
+    pub fn covers<'a>(&self, objects: impl IntoIterator<Item = &'a SeenObject>) -> bool {
+        objects.into_iter().all(|o| self.objects.contains(o))
+    }
+}
 
 /// All of a file.
 const ALL: Limits = Limits { bytes: u64::MAX };
@@ -39,17 +57,17 @@ fn digest(objects: &[SeenObject]) -> u64 {
 
 /// Examines every file to its end, as many at once as the engine has threads. Nothing is held of a file but its
 /// columns, and that only until they are merged.
-pub(super) async fn find(session: &Session, source: &Opened) -> Result<Fields> {
+pub(super) async fn find(session: &Session, source: &Opened) -> Result<Arc<Looked>> {
     let mut objects = source.objects();
     objects.sort_unstable();
     let now = digest(&objects);
     {
         let cache = session.choices().lock();
         let cache = cache.unwrap_or_else(PoisonError::into_inner);
-        if let Some((then, fields)) = cache.get(&source.key)
+        if let Some((then, looked)) = cache.get(&source.key)
             && *then == now
         {
-            return Ok(fields.clone());
+            return Ok(looked.clone());
         }
     }
     let threads = session
@@ -67,17 +85,19 @@ pub(super) async fn find(session: &Session, source: &Opened) -> Result<Fields> {
             let said = said.clone();
             let look = tokio::task::spawn_blocking(move || match &format {
                 Some(known) => examine_as(&input, known, &ALL),
-                None => examine_with(&input, &ALL, &said, true).map(|found| found.inference),
+                None => examine_with(&input, &ALL, &said, true).map(|f| (f.format, f.inference)),
             });
             async move { (object, look.await) }
         }))
         .buffered(threads);
     let mut fields = Fields::empty();
+    let mut learned = CsvOptions::default();
+    let mut orders_differ = false;
     let mut witnesses = Vec::new();
     let mut text = true;
     while let Some((object, looked)) = looks.next().await {
         let looked = looked.map_err(|e| DataFusionError::External(Box::new(e)))?;
-        let inference = match looked {
+        let (format, inference) = match looked {
             Err(LakeError::NoRecords { .. }) => continue,
             looked => looked?,
         };
@@ -87,39 +107,94 @@ pub(super) async fn find(session: &Session, source: &Opened) -> Result<Fields> {
             Some(FileFormat::Csv(_) | FileFormat::Xml(_) | FileFormat::Grok(_))
         );
         let merged = choose_fields(&fields, &found);
-        if merged != fields {
+        let before = learned.clone();
+        if let FileFormat::Csv(options) = &format {
+            learned.learn(options);
+            orders_differ |= options
+                .date_order
+                .is_some_and(|o| learned.date_order != Some(o));
+        }
+        if merged != fields || learned != before {
             witnesses.push(object.object);
             fields = merged;
         }
     }
     drop(looks);
+    // Files that tell no order of their own are told none where the others disagree.
+    learned.date_order = learned.date_order.filter(|_| !orders_differ);
     let fields = match &source.of {
-        Of::Folder { .. } => columns(&fields, &source.keys).iter().map(filled).collect(),
+        Of::Folder { .. } => columns(&settled(&fields), &source.keys)
+            .iter()
+            .map(filled)
+            .collect(),
         Of::Table { table, .. } => {
             let own = table_columns(table)?;
-            each_field(&own, &fields, |own, found| settle(own, found, text))
+            let fields = settled(&fields);
+            // Only what the table's maker left out stays away.
+            let passed_over = source.passed_over();
+            let kind = Kind {
+                text,
+                grows: passed_over.is_some(),
+            };
+            let known = each_field(&own, &fields, |own, found| settle(own, found, kind));
+            match passed_over {
+                None => known,
+                Some(names) => {
+                    let new = fields.iter().filter(|field| {
+                        let lower = field.name().to_lowercase();
+                        !names.iter().any(|name| name.to_lowercase() == lower)
+                    });
+                    let new: Fields = new.map(filled).collect();
+                    added(&known, &new)
+                }
+            }
         }
     };
-    memory::remember(session, &source.key, &source.basis()?, &fields, &witnesses).await;
+    let kept = memory::Kept {
+        fields: fields.clone(),
+        learned: learned.clone(),
+    };
+    memory::remember(session, &source.key, &source.basis()?, &kept, &witnesses).await;
+    let looked = Arc::new(Looked {
+        fields,
+        learned,
+        objects: objects.into_iter().collect(),
+    });
     let cache = session.choices().lock();
     let mut cache = cache.unwrap_or_else(PoisonError::into_inner);
-    cache.insert(source.key.clone(), (now, fields.clone()));
-    Ok(fields)
+    cache.insert(source.key.clone(), (now, looked.clone()));
+    Ok(looked)
+}
+
+/// Gives a file's format what was learned of the null markers and dates of all.
+pub(super) fn learn(format: &mut FileFormat, learned: &CsvOptions) {
+    if let FileFormat::Csv(options) = format {
+        options.learn(learned);
+    }
+}
+
+/// What a table's files are.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    /// Of a format whose values are all text, which any text column holds.
+    text: bool,
+    /// Objects in them may have fields that the table does not know.
+    grows: bool,
 }
 
 /// A file that is looked at.
-struct Looked {
+struct Look {
     object: SeenObject,
     /// What a catalog says that it is.
     format: Option<FileFormat>,
 }
 
-fn inputs(source: &Opened) -> Vec<(Looked, Input, Option<FileFormat>)> {
+fn inputs(source: &Opened) -> Vec<(Look, Input, Option<FileFormat>)> {
     let input = |place: &mastic_lake::store::Location, meta: &object_store::ObjectMeta, format| {
         let url = place.url_of(&meta.location);
         let input = Input::new(place.store.clone(), meta.clone(), url, Handle::current());
         let object = seen_object(place, meta);
-        let looked = Looked {
+        let looked = Look {
             object,
             format: Option::clone(&format),
         };
@@ -191,24 +266,30 @@ pub(super) fn entry(entries: &FieldRef) -> Option<(&DataType, &DataType)> {
 }
 
 /// The type of a table's column once all of its values were `found` to be of a type: the catalog's where it holds them
-/// as they are, and else what was found. `text`: of a format whose values are all text, which any text column holds.
-fn settle(own: &DataType, found: &DataType, text: bool) -> DataType {
+/// as they are, and else what was found.
+fn settle(own: &DataType, found: &DataType, kind: Kind) -> DataType {
     match (own, found) {
         _ if own == found || *found == DataType::Null => own.clone(),
         _ if is_choice(own) => choose(own, found),
         _ if alternatives(found).is_some() => without_nulls(found),
         (DataType::Struct(a), DataType::Struct(b)) => {
-            DataType::Struct(each_field(a, b, |a, b| settle(a, b, text)))
+            let known = each_field(a, b, |a, b| settle(a, b, kind));
+            match kind.grows {
+                true => without_nulls(&DataType::Struct(added(&known, b))),
+                false => DataType::Struct(known),
+            }
         }
         (DataType::List(a), DataType::List(b)) => {
-            list_of(settle(a.data_type(), b.data_type(), text))
+            list_of(settle(a.data_type(), b.data_type(), kind))
         }
         (DataType::Map(a, _), DataType::Map(b, _)) => match (entry(a), entry(b)) {
-            (Some((key, own)), Some((_, found))) => map_of(key.clone(), settle(own, found, text)),
+            (Some((key, own)), Some((_, found))) => map_of(key.clone(), settle(own, found, kind)),
             _ => own.clone(),
         },
         (DataType::Map(..), DataType::Struct(_)) => without_nulls(&choose(own, found)),
-        (DataType::Utf8, _) if is_textual(found) || (text && !found.is_nested()) => own.clone(),
+        (DataType::Utf8, _) if is_textual(found) || (kind.text && !found.is_nested()) => {
+            own.clone()
+        }
         (DataType::Utf8, _) => without_nulls(found),
         _ if widen(own, found) == *own => own.clone(),
         _ => without_nulls(found),

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 use mastic_lake::format::{FileFormat, Limits, choice_fields_of, examine_as};
 use mastic_lake::input::Input;
 use mastic_schema::choice::{
-    alternative_name, alternatives, choice_of, choose, choose_fields, is_choice,
+    alternative_name, alternatives, choice_of, choose, choose_fields, is_choice, settled,
 };
 use mastic_schema::hive::{list_of, map_of};
 use mastic_schema::merge::position;
@@ -44,10 +44,11 @@ pub(super) async fn at_a_few(own: &Fields, found: &FileSet) -> Fields {
     let mut seen = Fields::empty();
     for looked in futures::future::join_all(looks).await {
         // What cannot be read here is told of where it is read in earnest.
-        if let Ok(Some(inference)) = looked {
+        if let Ok(Some((_, inference))) = looked {
             seen = choose_fields(&seen, &named(&choice_fields_of(&inference)));
         }
     }
+    let seen = settled(&seen);
     let lean = |field: &FieldRef| match position(&seen, field.name()) {
         Some(at) => {
             let wanted = lean(field.data_type(), seen[at].data_type());

@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 
 use arrow::datatypes::{DataType, Fields};
+use mastic_lake::format::CsvOptions;
+use mastic_lake::value::DateOrder;
 use mastic_schema::choice::format_type;
 use mastic_schema::hive::parse_type;
 use object_store::ObjectStoreExt;
@@ -19,9 +21,43 @@ use crate::session::Session;
 /// The scope of the catalog's memory.
 const SCOPE: &str = "mastic.frame.choices";
 /// To be raised with every change of what is kept.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// On how many files an answer may rest: it is read with every run.
 const MOST: usize = 256;
+
+/// An answer.
+pub(super) struct Kept {
+    pub(super) fields: Fields,
+    /// See [`super::Looked`].
+    pub(super) learned: CsvOptions,
+}
+
+fn learned_value(learned: &CsvOptions) -> Value {
+    json!({
+        "nulls": learned.null_markers,
+        "rare": learned.rare_markers,
+        "literal": learned.literal_columns,
+        "everywhere": learned.text_nulls,
+        "dates": learned.date_order.map(DateOrder::name),
+        "encoding": learned.encoding,
+    })
+}
+
+fn learned_of(value: &Value) -> Option<CsvOptions> {
+    let texts = |name: &str| -> Option<Vec<String>> {
+        let texts = value[name].as_array()?.iter();
+        texts.map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    Some(CsvOptions {
+        null_markers: texts("nulls")?,
+        rare_markers: texts("rare")?,
+        literal_columns: texts("literal")?,
+        text_nulls: texts("everywhere")?,
+        date_order: value["dates"].as_str().and_then(DateOrder::of_name),
+        encoding: value["encoding"].as_str().map(str::to_owned),
+        ..CsvOptions::default()
+    })
+}
 
 fn print(object: &SeenObject) -> Value {
     json!([
@@ -38,15 +74,22 @@ pub(super) async fn remember(
     session: &Session,
     key: &str,
     basis: &str,
-    fields: &Fields,
+    kept: &Kept,
     witnesses: &[SeenObject],
 ) {
     if witnesses.len() > MOST || witnesses.is_empty() {
         return;
     }
-    let fields = format_type(&DataType::Struct(fields.clone()));
+    let fields = format_type(&DataType::Struct(kept.fields.clone()));
+    let learned = learned_value(&kept.learned);
     let files: Vec<Value> = witnesses.iter().map(print).collect();
-    let value = json!({"version": VERSION, "basis": basis, "fields": fields, "files": files});
+    let value = json!({
+        "version": VERSION,
+        "basis": basis,
+        "fields": fields,
+        "learned": learned,
+        "files": files,
+    });
     let items = vec![(key.to_owned(), value.to_string().into_bytes())];
     let _ = session.catalog().remember(SCOPE, items).await;
 }
@@ -59,7 +102,7 @@ pub(super) async fn recall(
     basis: &str,
     listed: &[SeenObject],
     some: bool,
-) -> Option<Fields> {
+) -> Option<Kept> {
     let wanted = [key.to_owned()];
     let items = session.catalog().recall_items(SCOPE, &wanted);
     let (_, bytes) = items.await.ok()?.pop()?;
@@ -82,7 +125,10 @@ pub(super) async fn recall(
         }
     }
     match parse_type(kept["fields"].as_str()?).ok()? {
-        DataType::Struct(fields) => Some(fields),
+        DataType::Struct(fields) => Some(Kept {
+            fields,
+            learned: learned_of(&kept["learned"])?,
+        }),
         _ => None,
     }
 }

@@ -7,8 +7,14 @@
 //!
 //! What a column's values are is found out in this order: what [`Session::find_choices`] found over all the data, in
 //! this session or an earlier one; the column parameter [`CHOICE`] that a crawl writes; a look at the beginning of a few
-//! files. Where all of that says too little, reading ends with [`mastic_lake::LakeError::Misfit`], and
-//! [`Session::find_choices`] looks at every record.
+//! files. Where all of that says too little, reading ends with [`mastic_lake::LakeError::Misfit`] or
+//! [`mastic_lake::LakeError::UnknownKey`], and [`Session::find_choices`] looks at every record. What is odd after that is
+//! an error record.
+//!
+//! A frame has every key that its records have (JSON, XML; in CSV every named column), those that come first behind what
+//! was looked at among them: also of a table, whose columns the catalog has as a crawl saw them. Left out is
+//! what somebody left out: columns that were dropped from a crawled table by hand, all that a table
+//! does not name that no crawl has made, and all that the option `schema` of a path does not.
 
 mod choices;
 mod keys;
@@ -24,7 +30,6 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use arrow::datatypes::Fields;
 use chrono::{DateTime, Utc};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
@@ -33,8 +38,10 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use mastic_lake::format::BadRecords;
 
 pub(crate) use self::choices::Cache;
+pub use self::choices::Looked;
 pub use self::told::{FrameScan, StorePruning, frame_scans};
 pub use mastic_catalog::parameters::CHOICE;
+use mastic_catalog::parameters::INFERRED;
 
 use crate::error::Result;
 use crate::session::Session;
@@ -70,8 +77,9 @@ pub struct FrameOptions {
     /// A condition that the caller applies to the records in any case, in SQL: what it says of partition keys alone
     /// selects partitions here already. What cannot be understood of it is left out.
     pub condition: Option<String>,
-    /// The columns' types, instead of what would be found out: the answer of [`Session::find_choices`].
-    pub fields: Option<Fields>,
+    /// What the columns are, instead of what would be found out: the answer of [`Session::find_choices`]. With it a
+    /// record with a value that no column holds, or a key that no column has, is one that cannot be read.
+    pub looked: Option<Arc<Looked>>,
 }
 
 impl FrameOptions {
@@ -82,7 +90,7 @@ impl FrameOptions {
             objects: None,
             partition_predicate: None,
             condition: None,
-            fields: None,
+            looked: None,
         }
     }
 }
@@ -159,7 +167,7 @@ impl Session {
     }
 
     /// Looks at every record of a source, and tells the columns with the types that hold every value as it was found:
-    /// what [`FrameOptions::fields`] takes. The answer is kept, in this session for the very same files and in the
+    /// what [`FrameOptions::looked`] takes. The answer is kept, in this session for the very same files and in the
     /// catalog for as long as the files that it rests on are there.
     ///
     /// # Errors
@@ -168,7 +176,7 @@ impl Session {
         &self,
         source: &FrameSource,
         options: &FrameOptions,
-    ) -> Result<Fields> {
+    ) -> Result<Arc<Looked>> {
         let opened = Opened::list(self, source, options).await?;
         choices::find(self, &opened).await
     }

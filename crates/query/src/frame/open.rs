@@ -7,12 +7,12 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use datafusion::common::TableReference;
 use mastic_lake::format::{Limits, ReadOptions};
 use mastic_lake::store::Location;
-use mastic_schema::choice::{choose_fields, format_type};
+use mastic_schema::choice::{choose_fields, format_type, settled};
 use mastic_schema::hive::parse_type;
 use mastic_schema::merge::position;
 
 use super::told::StorePruning;
-use super::{CHOICE, FrameOptions, FrameSource, SeenObject, choices, keys, look, memory};
+use super::{CHOICE, FrameOptions, FrameSource, INFERRED, SeenObject, choices, keys, look, memory};
 use crate::error::Result;
 use crate::files::{Folder, columns, scan_files};
 use crate::session::{DEFAULT_DATABASE, Session};
@@ -63,6 +63,8 @@ pub(super) struct Described {
     pub(super) keys: Vec<FieldRef>,
     pub(super) found: FileSet,
     pub(super) pruning: Option<StorePruning>,
+    /// See [`Opened::passed_over`].
+    pub(super) passed_over: Option<Arc<[String]>>,
 }
 
 pub(super) fn seen_object(place: &Location, meta: &object_store::ObjectMeta) -> SeenObject {
@@ -250,14 +252,36 @@ impl Opened {
         })
     }
 
+    /// The names of keys that the files may have and the frame has no column for, where all others are odd: partition
+    /// keys, and what was dropped by hand. Nothing where whoever said what the columns are meant no others.
+    pub(super) fn passed_over(&self) -> Option<Arc<[String]>> {
+        let keys = self.keys.iter().map(|key| key.name().clone());
+        match &self.of {
+            Of::Table { table, .. } => {
+                let text = table.table().parameters.get(INFERRED)?;
+                let crawled: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(text).ok()?;
+                Some(
+                    keys.chain(crawled.into_iter().map(|(name, _)| name))
+                        .collect(),
+                )
+            }
+            Of::Folder { read, .. } => (!read.names_columns()).then(|| keys.collect()),
+        }
+    }
+
     /// Tells what the columns are.
     pub(super) async fn describe(
         self,
         session: &Session,
         options: &FrameOptions,
     ) -> Result<Described> {
-        let known = match &options.fields {
-            Some(fields) => Some(fields.clone()),
+        let passed_over = self.passed_over();
+        let known = match &options.looked {
+            Some(looked) => Some(memory::Kept {
+                fields: looked.fields.clone(),
+                learned: looked.learned.clone(),
+            }),
             None => {
                 let some = self.pruning.as_ref().is_some_and(|p| p.predicate.is_some());
                 let basis = self.basis()?;
@@ -272,7 +296,11 @@ impl Opened {
             } => {
                 let own = table_columns(&table)?;
                 let fields = match known {
-                    Some(known) => with_types_of(&own, &known),
+                    Some(known) => {
+                        let files = found.places.iter_mut().flat_map(|(_, files)| files);
+                        files.for_each(|f| choices::learn(&mut f.format, &known.learned));
+                        choices::added(&with_types_of(&own, &known.fields), &known.fields)
+                    }
                     None => look::at_a_few(&own, &found).await,
                 };
                 let file_schema = Schema::new(as_views(&fields));
@@ -284,6 +312,7 @@ impl Opened {
                     keys: self.keys,
                     found,
                     pruning: self.pruning,
+                    passed_over,
                 })
             }
             Of::Folder {
@@ -294,15 +323,20 @@ impl Opened {
                 let root = folder.root.clone();
                 let none = folder.files.is_empty();
                 let told = if none { others } else { folder };
-                let seen = told.examine(SAMPLE, true, &read).await?;
+                let mut seen = told.examine(SAMPLE, true, &read).await?;
                 let mut fields = seen.iter().fold(Fields::empty(), |all, found| {
                     choose_fields(&all, &found.fields)
                 });
                 if let Some(known) = known {
-                    fields = match &options.fields {
-                        Some(_) => choices::added(&with_types_of(&fields, &known), &known),
-                        None => choose_fields(&fields, &known),
+                    fields = match &options.looked {
+                        Some(_) => {
+                            choices::added(&with_types_of(&fields, &known.fields), &known.fields)
+                        }
+                        None => choose_fields(&fields, &known.fields),
                     };
+                    for found in &mut seen {
+                        choices::learn(&mut found.format, &known.learned);
+                    }
                 }
                 let rows = seen.iter().map(|s| s.rows).sum::<u64>();
                 let files = scan_files(&root, seen)?;
@@ -313,7 +347,7 @@ impl Opened {
                 };
                 Ok(Described {
                     name: self.name,
-                    fields: columns(&fields, &self.keys),
+                    fields: columns(&settled(&fields), &self.keys),
                     keys: self.keys,
                     found: FileSet {
                         places,
@@ -321,6 +355,7 @@ impl Opened {
                         columns: None,
                     },
                     pruning: None,
+                    passed_over,
                 })
             }
         }

@@ -10,7 +10,7 @@ use datafusion::common::{ColumnStatistics, ScalarValue};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use mastic_lake::format::BadRecords;
+use mastic_lake::format::{AsFrame, Odd};
 use mastic_schema::origin::{self, is_origin};
 
 use super::open::{Described, seen_object};
@@ -32,7 +32,7 @@ pub(super) struct FrameTable {
     constant: Vec<FieldRef>,
     pub(super) found: FileSet,
     pub(super) pruning: Option<StorePruning>,
-    bad_records: Arc<dyn BadRecords>,
+    as_frame: AsFrame,
 }
 
 impl fmt::Debug for FrameTable {
@@ -49,6 +49,7 @@ impl FrameTable {
             keys,
             mut found,
             pruning,
+            passed_over,
         } = source;
         let taken = fields.iter().chain(&keys).find(|f| is_origin(f.name()));
         if let Some(taken) = taken {
@@ -89,7 +90,14 @@ impl FrameTable {
             constant,
             found,
             pruning,
-            bad_records: options.bad_records.clone(),
+            as_frame: AsFrame {
+                odd: match options.looked {
+                    Some(_) => Odd::SetAside,
+                    None => Odd::Told,
+                },
+                passed_over,
+                ..AsFrame::new(options.bad_records.clone())
+            },
         })
     }
 
@@ -186,7 +194,7 @@ impl TableProvider for FrameTable {
             self.selected(session, filters)?,
             Some(&projection),
             limit.filter(|_| filters.is_empty()),
-            Some(&self.bad_records),
+            Some(&self.as_frame),
         )
     }
 }

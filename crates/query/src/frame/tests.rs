@@ -29,6 +29,17 @@ impl BadRecords for NoneBad {
     }
 }
 
+/// The lines of bad records.
+#[derive(Debug, Default)]
+struct Bin(std::sync::Mutex<Vec<u64>>);
+
+impl BadRecords for Bin {
+    fn set_aside(&self, record: BadRecord) -> mastic_lake::error::Result<()> {
+        self.0.lock().unwrap().push(record.line.unwrap());
+        Ok(())
+    }
+}
+
 fn options() -> FrameOptions {
     FrameOptions::new(Arc::new(NoneBad))
 }
@@ -332,7 +343,7 @@ async fn parquet_columns_become_the_alternatives_of_their_types() {
     let source = FrameSource::Table("d.t".into());
     let found = session.find_choices(&source, &options()).await.unwrap();
     let again = FrameOptions {
-        fields: Some(found),
+        looked: Some(found),
         ..options()
     };
     let frame = session.frame(&source, &again).await.unwrap();
@@ -367,6 +378,7 @@ async fn what_a_full_pass_found_is_known_to_later_sessions() {
         "never double",
     ];
     let names: Vec<String> = found
+        .fields
         .iter()
         .map(|f| format!("{} {}", f.name(), format_type(f.data_type())))
         .collect();
@@ -385,7 +397,48 @@ async fn what_a_full_pass_found_is_known_to_later_sessions() {
     std::fs::remove_file(dir.path().join("t/2.json")).unwrap();
     assert_eq!(read(&session).await[0], "a bigint");
     let found = session.find_choices(&source, &options()).await.unwrap();
-    assert_eq!(found[0].data_type(), &DataType::Int64);
+    assert_eq!(found.fields[0].data_type(), &DataType::Int64);
+}
+
+#[tokio::test]
+async fn what_is_odd_after_a_look_at_all_records_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        "t/1.json",
+        "{\"a\":1}\n{\"a\":2,\"s\":{\"b\":1}}\n",
+    );
+    let source = FrameSource::Path {
+        path: dir.path().join("t").display().to_string(),
+        format: None,
+        options: BTreeMap::new(),
+    };
+    let session = session(dir.path()).await;
+    let found = session.find_choices(&source, &options()).await.unwrap();
+    let objects = session.objects_of(&source, &options()).await.unwrap();
+    assert!(found.covers(&objects));
+    // The file is another one by the time it is read.
+    write(
+        dir.path(),
+        "t/1.json",
+        "{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":3,\"s\":{\"b\":1,\"c\":2}}\n{\"a\":4}\n",
+    );
+    let objects = session.objects_of(&source, &options()).await.unwrap();
+    assert!(!found.covers(&objects));
+    let bin = Arc::new(Bin::default());
+    let again = FrameOptions {
+        looked: Some(found),
+        ..FrameOptions::new(bin.clone())
+    };
+    // Of columns that the file's beginning shows, the look's types are the ones that count.
+    let frame = session.frame(&source, &again).await.unwrap();
+    assert_eq!(types(&frame)[..2], ["a bigint", "s struct<b:bigint>"]);
+    assert_eq!(
+        rows(frame.select_columns(&["a", "s"]).unwrap()).await,
+        ["1,", "4,"]
+    );
+    let told = bin.0.lock().unwrap().clone();
+    assert_eq!(told, [2, 3]);
 }
 
 #[tokio::test]

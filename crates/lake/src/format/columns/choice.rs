@@ -254,7 +254,7 @@ impl Column {
     }
 
     /// How many rows the column has, one that was begun and not ended among them.
-    pub(super) fn longest(&self) -> usize {
+    pub(in crate::format) fn longest(&self) -> usize {
         use arrow::array::ArrayBuilder;
         match &self.store {
             Store::Null(n) => *n,

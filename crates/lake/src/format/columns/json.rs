@@ -230,6 +230,10 @@ impl Column {
 impl Misfit {
     /// The same, of a value within another: in the field of this name, or of an array (`[]`) or map (`{}`).
     pub(super) fn within(self, outer: &str) -> Misfit {
+        let within = |path: String| match path.as_bytes().first() {
+            None | Some(b'[' | b'{') => format!("{outer}{path}"),
+            Some(_) => format!("{outer}.{path}"),
+        };
         match self {
             Misfit::Value {
                 wanted,
@@ -238,11 +242,9 @@ impl Misfit {
             } => Misfit::Value {
                 wanted,
                 found,
-                path: match path.as_bytes().first() {
-                    None | Some(b'[' | b'{') => format!("{outer}{path}"),
-                    Some(_) => format!("{outer}.{path}"),
-                },
+                path: within(path),
             },
+            Misfit::Key { path } => Misfit::Key { path: within(path) },
             other => other,
         }
     }

@@ -78,6 +78,11 @@ fn has_leading_zero(text: &str) -> bool {
     matches!(signed(text.as_bytes()).1, [b'0', b'0'..=b'9', ..])
 }
 
+/// Whether a text is a code and no number: digits alone, the first of several a zero.
+pub(crate) fn is_code(text: &str) -> bool {
+    has_leading_zero(text) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// A sign and what follows it.
 fn signed(text: &[u8]) -> (bool, &[u8]) {
     match text {

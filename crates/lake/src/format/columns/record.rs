@@ -25,7 +25,7 @@ pub(in crate::format) struct StructColumn {
     filled: Vec<u64>,
     record: u64,
     validity: NullBufferBuilder,
-    frame: bool,
+    reading: Reading,
 }
 
 /// A key that a record had.
@@ -74,8 +74,15 @@ impl StructColumn {
             order: Vec::new(),
             record: 0,
             validity: NullBufferBuilder::new(0),
-            frame: reading.frame,
+            reading,
         })
+    }
+
+    /// Keys of these names are passed over: they are known, and no column has them.
+    pub(in crate::format) fn pass_over(&mut self, names: &[String]) {
+        for name in names {
+            self.lower.entry(name.to_lowercase()).or_insert(None);
+        }
     }
 
     /// How many records were appended since the last finish.
@@ -83,21 +90,30 @@ impl StructColumn {
         self.validity.len()
     }
 
-    fn bind(&mut self, position: usize, key: &str) -> Option<usize> {
+    /// The column of a key, `None` where none is wanted.
+    ///
+    /// # Errors
+    /// [`Misfit::Key`] where no column is known for it, and that is odd.
+    fn bind(&mut self, position: usize, key: &str) -> Result<Option<usize>, Misfit> {
         if let Some(known) = self.order.get(position)
             && *known.name == *key
         {
-            return known.bound;
+            return Ok(known.bound);
         }
-        let bound = match self.binding.get(key) {
-            Some(bound) => *bound,
-            None => self.lower.get(&key.to_lowercase()).copied().flatten(),
-        };
+        let known = self.binding.get(key).copied();
+        // Columns have the names of keys without the blanks around them.
+        let known = known.or_else(|| self.lower.get(&key.trim().to_lowercase()).copied());
+        if known.is_none() && self.reading.keys && !key.trim().is_empty() {
+            return Err(Misfit::Key {
+                path: key.to_owned(),
+            });
+        }
+        let bound = known.flatten();
         self.order.truncate(position);
         if self.order.len() == position {
             self.order.push(Key::of(key, bound));
         }
-        bound
+        Ok(bound)
     }
 
     /// Appends the object whose opening brace was just read.
@@ -115,7 +131,7 @@ impl StructColumn {
             let bound = match expected.filter(|key| parser.key_is(&mut first, &key.quoted)) {
                 Some(key) => key.bound,
                 None => match parser.key(&mut first)? {
-                    Some(key) => self.bind(position, &key),
+                    Some(key) => self.bind(position, &key)?,
                     None => break,
                 },
             };
@@ -150,7 +166,8 @@ impl StructColumn {
 
     fn misfit(&self, at: usize, position: usize, parser: &Parser<'_>, misfit: Misfit) -> Misfit {
         match misfit {
-            Misfit::Value { .. } if self.frame => misfit.within(self.fields[at].name()),
+            Misfit::Value { .. } if self.reading.frame => misfit.within(self.fields[at].name()),
+            Misfit::Key { .. } => misfit.within(self.fields[at].name()),
             Misfit::Value { wanted, found, .. } => {
                 let key = self.order.get(position).map_or("", |key| &key.name);
                 Misfit::Json(parser.problem(format!("{found} in field '{key}' is no {wanted}")))

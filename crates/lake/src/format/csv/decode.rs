@@ -37,7 +37,8 @@ impl<R: Read> Decoder<R> {
         threads: Option<Threads>,
     ) -> Result<Self> {
         let target = Target::new(options, decode)?;
-        let aside = decode.frame.clone().map(|to| Aside::new(&decode.file, to));
+        let aside = decode.frame.as_ref();
+        let aside = aside.map(|f| Aside::new(&decode.file, f.bad_records.clone()));
         Ok(Decoder {
             rows: Rows::open(&decode.file, reader, options, false)?.with_aside(aside),
             columns: target.columns()?,

@@ -192,7 +192,7 @@ fn watch(
     let chosen: Fields = names
         .iter()
         .zip(&nodes)
-        .map(|(name, node)| Field::new(name, node.choice_type(&kept, choices, Typing::Text), true))
+        .map(|(name, node)| node.choice_field(name, &kept, choices, Typing::Text))
         .collect();
     literal_columns(options, &fields, &nodes);
     for (name, node) in names.iter().zip(&nodes) {

@@ -103,6 +103,14 @@ impl CsvOptions {
             && self.header == other.header
     }
 
+    /// Takes up what a look at more of a table found beyond its dialect: null markers, columns where they are text, an
+    /// encoding, an order of dates.
+    pub fn learn(&mut self, found: &CsvOptions) {
+        let (preamble, footer, comment) = (self.preamble, self.footer, self.comment);
+        self.merge(found);
+        (self.preamble, self.footer, self.comment) = (preamble, footer, comment);
+    }
+
     /// Takes up what `other`, of the same dialect, knows beyond this: null markers, columns where they
     /// are text, an encoding, an order of dates, longer preambles and footers.
     pub fn merge(&mut self, other: &CsvOptions) {

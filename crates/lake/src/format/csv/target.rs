@@ -1,5 +1,6 @@
 //! What rows become: batches of the wanted columns, bound to a file's header by name.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,9 +13,9 @@ use super::frame;
 use super::grid::Grid;
 use crate::error::{LakeError, Result};
 use crate::format::columns::{BLOCK, Column, Misfit, Reading};
-use crate::format::frame::{Wanted, set_aside};
+use crate::format::frame::{Wanted, odd_reason, set_aside, without};
 use crate::format::predicate::Predicate;
-use crate::format::{BadRecords, Decode};
+use crate::format::{AsFrame, Decode, Odd};
 use crate::value::DateOrder;
 
 /// The texts that stand for null in a column.
@@ -113,7 +114,7 @@ pub(super) struct Target {
     width: usize,
     delimiter: u8,
     /// Where a frame's bad records go.
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     /// The table's columns that files have: all but the one of lines.
     own: Vec<usize>,
     /// Which wanted column is the one of lines.
@@ -187,7 +188,7 @@ impl Target {
     /// Binds columns to the header, which stands in `line`.
     ///
     /// # Errors
-    /// When the header has none of the table's columns.
+    /// When the header has none of the table's columns, or, in a frame, one that nothing is known of.
     pub(super) fn bind(&mut self, header: Vec<String>, line: u64) -> Result<()> {
         self.header = header;
         let table = self.table.fields();
@@ -207,6 +208,18 @@ impl Target {
                 "the header has none of the table's columns ({}): the file is another table's, or has another delimiter",
                 shown.join(", ")
             )));
+        }
+        if let Some(frame) = self.frame.as_ref().filter(|f| f.odd == Odd::Told) {
+            let named = self.header.iter().zip(&names).zip(&taken);
+            let mut unknown =
+                named.filter(|((written, _), taken)| taken.is_none() && !written.trim().is_empty());
+            if let Some(((written, _), _)) = unknown.find(|((_, name), _)| frame.is_odd(name)) {
+                return Err(LakeError::UnknownKey {
+                    file: self.file.clone(),
+                    line: Some(line),
+                    key: written.trim().to_owned(),
+                });
+            }
         }
         let known = taken
             .iter()
@@ -277,13 +290,14 @@ impl Target {
         }
         runs.push(from..rows.end);
         let kept = runs.iter().map(ExactSizeIterator::len).sum();
+        let mut odd = BTreeMap::new();
         columns.iter_mut().for_each(|column| column.reserve(kept));
         let first: &[usize] = match &self.predicate {
             Some(predicate) => predicate.columns(),
             None => &[],
         };
         let all: Vec<Run> = runs.iter().cloned().map(|run| (run, true)).collect();
-        self.fill_all(columns, first.iter().copied(), grid, &all)?;
+        self.fill_all(columns, first.iter().copied(), grid, &all, &mut odd)?;
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; columns.len()];
         for at in first {
             arrays[*at] = Some(columns[*at].finish()?);
@@ -294,9 +308,10 @@ impl Target {
         });
         let rest = (0..columns.len()).filter(|at| !first.contains(at) && self.lines != Some(*at));
         match &wanted {
-            None => self.fill_all(columns, rest.clone(), grid, &all)?,
+            None => self.fill_all(columns, rest.clone(), grid, &all, &mut odd)?,
             Some(wanted) => {
-                self.fill_all(columns, rest.clone(), grid, &wanted_runs(&runs, wanted))?
+                let wanted = wanted_runs(&runs, wanted);
+                self.fill_all(columns, rest.clone(), grid, &wanted, &mut odd)?
             }
         }
         for at in rest {
@@ -310,11 +325,18 @@ impl Target {
         }
         let arrays = arrays.into_iter().flatten().collect();
         let options = RecordBatchOptions::new().with_row_count(Some(kept));
-        Ok(RecordBatch::try_new_with_options(
-            self.schema.clone(),
-            arrays,
-            &options,
-        )?)
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;
+        if odd.is_empty() {
+            return Ok(batch);
+        }
+        let places = runs.into_iter().flatten().enumerate();
+        let dropped = places.filter(|(_, row)| odd.contains_key(row));
+        let dropped: Vec<usize> = dropped.map(|(place, _)| place).collect();
+        for (row, reason) in odd {
+            bad.push(self.bad_row(grid, row, reason));
+        }
+        bad.sort_by_key(|row| row.line);
+        without(batch, &dropped)
     }
 
     /// A batch whose lines were counted from a line behind so many others.
@@ -339,7 +361,7 @@ impl Target {
         };
         let line = bad.line + before;
         let error = self.bad(line, bad.reason);
-        set_aside(to.as_ref(), error, line, bad.text.as_bytes())
+        set_aside(to.bad_records.as_ref(), error, line, bad.text.as_bytes())
     }
 
     /// Whether a row is one that a batch gets. A row with more values than columns has lost its shape: which
@@ -368,14 +390,18 @@ impl Target {
         if self.frame.is_none() {
             return Err(self.bad(grid.line(row), reason));
         }
-        let delimiter = char::from(self.delimiter).to_string();
-        let cells: Vec<&str> = (0..length).map(cell).collect();
-        bad.push(BadRow {
+        bad.push(self.bad_row(grid, row, reason));
+        Ok(false)
+    }
+
+    fn bad_row(&self, grid: &impl Grid, row: usize, reason: String) -> BadRow {
+        let cell = |column| grid.cell(row, column).unwrap_or_default();
+        let cells: Vec<&str> = (0..grid.width(row)).map(cell).collect();
+        BadRow {
             line: grid.line(row),
             reason,
-            text: cells.join(&delimiter),
-        });
-        Ok(false)
+            text: cells.join(&char::from(self.delimiter).to_string()),
+        }
     }
 
     /// Fills some columns with the cells of all runs.
@@ -385,6 +411,7 @@ impl Target {
         numbers: impl Iterator<Item = usize> + Clone,
         grid: &impl Grid,
         runs: &[Run],
+        odd: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
         // A block of text that is in the processor's cache, column by column.
         let mut runs = runs.iter();
@@ -409,7 +436,7 @@ impl Target {
             for number in numbers.clone() {
                 for (rows, wanted) in &block {
                     match wanted {
-                        true => self.fill(number, &mut columns[number], grid, rows.clone())?,
+                        true => self.fill(number, &mut columns[number], grid, rows.clone(), odd)?,
                         false => columns[number].append_nulls(rows.len()),
                     }
                 }
@@ -417,13 +444,15 @@ impl Target {
         }
     }
 
-    /// Fills one column with the cells of some rows.
+    /// Fills one column with the cells of some rows. Rows that are to be set aside for an odd cell come back in `odd`,
+    /// with the reason; they have nulls.
     fn fill(
         &self,
         number: usize,
         column: &mut Column,
         grid: &impl Grid,
         rows: Range<usize>,
+        odd: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
         let Some(at) = self.binding[number] else {
             column.append_nulls(rows.len());
@@ -436,11 +465,25 @@ impl Target {
             row += column.append_plain(plain, cells);
             if row < rows.end {
                 let text = grid.cell(row, at).unwrap_or_default();
-                self.append_odd(number, column, text, || grid.line(row))?;
+                let rows = column.longest();
+                let appended = self.append_odd(number, column, text, || grid.line(row));
+                if let Err(error) = appended {
+                    let Some(reason) = self.why_aside(&error) else {
+                        return Err(error);
+                    };
+                    column.level(rows + 1);
+                    odd.entry(row).or_insert(reason);
+                }
                 row += 1;
             }
         }
         Ok(())
+    }
+
+    /// Why a row is set aside, where what is odd is.
+    fn why_aside(&self, error: &LakeError) -> Option<String> {
+        let frame = self.frame.as_ref()?;
+        (frame.odd == Odd::SetAside).then(|| odd_reason(error))?
     }
 
     fn nulls_of(&self, number: usize, column: &Column) -> &Nulls {

@@ -18,8 +18,8 @@ use self::lines::Lines;
 pub use self::pattern::GrokError;
 use self::pattern::Pattern;
 use super::columns::{Column, Misfit, Reading};
-use super::frame::{Wanted, set_aside};
-use super::{BadRecords, Decode, Head, Inference, Limits};
+use super::frame::{Wanted, odd_reason, set_aside, without};
+use super::{AsFrame, Decode, Head, Inference, Limits, Odd};
 use crate::error::{LakeError, Result};
 use crate::infer::{Choices, Node, Typing};
 use crate::value;
@@ -290,8 +290,7 @@ pub(super) fn infer(
             (None, DataType::Utf8)
                 if node.data_type(&nulls, Choices::default()) != DataType::Null =>
             {
-                let data_type = node.choice_type(&nulls, Choices::default(), Typing::Text);
-                Field::new(name, data_type, true)
+                node.choice_field(name, &nulls, Choices::default(), Typing::Text)
             }
             (_, data_type) => Field::new(name, data_type.clone(), true),
         });
@@ -324,7 +323,7 @@ pub(super) struct Decoder<R> {
     binding: Vec<Option<usize>>,
     schema: SchemaRef,
     batch_size: usize,
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     /// The place of the column of lines.
     line: Option<usize>,
     done: bool,
@@ -387,6 +386,8 @@ impl<R: Read> Decoder<R> {
             .map(|i| self.binding.contains(&Some(i)))
             .collect();
         let (mut rows, from) = (0, self.lines.read());
+        // Rows of values that are odd, and were set aside.
+        let mut dropped: Vec<usize> = Vec::new();
         while rows < self.batch_size && self.lines.read() - from < BATCH_BYTES {
             let (number, line) = match self.lines.next() {
                 Ok(Some(next)) => next,
@@ -400,7 +401,12 @@ impl<R: Read> Decoder<R> {
                     let told = unreadable(&self.file, number, &error);
                     match &self.frame {
                         Some(frame) if kind == lines::TOO_LONG => {
-                            set_aside(frame.as_ref(), told, number, self.lines.bytes())?;
+                            set_aside(
+                                frame.bad_records.as_ref(),
+                                told,
+                                number,
+                                self.lines.bytes(),
+                            )?;
                         }
                         _ => return Err(told),
                     }
@@ -442,13 +448,29 @@ impl<R: Read> Decoder<R> {
                         other => format!("column '{name}': {other}"),
                     })
                 })
-            })?;
+            });
+            let matched = match (matched, &self.frame) {
+                (Err(odd), Some(frame)) if frame.odd == Odd::SetAside => {
+                    let Some(reason) = odd_reason(&odd) else {
+                        return Err(odd);
+                    };
+                    let to = frame.bad_records.as_ref();
+                    set_aside(to, bad(reason), number, line.as_bytes())?;
+                    dropped.push(rows);
+                    rows += 1;
+                    for column in &mut self.columns {
+                        column.level(rows);
+                    }
+                    continue;
+                }
+                (matched, _) => matched?,
+            };
             if let Some(frame) = self.frame.as_ref().filter(|_| !matched) {
                 let name = &self.options.classification;
                 let error = bad(format!(
                     "the line does not match the grok pattern of {name}"
                 ));
-                set_aside(frame.as_ref(), error, number, line.as_bytes())?;
+                set_aside(frame.bad_records.as_ref(), error, number, line.as_bytes())?;
                 continue;
             }
             if self.options.strict && !matched {
@@ -477,11 +499,8 @@ impl<R: Read> Decoder<R> {
             .map(Column::finish)
             .collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(Some(RecordBatch::try_new_with_options(
-            self.schema.clone(),
-            arrays,
-            &options,
-        )?))
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;
+        Ok(Some(without(batch, &dropped)?))
     }
 }
 

@@ -24,7 +24,7 @@ use super::{JsonOptions, Step};
 use crate::error::{LakeError, Result};
 use crate::format::guard::guarded;
 use crate::format::threads::{Misses, Threads};
-use crate::format::{BadRecord, BadRecords, Decode};
+use crate::format::{AsFrame, BadRecord, BadRecords, Decode};
 
 /// So many bad records may be in a piece. Where more are, they are set aside one by one.
 const MAX_BAD: usize = 10_000;
@@ -34,7 +34,7 @@ pub(in crate::format) struct ParallelDecoder<R> {
     decoder: Decoder<Records<R>>,
     /// How pieces are decoded; `None` where text is not cut, or not any more.
     ahead: Option<Ahead>,
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     ready: VecDeque<RecordBatch>,
     done: bool,
 }
@@ -81,7 +81,7 @@ impl<R: Read> ParallelDecoder<R> {
             };
             if let Some(frame) = &self.frame {
                 for bad in piece.bad {
-                    frame.set_aside(bad)?;
+                    frame.bad_records.set_aside(bad)?;
                 }
             }
             self.ready.extend(piece.batches);
@@ -281,8 +281,8 @@ impl Work {
     fn decode(&self, text: Vec<u8>, place: Place, settled: Settled) -> Result<Made> {
         let bad = Arc::new(Few::default());
         let mut decode = self.decode.clone();
-        if decode.frame.is_some() {
-            decode.frame = Some(bad.clone());
+        if let Some(frame) = &mut decode.frame {
+            frame.bad_records = bad.clone();
         }
         let records: Records<io::Empty> = Records::of_text(text, place);
         let mut decoder = Decoder::new(records, &self.options, &decode, false)?;

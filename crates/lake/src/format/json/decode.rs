@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::buffer::BooleanBuffer;
-use arrow::compute::filter_record_batch;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Fields, SchemaRef};
 
 use super::parse::{Parser, Problem};
@@ -12,8 +10,8 @@ use super::records::{Broken, Cause, Failed, Record, Source};
 use super::{JsonOptions, at, lake_error, text};
 use crate::error::{LakeError, Result};
 use crate::format::columns::{Column, Misfit, Reading, StructColumn};
-use crate::format::frame::{Wanted, set_aside};
-use crate::format::{BadRecords, Decode};
+use crate::format::frame::{Wanted, odd_reason, set_aside, without};
+use crate::format::{AsFrame, Decode, Odd};
 
 /// A batch ends when its records have as many bytes, however few they are.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -37,7 +35,7 @@ pub(in crate::format) struct Decoder<S> {
     part: bool,
     /// How many lines that looked like records were none, before the first that was one.
     tried: u32,
-    frame: Option<Arc<dyn BadRecords>>,
+    frame: Option<AsFrame>,
     schema: SchemaRef,
     batch_size: usize,
     done: bool,
@@ -82,6 +80,10 @@ impl<S: Source> Decoder<S> {
         let reading = Reading {
             single_is_array,
             frame: decode.frame.is_some(),
+            keys: decode
+                .frame
+                .as_ref()
+                .is_some_and(|f| f.passed_over.is_some()),
         };
         let all: &Fields = decode.schema.fields();
         let Wanted { columns, line } = Wanted::of(decode);
@@ -105,7 +107,10 @@ impl<S: Source> Decoder<S> {
             .filter_map(|(_, wanted)| own.iter().position(|i| i == wanted))
             .collect();
         let own: Fields = own.iter().map(|i| all[*i].clone()).collect();
-        let columns = StructColumn::new(&own, &wanted, reading).map_err(bad)?;
+        let mut columns = StructColumn::new(&own, &wanted, reading).map_err(bad)?;
+        if let Some(names) = decode.frame.as_ref().and_then(|f| f.passed_over.as_ref()) {
+            columns.pass_over(names);
+        }
         Ok(Decoder {
             file: decode.file.clone(),
             records,
@@ -174,7 +179,7 @@ impl<S: Source> Decoder<S> {
 
     /// Reads a record that is a line; how long it is. Nothing where the next record is none.
     fn line(&mut self) -> Result<Option<usize>> {
-        let file = &self.file;
+        let (file, odd) = (&self.file, self.odd());
         let record = match self.records.line() {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(None),
@@ -183,7 +188,7 @@ impl<S: Source> Decoder<S> {
             Err(broken) => return Err(lake_error(file, broken)),
         };
         let length = record.bytes.len();
-        match append(file, &record, &mut self.columns, self.lines.as_mut())? {
+        match append(file, &record, &mut self.columns, self.lines.as_mut(), odd)? {
             Read::Record(used) => {
                 self.by_line += 1;
                 self.records.passed(used);
@@ -207,7 +212,7 @@ impl<S: Source> Decoder<S> {
 
     /// Reads a record that has to be found first; how long it is.
     fn record(&mut self) -> Result<Option<usize>> {
-        let file = &self.file;
+        let (file, odd) = (&self.file, self.odd());
         let (failed, error, length) = match self.records.next() {
             Ok(None) => return Ok(None),
             Ok(Some(record)) => {
@@ -225,7 +230,7 @@ impl<S: Source> Decoder<S> {
                         at(file, &record, Problem { at: 0, message })
                     })?;
                 }
-                match append(file, &record, &mut self.columns, self.lines.as_mut())? {
+                match append(file, &record, &mut self.columns, self.lines.as_mut(), odd)? {
                     Read::Record(_) => return Ok(Some(length)),
                     Read::Bad(error) => (Failed::Within, error, length),
                 }
@@ -244,6 +249,10 @@ impl<S: Source> Decoder<S> {
         }
         self.bad(failed, error)?;
         Ok(Some(length))
+    }
+
+    fn odd(&self) -> Odd {
+        self.frame.as_ref().map(|f| f.odd).unwrap_or_default()
     }
 
     /// Ends the row of a record that could not be read to its end, and marks it.
@@ -266,7 +275,7 @@ impl<S: Source> Decoder<S> {
         };
         let recovered = self.records.recover(failed);
         match recovered.map_err(|b| lake_error(&self.file, b))? {
-            Some(aside) => set_aside(frame.as_ref(), error, aside.line, &aside.text),
+            Some(aside) => set_aside(frame.bad_records.as_ref(), error, aside.line, &aside.text),
             None => Err(error),
         }
     }
@@ -287,12 +296,8 @@ impl<S: Source> Decoder<S> {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;
-        if self.dropped.is_empty() {
-            return Ok(batch);
-        }
         let dropped = std::mem::take(&mut self.dropped);
-        let kept = BooleanBuffer::collect_bool(rows, |row| dropped.binary_search(&row).is_err());
-        Ok(filter_record_batch(&batch, &BooleanArray::from(kept))?)
+        without(batch, &dropped)
     }
 }
 
@@ -301,6 +306,7 @@ fn append(
     record: &Record<'_>,
     columns: &mut StructColumn,
     lines: Option<&mut Lines>,
+    odd: Odd,
 ) -> Result<Read> {
     let text = match text(file, record) {
         Ok(text) => text,
@@ -320,22 +326,38 @@ fn append(
             Ok(Read::Record(parser.position()))
         }
         Err(Misfit::Json(problem)) => Ok(Read::Bad(at(file, record, problem))),
-        Err(Misfit::Value {
-            wanted,
-            found,
-            path,
-        }) => {
+        Err(misfit @ (Misfit::Value { .. } | Misfit::Key { .. })) => {
             // Of a record that is no JSON further on, inference has seen nothing: its values are no news.
             if let Err(problem) = Parser::new(text).skip() {
                 return Ok(Read::Bad(at(file, record, problem)));
             }
-            Err(LakeError::Misfit {
-                file: file.to_owned(),
-                line: Some(record.place(parser.position()).0),
-                name: path,
-                wanted,
-                found,
-            })
+            let line = Some(record.place(parser.position()).0);
+            let file_name = file.to_owned();
+            let error = match misfit {
+                Misfit::Value {
+                    wanted,
+                    found,
+                    path,
+                } => LakeError::Misfit {
+                    file: file_name,
+                    line,
+                    name: path,
+                    wanted,
+                    found,
+                },
+                other => LakeError::UnknownKey {
+                    file: file_name,
+                    line,
+                    key: match other {
+                        Misfit::Key { path } => path,
+                        other => other.to_string(),
+                    },
+                },
+            };
+            match odd_reason(&error).filter(|_| odd == Odd::SetAside) {
+                Some(reason) => Ok(Read::Bad(at(file, record, parser.problem(reason)))),
+                None => Err(error),
+            }
         }
         Err(other) => Err(at(file, record, parser.problem(other.to_string()))),
     }

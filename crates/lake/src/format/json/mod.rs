@@ -384,7 +384,7 @@ pub(super) fn infer_from(
         ));
     }
     // Records with many varying keys are still records.
-    let columns = |whole: DataType, own: &dyn Fn(&Node) -> DataType| -> Vec<Arc<Field>> {
+    let columns = |whole: DataType, own: &dyn Fn(&str, &Node) -> Field| -> Vec<Arc<Field>> {
         match whole {
             DataType::Struct(fields)
                 if !mastic_schema::choice::is_choice(&DataType::Struct(fields.clone())) =>
@@ -393,14 +393,18 @@ pub(super) fn infer_from(
             }
             _ => root
                 .fields()
-                .map(|(name, node)| Arc::new(Field::new(name, own(node), true)))
+                .map(|(name, node)| Arc::new(own(name, node)))
                 .collect(),
         }
     };
     let plain = |node: &Node| node.data_type(&[], choices);
     let chosen = |node: &Node| node.choice_type(&[], choices, watch.typing);
-    let mut fields = columns(plain(&root), &plain);
-    let mut chosen = columns(chosen(&root), &chosen);
+    let mut fields = columns(plain(&root), &|name, node| {
+        Field::new(name, plain(node), true)
+    });
+    let mut chosen = columns(chosen(&root), &|name, node| {
+        node.choice_field(name, &[], choices, watch.typing)
+    });
     if let Some(keyed) = &mut options.keyed {
         *keyed = unused(keyed, &fields);
         let key = Arc::new(Field::new(keyed.as_str(), plain(&keys), true));

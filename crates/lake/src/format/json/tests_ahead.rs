@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::{JsonOptions, ParallelDecoder};
 use crate::error::{LakeError, Result};
 use crate::format::threads::Threads;
-use crate::format::{BadRecord, BadRecords, Decode};
+use crate::format::{AsFrame, BadRecord, BadRecords, Decode};
 
 #[derive(Debug, Default)]
 struct Bin(Mutex<Vec<BadRecord>>);
@@ -67,7 +67,7 @@ impl Setup {
             schema: self.schema.clone(),
             projection: (0..self.schema.fields().len()).collect(),
             batch_size: self.batch_size,
-            frame: self.frame.then(|| bin.clone() as _),
+            frame: self.frame.then(|| AsFrame::new(bin.clone())),
             predicate: None,
         };
         let options = JsonOptions::default();
