@@ -527,8 +527,8 @@ pub struct Decode {
     /// [`LakeError::Misfit`], a key that no column has [`LakeError::UnknownKey`], or the record is a bad one
     /// ([`AsFrame`]); and a null marker that is rare among its column's values is a value.
     pub frame: Option<AsFrame>,
-    /// What a filter above will keep, over the wanted columns by their places in `projection`. CSV leaves the other
-    /// cells NULL of rows that it will drop, and does not look at what is in them; other formats decode all.
+    /// What a filter above will keep, over the wanted columns by their places in `projection`. CSV does not look at the
+    /// other cells of rows that it will drop, which then hold anything; other formats decode all.
     pub predicate: Option<Arc<dyn PhysicalExpr>>,
 }
 

@@ -1,9 +1,9 @@
 //! Rows that will be dropped are not decoded in full.
 //!
 //! A filter above a scan tells what it will drop ([`Decode::predicate`](super::Decode::predicate)). A decoder may
-//! then decode the columns that the filter looks at, and leave the other cells of rows that it will drop NULL:
-//! the rows stay, and the filter drops them, so that they are counted where they always were. What would be
-//! wrong with the cells that are left out, nobody hears of.
+//! then decode the columns that the filter looks at, and pass over the other cells of rows that it will drop: the rows
+//! stay, with NULL or anything else in those columns, and the filter drops them, so that they are counted where they
+//! always were. What would be wrong with the cells that are left out, nobody hears of.
 
 use std::sync::Arc;
 

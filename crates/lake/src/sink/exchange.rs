@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
-use arrow::compute::take_record_batch;
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::{interleave_record_batch, take_record_batch};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
@@ -28,8 +28,12 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::partition::{Partition, Splitter, side_by_side};
 
-/// How many batches may wait for a stream.
-const WAITING: usize = 8;
+/// How many batches may wait for a stream: while one is behind, the others shall have something to do.
+const WAITING: usize = 16;
+/// So many rows are sent at once, about,
+const ROWS: usize = 24 * 1024;
+/// or so many bytes of them.
+const BYTES: usize = 32 * 1024 * 1024;
 
 /// Sends each row to the stream that has its partition.
 #[derive(Debug)]
@@ -104,45 +108,120 @@ impl PartitionExchangeExec {
 /// Sends the rows of one input.
 async fn send(
     mut input: SendableRecordBatchStream,
-    mut splitter: Splitter,
+    splitter: Splitter,
     owners: &Mutex<Owners>,
     senders: &[Sender<Result<RecordBatch>>],
 ) -> Result<()> {
-    // The streams of this input's partitions, by their numbers; and the partitions, stream by stream.
-    let (mut known, mut order) = (Vec::new(), Vec::new());
-    while let Some(batch) = input.next().await.transpose()? {
-        let numbers = splitter.numbers(&batch)?;
-        let partitions = splitter.partitions();
+    let mut gathered = Gathered::new(splitter);
+    loop {
+        let batch = input.next().await.transpose()?;
+        let ended = batch.is_none();
+        if let Some(batch) = batch {
+            gathered.add(batch)?;
+        }
+        if !ended && !gathered.is_full() {
+            continue;
+        }
+        for (stream, rows) in gathered.sort(owners)? {
+            if senders[stream].send(Ok(rows)).await.is_err() {
+                // The stream that has them failed, and tells why.
+                return Ok(());
+            }
+        }
+        if ended {
+            return Ok(());
+        }
+        // Who was sent something was woken to run on this very thread: another may have the next batch.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Batches of one input until there are enough rows: an encoder that gets more of a column at once looks its values up
+/// in a dictionary that is still in the processor's cache.
+struct Gathered {
+    splitter: Splitter,
+    batches: Vec<RecordBatch>,
+    /// The numbers of the rows' partitions, of all batches.
+    numbers: Vec<usize>,
+    bytes: usize,
+    /// The streams of this input's partitions, by the partitions' numbers.
+    known: Vec<usize>,
+    /// The partitions, stream by stream.
+    order: Vec<usize>,
+}
+
+impl Gathered {
+    fn new(splitter: Splitter) -> Self {
+        Gathered {
+            splitter,
+            batches: Vec::new(),
+            numbers: Vec::new(),
+            bytes: 0,
+            known: Vec::new(),
+            order: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, batch: RecordBatch) -> Result<()> {
+        self.numbers.extend(self.splitter.numbers(&batch)?);
+        self.bytes += batch.get_array_memory_size();
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.numbers.len() >= ROWS || self.bytes >= BYTES
+    }
+
+    /// The rows, those of a partition side by side, each with its stream; nothing is left.
+    fn sort(&mut self, owners: &Mutex<Owners>) -> Result<Vec<(usize, RecordBatch)>> {
+        let batches = std::mem::take(&mut self.batches);
+        let numbers = std::mem::take(&mut self.numbers);
+        self.bytes = 0;
+        let partitions = self.splitter.partitions();
         let mut counts = vec![0; partitions.len()];
         for number in &numbers {
             counts[*number] += 1;
         }
         {
             let mut owners = owners.lock().unwrap_or_else(PoisonError::into_inner);
-            owners.assign(&mut known, partitions, &counts);
+            owners.assign(&mut self.known, partitions, &counts);
         }
-        if order.len() < known.len() {
-            order = (0..known.len()).collect();
-            order.sort_by_key(|number| known[*number]);
+        if self.order.len() < self.known.len() {
+            self.order = (0..self.known.len()).collect();
+            self.order.sort_by_key(|number| self.known[*number]);
         }
-        let (rows, parts) = side_by_side(&numbers, &order);
-        let batch = match parts.as_slice() {
-            [_] => batch,
-            _ => take_record_batch(&batch, &rows)?,
+        let (rows, parts) = side_by_side(&numbers, &self.order);
+        let sorted = match (batches.as_slice(), parts.as_slice()) {
+            ([], _) => return Ok(Vec::new()),
+            ([batch], [_]) => batch.clone(),
+            ([batch], _) => take_record_batch(batch, &rows)?,
+            _ => interleaved(&batches, &rows)?,
         };
-        for parts in parts.chunk_by(|(a, _), (b, _)| known[*a] == known[*b]) {
-            let [(number, first), ..] = parts else {
-                continue;
-            };
+        let streams = parts.chunk_by(|(a, _), (b, _)| self.known[*a] == self.known[*b]);
+        let sent = streams.filter_map(|parts| {
+            let (number, first) = parts.first()?;
             let count = parts.iter().map(|(_, rows)| rows.len()).sum();
-            let own = batch.slice(first.start, count);
-            if senders[known[*number]].send(Ok(own)).await.is_err() {
-                // The stream that has them failed, and tells why.
-                return Ok(());
-            }
-        }
+            Some((self.known[*number], sorted.slice(first.start, count)))
+        });
+        Ok(sent.collect())
     }
-    Ok(())
+}
+
+/// Rows of several batches, by their places in all of them.
+fn interleaved(batches: &[RecordBatch], rows: &UInt32Array) -> Result<RecordBatch> {
+    let places: Vec<(usize, usize)> = batches
+        .iter()
+        .enumerate()
+        .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)))
+        .collect();
+    let picked: Vec<_> = rows
+        .values()
+        .iter()
+        .map(|row| places[*row as usize])
+        .collect();
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    Ok(interleave_record_batch(&batches, &picked)?)
 }
 
 /// Which stream has which partition.

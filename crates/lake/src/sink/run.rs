@@ -25,6 +25,9 @@ use super::{OnProgress, SinkMode, SinkSpec, recover};
 use crate::error::{LakeError, Result};
 use crate::list::is_hidden;
 
+/// Streams that write, for each that may run at once.
+const STREAMS_A_CORE: usize = 2;
+
 /// Runs `plan` and stages its rows as files. Nothing is visible before [`Staged::commit`]; an error, or
 /// dropping the future, removes what was staged (in an object store by a task of the current runtime:
 /// see [`write_until`] for how to wait for it).
@@ -320,5 +323,7 @@ fn distribute(
     if keys.is_empty() || !spec.by_key || (streams <= 1 && target <= 1) {
         return plan;
     }
+    // A few partitions are easier to share out evenly over more streams than there are cores.
+    let target = target * STREAMS_A_CORE;
     Arc::new(PartitionExchangeExec::new(plan, keys.to_vec(), target))
 }

@@ -22,7 +22,7 @@ use crate::table::{FileSet, LakeTable, as_views, whole};
 const TOLD_BY: usize = 16;
 
 /// How much of a file tells what its columns are: what the rest has besides is found when it is read.
-const SAMPLE: Limits = Limits { bytes: 16 << 20 };
+const SAMPLE: Limits = Limits { bytes: 8 << 20 };
 
 /// A source whose files were listed.
 pub(super) struct Opened {

@@ -21,12 +21,7 @@ impl Column {
         cells: impl Iterator<Item = Option<&'a str>>,
     ) -> usize {
         let as_found = self.reading.frame && self.is_number();
-        let cells = cells.map_while(|cell| {
-            let cell = cell?;
-            let first = cell.as_bytes().first()?;
-            let kept = plain[usize::from(*first)] && !(as_found && has_leading_zero(cell));
-            kept.then_some(cell)
-        });
+        let cells = cells.map_while(|cell| if_plain(plain, as_found, cell));
         match &mut self.store {
             Store::Utf8(b) => cells.map(|cell| b.append_value(cell)).count(),
             Store::View(b) => cells.map(|cell| b.append_value(cell)).count(),
@@ -52,6 +47,91 @@ impl Column {
             _ => 0,
         }
     }
+
+    /// Appends cells at rising places, of which the first is the next, like [`Self::append_plain`], and something else
+    /// between them. How many there were; nothing is appended behind the last of them.
+    pub(in crate::format) fn append_plain_at<'a>(
+        &mut self,
+        plain: &[bool; 256],
+        places: &[usize],
+        cell: impl Fn(usize) -> Option<&'a str>,
+    ) -> usize {
+        let Some(from) = places.first().copied() else {
+            return 0;
+        };
+        let as_found = self.reading.frame && self.is_number();
+        let cells = places.iter().map(|place| cell(*place));
+        let cells = cells.map_while(|cell| if_plain(plain, as_found, cell));
+        match &mut self.store {
+            Store::View(b) => {
+                let (mut count, mut at) = (0, from);
+                for (place, cell) in places.iter().zip(cells) {
+                    (at..*place).for_each(|_| b.append_value(""));
+                    b.append_value(cell);
+                    (count, at) = (count + 1, place + 1);
+                }
+                count
+            }
+            Store::Int8(b) => run_at(b, from, places, cells, |c| i8::try_from(integer(c)?).ok()),
+            Store::Int16(b) => run_at(b, from, places, cells, |c| i16::try_from(integer(c)?).ok()),
+            Store::Int32(b) => run_at(b, from, places, cells, |c| i32::try_from(integer(c)?).ok()),
+            Store::Int64(b) => run_at(b, from, places, cells, integer),
+            Store::Float64(b) => run_at(b, from, places, cells, double),
+            Store::Date(b) => run_at(b, from, places, cells, date),
+            // Those that follow each other.
+            _ => {
+                let run = places.iter().zip(from..).take_while(|(a, b)| *a == b);
+                let run = places[..run.count()].iter().map(|place| cell(*place));
+                self.append_plain(plain, run)
+            }
+        }
+    }
+
+    /// Appends so many values that nobody will look at.
+    pub(in crate::format) fn append_unread(&mut self, count: usize) {
+        match &mut self.store {
+            Store::Int8(b) => b.append_value_n(0, count),
+            Store::Int16(b) => b.append_value_n(0, count),
+            Store::Int32(b) => b.append_value_n(0, count),
+            Store::Int64(b) => b.append_value_n(0, count),
+            Store::Float64(b) => b.append_value_n(0.0, count),
+            Store::Date(b) => b.append_value_n(0, count),
+            Store::View(b) => (0..count).for_each(|_| b.append_value("")),
+            _ => self.append_nulls(count),
+        }
+    }
+}
+
+/// A cell that begins as most do.
+#[inline]
+fn if_plain<'a>(plain: &[bool; 256], as_found: bool, cell: Option<&'a str>) -> Option<&'a str> {
+    let cell = cell?;
+    let first = cell.as_bytes().first()?;
+    let kept = plain[usize::from(*first)] && !(as_found && has_leading_zero(cell));
+    kept.then_some(cell)
+}
+
+/// Appends what cells are read as at their places, the first of which is `from`, up to the first that is not; something
+/// else between them. How many there were.
+fn run_at<'a, T: ArrowPrimitiveType>(
+    builder: &mut PrimitiveBuilder<T>,
+    from: usize,
+    places: &[usize],
+    cells: impl Iterator<Item = &'a str>,
+    read: impl Fn(&[u8]) -> Option<T::Native>,
+) -> usize {
+    let mut values = [T::Native::default(); BLOCK];
+    let (mut count, mut end) = (0, 0);
+    let read = cells.map_while(|cell| read(cell.as_bytes()));
+    for (place, value) in places.iter().zip(read) {
+        let Some(slot) = values.get_mut(place - from) else {
+            break;
+        };
+        *slot = value;
+        (count, end) = (count + 1, place - from + 1);
+    }
+    builder.append_slice(&values[..end]);
+    count
 }
 
 /// Appends what cells are read as, up to the first that is not.

@@ -166,7 +166,7 @@ impl Ahead {
 
     /// Gives threads as much as they can have.
     fn hand_out<R: Read>(&mut self, rows: &mut Rows<R>) {
-        while !self.ended && self.jobs.len() <= self.threads.count {
+        while !self.ended && self.jobs.len() <= 2 * self.threads.count {
             match self.cut(rows) {
                 None => self.ended = true,
                 Some(text) => {

@@ -59,29 +59,6 @@ impl Nulls {
     }
 }
 
-/// The runs of rows, cut where the predicate begins or ceases to want them; `wanted` counts rows of runs only.
-fn wanted_runs(runs: &[Range<usize>], wanted: &BooleanArray) -> Vec<Run> {
-    let mut cut = Vec::new();
-    let mut before = 0;
-    for run in runs {
-        let mut at = run.start;
-        let own = wanted.values().slice(before, run.len());
-        for (from, to) in own.set_slices() {
-            let (from, to) = (run.start + from, run.start + to);
-            if at < from {
-                cut.push((at..from, false));
-            }
-            cut.push((from..to, true));
-            at = to;
-        }
-        if at < run.end {
-            cut.push((at..run.end, false));
-        }
-        before += run.len();
-    }
-    cut
-}
-
 /// A row that is none, as a frame sets it aside.
 #[derive(Debug)]
 pub(super) struct BadRow {
@@ -122,9 +99,6 @@ pub(super) struct Target {
     /// What a filter above will keep.
     predicate: Option<Predicate>,
 }
-
-/// A run of rows, and whether more than the columns that the predicate looks at is wanted of them.
-type Run = (Range<usize>, bool);
 
 impl Target {
     /// The wanted columns, before the file's header is known.
@@ -296,8 +270,7 @@ impl Target {
             Some(predicate) => predicate.columns(),
             None => &[],
         };
-        let all: Vec<Run> = runs.iter().cloned().map(|run| (run, true)).collect();
-        self.fill_all(columns, first.iter().copied(), grid, &all, &mut odd)?;
+        self.fill_all(columns, first.iter().copied(), grid, &runs, None, &mut odd)?;
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; columns.len()];
         for at in first {
             arrays[*at] = Some(columns[*at].finish()?);
@@ -307,13 +280,8 @@ impl Target {
             predicate.kept(known.collect(), kept)
         });
         let rest = (0..columns.len()).filter(|at| !first.contains(at) && self.lines != Some(*at));
-        match &wanted {
-            None => self.fill_all(columns, rest.clone(), grid, &all, &mut odd)?,
-            Some(wanted) => {
-                let wanted = wanted_runs(&runs, wanted);
-                self.fill_all(columns, rest.clone(), grid, &wanted, &mut odd)?
-            }
-        }
+        let wanted = wanted.as_ref();
+        self.fill_all(columns, rest.clone(), grid, &runs, wanted, &mut odd)?;
         for at in rest {
             arrays[at] = Some(columns[at].finish()?);
         }
@@ -404,44 +372,42 @@ impl Target {
         }
     }
 
-    /// Fills some columns with the cells of all runs.
+    /// Fills some columns with the cells of all runs; where some rows are not `wanted`, counted over all runs, what their
+    /// cells hold afterwards is of no account.
     fn fill_all(
         &self,
         columns: &mut [Column],
         numbers: impl Iterator<Item = usize> + Clone,
         grid: &impl Grid,
-        runs: &[Run],
+        runs: &[Range<usize>],
+        wanted: Option<&BooleanArray>,
         odd: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
-        // A block of text that is in the processor's cache, column by column.
-        let mut runs = runs.iter();
-        let mut block: Vec<Run> = Vec::new();
-        let mut open: Option<Run> = None;
-        loop {
-            let mut room = BLOCK;
-            block.clear();
-            while room > 0
-                && let Some((run, wanted)) = open.take().or_else(|| runs.next().cloned())
-            {
-                let to = run.end.min(run.start + room);
-                room -= to - run.start;
-                if to < run.end {
-                    open = Some((to..run.end, wanted));
+        let (mut before, mut places) = (0, Vec::with_capacity(BLOCK));
+        for run in runs {
+            let mut from = run.start;
+            // A block of text that is in the processor's cache, column by column.
+            while from < run.end {
+                let to = run.end.min(from + BLOCK);
+                if let Some(wanted) = wanted {
+                    places.clear();
+                    let own = wanted.values().slice(before, to - from);
+                    places.extend(own.set_indices());
                 }
-                block.push((run.start..to, wanted));
-            }
-            if block.is_empty() {
-                return Ok(());
-            }
-            for number in numbers.clone() {
-                for (rows, wanted) in &block {
+                for number in numbers.clone() {
+                    let column = &mut columns[number];
                     match wanted {
-                        true => self.fill(number, &mut columns[number], grid, rows.clone(), odd)?,
-                        false => columns[number].append_nulls(rows.len()),
+                        None => self.fill(number, column, grid, from..to, odd)?,
+                        Some(_) => {
+                            self.fill_some(number, column, grid, from..to, &places, odd)?;
+                        }
                     }
                 }
+                before += to - from;
+                from = to;
             }
         }
+        Ok(())
     }
 
     /// Fills one column with the cells of some rows. Rows that are to be set aside for an odd cell come back in `odd`,
@@ -464,18 +430,64 @@ impl Target {
             let cells = (row..rows.end).map(|row| grid.cell(row, at));
             row += column.append_plain(plain, cells);
             if row < rows.end {
-                let text = grid.cell(row, at).unwrap_or_default();
-                let rows = column.longest();
-                let appended = self.append_odd(number, column, text, || grid.line(row));
-                if let Err(error) = appended {
-                    let Some(reason) = self.why_aside(&error) else {
-                        return Err(error);
-                    };
-                    column.level(rows + 1);
-                    odd.entry(row).or_insert(reason);
-                }
+                self.fill_odd(number, column, grid, (row, at), odd)?;
                 row += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::fill`], with the cells of the rows at `wanted` places only, and something else in the others.
+    fn fill_some(
+        &self,
+        number: usize,
+        column: &mut Column,
+        grid: &impl Grid,
+        rows: Range<usize>,
+        wanted: &[usize],
+        odd: &mut BTreeMap<usize, String>,
+    ) -> Result<()> {
+        let Some(at) = self.binding[number] else {
+            column.append_nulls(rows.len());
+            return Ok(());
+        };
+        let plain = &self.nulls_of(number, column).plain;
+        let (mut place, mut wanted) = (0, wanted);
+        while let [next, rest @ ..] = wanted {
+            column.append_unread(next - place);
+            let cell = |place| grid.cell(rows.start + place, at);
+            match column.append_plain_at(plain, wanted, cell) {
+                0 => {
+                    self.fill_odd(number, column, grid, (rows.start + next, at), odd)?;
+                    (place, wanted) = (next + 1, rest);
+                }
+                count => {
+                    place = wanted[count - 1] + 1;
+                    wanted = &wanted[count..];
+                }
+            }
+        }
+        column.append_unread(rows.len() - place);
+        Ok(())
+    }
+
+    /// Fills one column with one cell, of a row and a column of the grid.
+    fn fill_odd(
+        &self,
+        number: usize,
+        column: &mut Column,
+        grid: &impl Grid,
+        (row, at): (usize, usize),
+        odd: &mut BTreeMap<usize, String>,
+    ) -> Result<()> {
+        let text = grid.cell(row, at).unwrap_or_default();
+        let rows = column.longest();
+        if let Err(error) = self.append_odd(number, column, text, || grid.line(row)) {
+            let Some(reason) = self.why_aside(&error) else {
+                return Err(error);
+            };
+            column.level(rows + 1);
+            odd.entry(row).or_insert(reason);
         }
         Ok(())
     }

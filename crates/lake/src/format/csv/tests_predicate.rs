@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::Float64Type;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator;
@@ -17,12 +18,18 @@ use super::{CsvOptions, Decoder};
 use crate::error::Result;
 use crate::format::Decode;
 
+const HEAD: &str = "text,key,amount,day,fine,yes,words";
+
 fn schema() -> SchemaRef {
     let field = |name: &str, data_type| Field::new(name, data_type, true);
     Arc::new(Schema::new(vec![
         field("text", DataType::Utf8View),
         field("key", DataType::Int64),
         field("amount", DataType::Float64),
+        field("day", DataType::Date32),
+        field("fine", DataType::Decimal128(12, 2)),
+        field("yes", DataType::Boolean),
+        field("words", DataType::Utf8),
     ]))
 }
 
@@ -36,8 +43,8 @@ fn decode(text: &str, predicate: Option<Arc<dyn PhysicalExpr>>) -> Result<Record
     let decode = Decode {
         file: "f".to_owned(),
         schema: schema(),
-        projection: vec![0, 1, 2],
-        batch_size: 7,
+        projection: (0..schema().fields().len()).collect(),
+        batch_size: 700,
         frame: None,
         predicate,
     };
@@ -53,15 +60,18 @@ fn kept(batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>) -> RecordBatch {
 }
 
 #[test]
-fn cells_of_rows_that_are_dropped_are_null_and_may_be_anything() {
-    let text = "text,key,amount\na,1,no number\nb,5,2.5\nc,,neither\n";
+fn cells_of_rows_that_are_dropped_may_be_anything() {
+    let text = &format!("{HEAD}\na,1,no number,,,,\nb,5,2.5,,,,\nc,,neither,,,,\n");
     assert!(decode(text, None).is_err());
     let read = decode(text, Some(at_least(3))).unwrap();
     assert_eq!(read.num_rows(), 3);
-    let texts: Vec<_> = read.column(0).as_string_view().iter().collect();
-    assert_eq!(texts, [None, Some("b"), None]);
+    assert_eq!(read.column(0).as_string_view().value(1), "b");
+    assert_eq!(read.column(2).as_primitive::<Float64Type>().value(1), 2.5);
     assert_eq!(read.column(1).null_count(), 1);
-    let wrong = decode("text,key,amount\na,1,2\nb,5,no number\n", Some(at_least(3)));
+    let wrong = decode(
+        &format!("{HEAD}\na,1,2,,,,\nb,5,no number,,,,\n"),
+        Some(at_least(3)),
+    );
     let said = wrong.unwrap_err().to_string();
     assert!(said.contains("line 3") && said.contains("amount"), "{said}");
 }
@@ -69,13 +79,18 @@ fn cells_of_rows_that_are_dropped_are_null_and_may_be_anything() {
 proptest! {
     #[test]
     fn what_is_kept_is_the_same(
-        rows in proptest::collection::vec(("[a-z ]{0,20}", proptest::option::of(0i64..9), 0u32..999), 0..40),
+        rows in proptest::collection::vec(
+            ("[a-z ]{0,20}", proptest::option::of(0i64..9), 0u32..999, any::<bool>()),
+            0..600,
+        ),
         least in 0i64..9,
     ) {
-        let mut text = "text,key,amount\n".to_owned();
-        for (words, key, amount) in rows {
+        let mut text = format!("{HEAD}\n");
+        for (words, key, amount, yes) in rows {
             let key = key.map(|k| k.to_string()).unwrap_or_default();
-            text.push_str(&format!("\"{words}\",{key},{amount}.5\n"));
+            // A value as most are, one with blanks around it, or none.
+            let day = ["2024-02-29", " 2024-03-01 ", ""][amount as usize % 3];
+            text.push_str(&format!("\"{words}\",{key},{amount}.5,{day},{amount}.25,{yes},{words}\n"));
         }
         let predicate = at_least(least);
         let (whole, told) = (decode(&text, None), decode(&text, Some(predicate.clone())));
