@@ -23,7 +23,7 @@ use mastic_schema::hive::format_type;
 use self::choice::Choice;
 pub(super) use self::plain::BLOCK;
 pub(crate) use self::plain::is_code;
-pub(super) use self::record::StructColumn;
+pub(super) use self::record::{StructColumn, named};
 use super::json::parse::{Parser, Problem};
 use crate::value::{self, Calendar, DateOrder};
 

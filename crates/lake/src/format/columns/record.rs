@@ -46,6 +46,14 @@ impl Key {
     }
 }
 
+/// What the column of a key is called: a key of blanks alone would leave it without a name.
+pub(in crate::format) fn named(key: &str) -> &str {
+    match key.trim() {
+        "" => "_",
+        _ => key,
+    }
+}
+
 impl StructColumn {
     /// Columns for the fields numbered in `wanted`; keys are bound with regard to all of them.
     pub(in crate::format) fn new(
@@ -100,10 +108,11 @@ impl StructColumn {
         {
             return Ok(known.bound);
         }
-        let known = self.binding.get(key).copied();
+        let name = named(key);
+        let known = self.binding.get(name).copied();
         // Columns have the names of keys without the blanks around them.
-        let known = known.or_else(|| self.lower.get(&key.trim().to_lowercase()).copied());
-        if known.is_none() && self.reading.keys && !key.trim().is_empty() {
+        let known = known.or_else(|| self.lower.get(&name.trim().to_lowercase()).copied());
+        if known.is_none() && self.reading.keys {
             return Err(Misfit::Key {
                 path: key.to_owned(),
             });

@@ -491,6 +491,7 @@ fn see<'a>(
 /// The node of a field. An object with no end of different keys is a map, whose values are all alike: once
 /// there are too many keys, all further values are shown to the first one's node.
 fn field_of<'a>(node: &'a mut Node, position: usize, key: &str) -> &'a mut Node {
+    let key = super::columns::named(key);
     if node.fields().size_hint().0 > MAX_FIELDS {
         let first = node.fields().next().map(|(name, _)| name.to_owned());
         return node.field_at(0, first.as_deref().unwrap_or(key));
