@@ -34,6 +34,7 @@ use crate::error::{MatchError, Result};
 pub(crate) const ROW: &str = "$row";
 
 /// Rows of one stream.
+#[derive(Clone)]
 struct Part {
     file: Arc<dyn SpillFile>,
     rows: u64,
@@ -88,14 +89,28 @@ impl Spool {
         if first > u64::from(u32::MAX) {
             return Err(MatchError::TooManyRows { rows: first });
         }
-        let schema = if numbered {
-            let mut fields = schema.fields().to_vec();
+        // What one frame always has may be missing in another.
+        let fields = schema.fields().iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true)));
+        let mut fields: Vec<_> = fields.collect();
+        if numbered {
             fields.push(Arc::new(Field::new(ROW, DataType::UInt32, false)));
-            Arc::new(Schema::new(fields))
-        } else {
-            schema
-        };
+        }
+        let schema = Arc::new(Schema::new(fields));
         Ok(Arc::new(Spool { schema, parts, rows: first, numbered }))
+    }
+
+    /// The rows of two spools with the same columns, the first one's first.
+    pub(crate) fn concat(first: Arc<Spool>, second: Arc<Spool>) -> Result<Arc<Spool>> {
+        let rows = first.rows + second.rows;
+        if rows > u64::from(u32::MAX) {
+            return Err(MatchError::TooManyRows { rows });
+        }
+        let later = second.parts.iter().cloned().map(|mut part| {
+            part.first += first.rows;
+            part
+        });
+        let parts = first.parts.iter().cloned().chain(later).collect();
+        Ok(Arc::new(Spool { schema: first.schema.clone(), parts, rows, numbered: first.numbered }))
     }
 
     /// How many rows there are.

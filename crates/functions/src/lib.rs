@@ -99,7 +99,7 @@ use datafusion::functions_aggregate::{any_value, bool_and_or, variance};
 
 pub use aggregates::{kmeans, least_squares, nearest_centroid};
 pub use parsing::{Boxed, REASON, VALUE, csv_record, unbox};
-pub use sample::sample_hash;
+pub use sample::{sample_hash, sample_number};
 pub use to_choice::to_choice;
 
 /// Adds the functions of this crate to `registry`. Doing so again changes nothing.

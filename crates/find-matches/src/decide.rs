@@ -1,0 +1,6 @@
+//! Which pairs are matches, and what entities they make.
+
+pub(crate) mod assignment;
+pub(crate) mod cluster;
+pub(crate) mod gate;
+pub(crate) mod threshold;

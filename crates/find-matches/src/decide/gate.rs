@@ -1,0 +1,159 @@
+//! Is there anything to be found at all?
+//!
+//! A table without duplicates has nearest neighbours, too. What a match has and they have not is a lead: a gap
+//! between it and the record's other candidates. If none of a record's candidates matches, the spacings of its
+//! sorted cosines, the k-th times k, are about exponential with one mean (Rényi 1953).
+
+use crate::blocking::{Sides, rows};
+
+use super::assignment::ranked;
+
+/// How many candidates of a record are looked at, and how many of them may be matches.
+const LOOKED_AT: usize = 10;
+const MATCHES: usize = 5;
+/// The lead that convinces, in usual spacings.
+const CONVINCING: f64 = 3.0;
+
+/// For each pair, the lesser of its two records' leads, 0 if it lies below the gap, NaN if a record's candidates
+/// say nothing.
+pub(crate) fn leads(pairs: &[u64], cosines: &[f32], sides: Sides) -> Vec<f64> {
+    let mut lists: Vec<Vec<f32>> = vec![Vec::new(); sides.rows as usize];
+    let mut counts = vec![0_usize; sides.rows as usize];
+    for at in ranked(cosines) {
+        let (a, b) = rows(pairs[at]);
+        for row in [a, b] {
+            counts[row as usize] += 1;
+            let list = &mut lists[row as usize];
+            if list.len() < LOOKED_AT {
+                list.push(cosines[at]);
+            }
+        }
+    }
+    let Some(all) = Leads::new(&lists, &counts) else { return vec![f64::NAN; pairs.len()] };
+    let each = pairs.iter().zip(cosines);
+    each.map(|(pair, cosine)| {
+        let (a, b) = rows(*pair);
+        let (x, y) = (all.of(a as usize, *cosine), all.of(b as usize, *cosine));
+        if x.is_nan() || y.is_nan() { f64::NAN } else { x.min(y) }
+    })
+    .collect()
+}
+
+struct Leads {
+    /// Of each record: the lead, the cosine above the gap, and whether it says anything.
+    each: Vec<(f64, f32, bool)>,
+}
+
+impl Leads {
+    fn new(lists: &[Vec<f32>], counts: &[usize]) -> Option<Leads> {
+        let spacings = |list: &Vec<f32>| -> Vec<f64> {
+            let gaps = list.windows(2).zip(1..);
+            gaps.map(|(w, k)| f64::from(w[0] - w[1]) * f64::from(k)).collect()
+        };
+        let mut usual: Vec<f64> = lists.iter().flat_map(|l| spacings(l).into_iter().skip(MATCHES - 1)).collect();
+        usual.sort_by(f64::total_cmp);
+        let middle = |at: usize| usual.get(at).copied();
+        let sigma = (middle(usual.len().checked_sub(1)? / 2)? + middle(usual.len() / 2)?) / 2.0;
+        if sigma <= 1e-6 {
+            return None;
+        }
+        let each = lists.iter().zip(counts).map(|(list, count)| {
+            let spacings = spacings(list);
+            let (first, rest) = spacings.split_at(spacings.len().min(MATCHES - 1));
+            let own = match rest.len() {
+                0 => sigma,
+                n => rest.iter().sum::<f64>() / n as f64,
+            };
+            let mut gap = (0, 0.0);
+            for (k, d) in first.iter().chain(rest.first()).enumerate() {
+                if *d > gap.1 {
+                    gap = (k, *d);
+                }
+            }
+            let top = list.first().copied().unwrap_or(9.0);
+            let full = list.get(LOOKED_AT - 1).copied().unwrap_or(0.0) >= (0.6 * top).max(0.5);
+            let cut = list.get(gap.0).copied().unwrap_or(f32::INFINITY);
+            (gap.1 / (0.5 * own + 0.5 * sigma), cut, *count < 3 || full)
+        });
+        Some(Leads { each: each.collect() })
+    }
+
+    fn of(&self, row: usize, cosine: f32) -> f64 {
+        match self.each.get(row) {
+            Some((_, _, true)) | None => f64::NAN,
+            Some((lead, cut, false)) => if cosine >= cut - 1e-6 { *lead } else { 0.0 },
+        }
+    }
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Verdict {
+    /// Leads say nothing here.
+    Silent,
+    /// The leads convince.
+    Passed,
+    /// Most do not: each must stand for itself.
+    Doubtful,
+}
+
+/// What of the accepted pairs remains.
+pub(crate) fn gate(
+    scores: &[f32],
+    accepted: Vec<usize>,
+    leads: &[f64],
+    records: usize,
+) -> (Vec<usize>, Verdict) {
+    let mut order = accepted;
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    let lead: Vec<f64> = order.iter().map(|at| leads[*at]).collect();
+    let silent = lead.iter().filter(|z| z.is_nan()).count();
+    if order.is_empty() || silent * 2 > order.len() {
+        return (order, Verdict::Silent);
+    }
+    let (mut strong, mut kept) = (0.0, 0);
+    for (at, z) in lead.iter().enumerate() {
+        strong += if z.is_nan() || *z >= CONVINCING { 1.0 } else { 0.0 };
+        if strong >= 0.5 * (at + 1) as f64 - 0.5 {
+            kept = at + 1;
+        }
+    }
+    if kept as f64 >= 0.8 * order.len() as f64 {
+        order.truncate(kept);
+        return (order, Verdict::Passed);
+    }
+    // Benjamini and Hochberg, at 10 %, over all records.
+    let chance: Vec<f64> =
+        lead.iter().map(|z| (5.0 * (-if z.is_nan() { 0.0 } else { *z }).exp()).min(1.0)).collect();
+    let mut by_chance: Vec<usize> = (0..order.len()).collect();
+    by_chance.sort_by(|a, b| chance[*a].total_cmp(&chance[*b]));
+    let passes = |(rank, at): (usize, &usize)| chance[*at] <= 0.1 * (rank + 1) as f64 / records.max(1) as f64;
+    let last = by_chance.iter().enumerate().filter(|e| passes((e.0, e.1))).map(|(rank, _)| rank + 1).max();
+    let kept = by_chance.into_iter().take(last.unwrap_or(0)).map(|at| order[at]).collect();
+    (kept, Verdict::Doubtful)
+}
+
+/// The lead of each record, 0 where one of its own matches lies below its gap.
+pub(crate) fn leads_of(lists: &[Vec<f32>], own: &[Vec<f32>]) -> Vec<f64> {
+    let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
+    let Some(all) = Leads::new(lists, &counts) else { return vec![0.0; lists.len()] };
+    let lead = |(row, own): (usize, &Vec<f32>)| {
+        let (lead, cut, _) = all.each[row];
+        if own.iter().all(|c| *c >= cut - 1e-6) { lead } else { 0.0 }
+    };
+    own.iter().enumerate().map(lead).collect()
+}
+
+/// The median lead of some records, each told by its greatest cosines among all others: below
+/// [`CONVINCING`] a table is doubtful. For tables whose candidates are too few to tell.
+pub(crate) fn doubtful(lists: &[Vec<f32>], cosines: &[Vec<f32>]) -> bool {
+    let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
+    let Some(all) = Leads::new(lists, &counts) else { return false };
+    let mut found: Vec<f64> = Vec::new();
+    for (row, own) in cosines.iter().enumerate() {
+        let (lead, cut, _) = all.each[row];
+        found.extend(own.iter().map(|c| if *c >= cut - 1e-6 { lead } else { 0.0 }));
+    }
+    found.sort_by(f64::total_cmp);
+    found.get(found.len() / 2).is_some_and(|middle| *middle < CONVINCING)
+}

@@ -1,0 +1,158 @@
+//! Linking one to one: the threshold of the best expected F1, from rivals.
+//!
+//! A record that is matched has other candidates, too, of which the best that is free shows what scores records
+//! reach that have no match. From their distribution follows, for each threshold, how many of the pairs above
+//! it are right, and how many records have a match at all.
+
+use crate::blocking::{Sides, rows};
+
+use super::assignment::ranked;
+
+const ROUNDS: usize = 6;
+/// How much of the rivals must lie below a threshold for it to say how many records have no match.
+const LEAST: f64 = 0.2;
+/// How much expected F1 the model's own zero may cost.
+const SLACK: f64 = 0.005;
+
+/// Expected F1 for some thresholds, and the share of the smaller side's records that have a match.
+pub(crate) struct Curve {
+    grid: Vec<f64>,
+    f1: Vec<f64>,
+    /// The share of records with a match.
+    pub(crate) matched: f64,
+}
+
+impl Curve {
+    /// From the scores and the assignment.
+    pub(crate) fn new(pairs: &[u64], scores: &[f32], taken: &[usize], sides: Sides) -> Self {
+        let lowest = f64::from(scores.iter().copied().fold(f32::INFINITY, f32::min)) - 1e-3;
+        let (own, rival) = rivals(pairs, scores, taken, sides, lowest);
+        let n = own.len().max(1) as f64;
+        let grid = quantiles(&own, &rival);
+        let sorted = |mut v: Vec<f64>| {
+            v.sort_by(f64::total_cmp);
+            v
+        };
+        let above = |sorted: &[f64], t: f64| {
+            let below = sorted.partition_point(|v| *v <= t);
+            1.0 - below as f64 / sorted.len().max(1) as f64
+        };
+        let all = sorted(own.clone());
+        let g: Vec<f64> = grid.iter().map(|t| above(&all, *t)).collect();
+        let leads: Vec<f64> = own.iter().zip(&rival).map(|(a, b)| a - b).collect();
+        let middle = median(sorted(leads.clone()));
+        let mut winners: Vec<bool> = leads.iter().map(|lead| *lead >= middle).collect();
+        let (mut f1, mut matched) = (vec![0.0; grid.len()], 0.0);
+        for _ in 0..ROUNDS {
+            if winners.iter().filter(|w| **w).count() < 5 {
+                winners.fill(true);
+            }
+            let free = sorted(rival.iter().zip(&winners).filter(|(_, w)| **w).map(|(b, _)| *b).collect());
+            let mut unmatched = 1.0_f64;
+            for (t, g) in grid.iter().zip(&g) {
+                let below = 1.0 - above(&free, *t);
+                if below > LEAST {
+                    let error = (g * (1.0 - g) / n).sqrt();
+                    unmatched = unmatched.min((1.0 - g + 0.5 / n + error) / below);
+                }
+            }
+            for ((t, g), f1) in grid.iter().zip(&g).zip(&mut f1) {
+                let right = (g - unmatched * above(&free, *t)).max(0.0);
+                *f1 = 2.0 * right / (g + (1.0 - unmatched).max(1.0 / n)).max(1e-9);
+            }
+            matched = 1.0 - unmatched;
+            let best = grid.get(first_best(&f1)).copied().unwrap_or(0.0);
+            let next: Vec<bool> = own.iter().map(|a| *a > best).collect();
+            if next == winners {
+                break;
+            }
+            winners = next;
+        }
+        Curve { grid, f1, matched }
+    }
+
+    /// The threshold of the greatest expected F1.
+    pub(crate) fn best(&self) -> f64 {
+        self.grid.get(first_best(&self.f1)).copied().unwrap_or(0.0)
+    }
+
+    /// The same, moved up towards the model's zero as far as it costs next to nothing: rivals are too lenient,
+    /// and the model too strict, where texts are long.
+    pub(crate) fn pick(&self) -> f64 {
+        let best = self.best();
+        if best >= 0.0 {
+            return best;
+        }
+        let most = self.f1.get(first_best(&self.f1)).copied().unwrap_or(0.0);
+        let close = self.grid.iter().zip(&self.f1).filter(|(t, f)| **f >= most - SLACK && **t <= 0.0);
+        close.map(|(t, _)| *t).fold(best, f64::max)
+    }
+}
+
+fn first_best(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (at, value) in values.iter().enumerate() {
+        if values.get(best).is_none_or(|b| value > b) {
+            best = at;
+        }
+    }
+    best
+}
+
+fn median(sorted: Vec<f64>) -> f64 {
+    let middle = |at: usize| sorted.get(at).copied().unwrap_or(0.0);
+    (middle(sorted.len().saturating_sub(1) / 2) + middle(sorted.len() / 2)) / 2.0
+}
+
+/// 500 quantiles of both together, interpolated as NumPy does, each once.
+fn quantiles(own: &[f64], rival: &[f64]) -> Vec<f64> {
+    let mut all: Vec<f64> = own.iter().chain(rival).copied().collect();
+    all.sort_by(f64::total_cmp);
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let last = (all.len() - 1) as f64;
+    let mut grid: Vec<f64> = (0..500)
+        .map(|q| {
+            let at = last * f64::from(q) / 499.0;
+            let (low, part) = (at.floor() as usize, at.fract());
+            let next = all.get(low + 1).copied().unwrap_or(all[low]);
+            all[low] + part * (next - all[low])
+        })
+        .collect();
+    grid.dedup();
+    grid
+}
+
+/// For each record of the smaller side, its assigned score and the best of a rival that no better pair has.
+fn rivals(
+    pairs: &[u64],
+    scores: &[f32],
+    taken: &[usize],
+    sides: Sides,
+    lowest: f64,
+) -> (Vec<f64>, Vec<f64>) {
+    let range = sides.smaller();
+    let place = |row: u32| (row - range.start) as usize;
+    let split = |pair: u64| {
+        let (a, b) = rows(pair);
+        if range.contains(&a) { (a, b) } else { (b, a) }
+    };
+    let mut own = vec![lowest; range.len()];
+    let mut partner: Vec<Option<(u32, f32)>> = vec![None; sides.rows as usize];
+    for at in taken {
+        let (row, other) = split(pairs[*at]);
+        own[place(row)] = f64::from(scores[*at]);
+        partner[other as usize] = Some((row, scores[*at]));
+    }
+    let mut rival: Vec<Option<f64>> = vec![None; range.len()];
+    for at in ranked(scores) {
+        let (row, other) = split(pairs[at]);
+        let rival = &mut rival[place(row)];
+        let blocked = partner[other as usize].is_some_and(|(of, better)| of == row || better > scores[at]);
+        if rival.is_none() && !blocked {
+            *rival = Some(f64::from(scores[at]));
+        }
+    }
+    (own, rival.into_iter().map(|r| r.unwrap_or(lowest)).collect())
+}
