@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array as _, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::MemTable;
@@ -50,6 +50,9 @@ async fn main() {
         let mut settings = Settings { one_to_one: set.join("one_to_one").exists(), ..Settings::default() };
         if let Ok(cost) = std::env::var("ACCURACY_COST") {
             settings.accuracy_cost_tradeoff = cost.parse().unwrap();
+        }
+        if let Ok(rows) = std::env::var("SEARCH_ROWS") {
+            settings.search_rows = Some(rows.parse().unwrap());
         }
         let start = Instant::now();
         let input = MatchInput { left: table("left.csv").unwrap(), right: table("right.csv") };

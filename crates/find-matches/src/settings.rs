@@ -62,6 +62,10 @@ pub struct Settings {
     pub precision_recall_tradeoff: f64,
     /// Glue's accuracy–cost trade-off, 0 to 1: 1 is for accuracy, which compares more pairs.
     pub accuracy_cost_tradeoff: f64,
+    /// Up to how many rows each record's neighbours are looked for among all; the accuracy-cost trade-off says so
+    /// otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_rows: Option<usize>,
     /// Glue: labelled pairs come out as they are labelled. It takes effect where there are labels.
     pub enforce_provided_labels: bool,
 }
@@ -76,6 +80,7 @@ impl Default for Settings {
             blocking: Vec::new(),
             precision_recall_tradeoff: 0.5,
             accuracy_cost_tradeoff: 0.5,
+            search_rows: None,
             enforce_provided_labels: false,
         }
     }
@@ -94,7 +99,8 @@ impl Settings {
 
     /// Up to how many rows every record's neighbours are looked for among all.
     pub(crate) fn search_rows(&self) -> usize {
-        (200_000.0 * 100.0_f64.powf(self.accuracy_cost_tradeoff - 0.5)) as usize
+        let usual = (200_000.0 * 100.0_f64.powf(self.accuracy_cost_tradeoff - 0.5)) as usize;
+        self.search_rows.unwrap_or(usual)
     }
 
     /// About how many pairs a row the blocking rules may make.

@@ -37,7 +37,6 @@ pub(crate) const ROW: &str = "$row";
 #[derive(Clone)]
 struct Part {
     file: Arc<dyn SpillFile>,
-    rows: u64,
     first: u64,
 }
 
@@ -83,7 +82,7 @@ impl Spool {
         let (mut parts, mut first) = (Vec::new(), 0);
         for (file, task) in writing {
             let rows = task.await.map_err(lost)??;
-            parts.push(Part { file, rows, first });
+            parts.push(Part { file, first });
             first += rows;
         }
         if first > u64::from(u32::MAX) {
