@@ -18,7 +18,7 @@ use crate::decide::threshold::Curve;
 use crate::error::{MatchError, Result};
 use crate::explain::{Decision, Explanation};
 use crate::model::patterns::Patterns;
-use crate::model::{em, self_training, sigmoid};
+use crate::model::{em, relations, self_training, sigmoid};
 use crate::normalise::{column, normalise};
 use crate::output::{Matched, Outcome, Summary};
 use crate::profile::profile;
@@ -118,8 +118,12 @@ pub async fn find_matches(
         patterns: &patterns,
         comparisons: &comparisons,
         one_to_one: settings.one_to_one,
+        relations: false,
     };
-    let (mut model, mut scores) = em::learn(&input, &compared.record, chances);
+    let (mut model, mut scores) = match relations::learn(&input, columns, &compared.record, &chances) {
+        Some(found) => found,
+        None => em::learn(&input, &compared.record, chances),
+    };
     // What only taught goes.
     for list in [&mut compared.levels, &mut compared.rarity] {
         list.iter_mut().for_each(|l| l.truncate(real));

@@ -3,6 +3,7 @@
 pub(crate) mod em;
 pub(crate) mod logistic;
 pub(crate) mod patterns;
+pub(crate) mod relations;
 pub(crate) mod self_training;
 pub(crate) mod tf;
 
@@ -19,8 +20,11 @@ pub struct ComparisonModel {
     pub kind: Option<Kind>,
     /// The share of matches that are on each level, the least alike first, of those that have both values.
     pub m: Vec<f64>,
-    /// The same of pairs that are no matches.
+    /// The same of pairs that agree by chance.
     pub u: Vec<f64>,
+    /// The same of pairs that are related without being the same: of one household, one brand. Empty where there is
+    /// no such class.
+    pub related: Vec<f64>,
     /// The mean of -ln of the frequency of values that agree exactly: rarer ones are worth more.
     pub rarity: Option<f64>,
 }
@@ -33,6 +37,14 @@ impl ComparisonModel {
             _ => 0.0,
         }
     }
+
+    /// The same against pairs that are related.
+    pub fn weight_of_related(&self, level: usize) -> f64 {
+        match (self.m.get(level), self.related.get(level)) {
+            (Some(m), Some(u)) => (m / u).ln(),
+            _ => 0.0,
+        }
+    }
 }
 
 /// Everything that is needed to score pairs again.
@@ -40,6 +52,8 @@ impl ComparisonModel {
 pub struct Model {
     /// The share of candidate pairs that are matches.
     pub prior: f64,
+    /// The share of those that are related without being the same.
+    pub related: f64,
     /// The comparisons, in order.
     pub comparisons: Vec<ComparisonModel>,
     /// Linking one to one: the learner trained on the model's own assignment.

@@ -1,7 +1,7 @@
 //! Keys that pairs agree on: which there could be, which are taken, and their pairs.
 //!
 //! Keys are chosen as a set cover of mistakes: any few columns of a record may be wrong at once, and for each
-//! such set there should be two keys that do not touch it, for as few pairs as can be. All that is needed for
+//! such set there should be three keys that do not touch it, for as few pairs as can be. All that is needed for
 //! it are counts; no pair is made before.
 
 use arrow::array::{Array, AsArray};
@@ -20,6 +20,8 @@ use crate::normalise::{call, column, value};
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
 
+/// How many keys there should be that survive each set of mistakes.
+const KEYS_A_MISTAKE: f64 = 3.0;
 /// The most keys.
 const MOST_KEYS: usize = 30;
 /// The most columns that keys are made of.
@@ -317,7 +319,7 @@ fn cover(
     let bit = |column: usize| used.iter().position(|c| *c == column).map_or(0_u64, |at| 1 << at);
     let wrong = used.len().saturating_sub(2).clamp(1, WRONG_AT_ONCE) as u32;
     let scenarios: Vec<u64> = (0..1_u64 << used.len()).filter(|s| s.count_ones() == wrong).collect();
-    let mut need = vec![2.0_f64; scenarios.len()];
+    let mut need = vec![KEYS_A_MISTAKE; scenarios.len()];
     struct Candidate {
         at: usize,
         touches: u64,
@@ -361,6 +363,6 @@ fn cover(
         spent += best.pairs;
         taken.push(best.at);
     }
-    let uncovered = need.iter().filter(|need| **need >= 2.0).count();
+    let uncovered = need.iter().filter(|need| **need >= KEYS_A_MISTAKE).count();
     (!taken.is_empty() && uncovered * 4 <= scenarios.len()).then_some(taken)
 }

@@ -51,11 +51,6 @@ impl Patterns {
         self.counts.iter().copied().enumerate()
     }
 
-    /// How many comparisons there are.
-    pub(crate) fn width(&self) -> usize {
-        self.width
-    }
-
     /// The level of a comparison.
     pub(crate) fn level(&self, pattern: usize, comparison: usize) -> u8 {
         self.codes[pattern * 2 * self.width + comparison]
