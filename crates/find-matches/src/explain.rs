@@ -36,6 +36,9 @@ pub struct Explanation {
     pub blocking: Blocking,
     /// The share of candidates that are matches.
     pub prior: f64,
+    /// The share of those that are related without being the same, such as persons of one household; 0 where there
+    /// is no such class.
+    pub related: f64,
     /// What each comparison is worth.
     pub comparisons: Vec<ComparisonModel>,
     /// How pairs were decided on.
@@ -88,6 +91,18 @@ impl fmt::Display for Explanation {
             let kind = c.kind.map_or("3-grams of the whole record", |kind| kind.name());
             let weights: Vec<String> = (0..c.m.len()).map(|l| format!("{:+.2}", c.weight(l))).collect();
             writeln!(f, "  {} ({kind}): {}", c.name, weights.join(" "))?;
+            if self.related > 0.0 {
+                let weights: Vec<String> =
+                    (0..c.m.len()).map(|l| format!("{:+.2}", c.weight_of_related(l))).collect();
+                writeln!(f, "    against related records: {}", weights.join(" "))?;
+            }
+        }
+        if self.related > 0.0 {
+            writeln!(
+                f,
+                "  {:.4} of the pairs are related without being the same: they agree on some columns as matches do, and on others hardly ever",
+                self.related
+            )?;
         }
         let d = &self.decision;
         writeln!(f, "Decision\n  threshold {:.2}: {}", d.threshold, d.why)?;

@@ -172,6 +172,7 @@ pub async fn find_matches(
         decision,
         comparisons: model.comparisons.clone(),
         prior: model.prior,
+        related: model.related,
     };
     let mut is_match = vec![false; pairs.len()];
     accepted.iter().for_each(|at| is_match[*at] = true);

@@ -27,7 +27,7 @@
 //!
 //! Rows move only inside plans: profiles are aggregates, normal forms and edit distances expressions, blocking
 //! sorts and pairs joins. What is held in memory are row numbers: 8 bytes a pair, and 2 a comparison. For up to
-//! 200,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
+//! 20,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
 //!
 //! This crate knows no scripts, and opens no files.
 

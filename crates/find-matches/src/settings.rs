@@ -99,7 +99,7 @@ impl Settings {
 
     /// Up to how many rows every record's neighbours are looked for among all.
     pub(crate) fn search_rows(&self) -> usize {
-        let usual = (200_000.0 * 100.0_f64.powf(self.accuracy_cost_tradeoff - 0.5)) as usize;
+        let usual = (20_000.0 * 100.0_f64.powf(self.accuracy_cost_tradeoff - 0.5)) as usize;
         self.search_rows.unwrap_or(usual)
     }
 

@@ -299,7 +299,7 @@ async fn choose(
         let found = sizes(context, rows, &parts, &triples, sides).await?;
         use_of.extend(triples.into_iter().zip(found).filter(|(_, size)| fit(size, n)));
     }
-    let taken = cover(&parts, &use_of, columns, n, settings.pairs_a_row());
+    let taken = cover(&parts, &use_of, n, settings.pairs_a_row());
     // Without keys that survive most mistakes the neighbours are looked for after all.
     let Some(taken) = taken else { return Ok(None) };
     let of = |key: &Vec<usize>| key.iter().filter_map(|p| parts.get(*p).copied()).collect();
@@ -310,7 +310,6 @@ async fn choose(
 fn cover(
     parts: &[Part],
     keys: &[(Vec<usize>, Size)],
-    columns: &[Column],
     n: f64,
     budget: f64,
 ) -> Option<Vec<usize>> {
@@ -332,12 +331,11 @@ fn cover(
         .enumerate()
         .map(|(at, (key, size))| {
             let of: Vec<Part> = key.iter().filter_map(|p| parts.get(*p).copied()).collect();
-            let fill = |p: &Part| columns.get(p.column).map_or(0.0, |c| c.fill);
             let halves = of.iter().filter(|p| p.form != Form::Whole).count();
             Candidate {
                 at,
                 touches: of.iter().fold(0, |sum, p| sum | bit(p.column)),
-                worth: of.iter().map(fill).product::<f64>() * 0.9_f64.powi(halves as i32),
+                worth: (size.rows - size.oversized) / n * 0.9_f64.powi(halves as i32),
                 cost: size.pairs + 0.2 * n,
                 pairs: size.pairs,
             }
