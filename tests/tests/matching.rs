@@ -10,16 +10,21 @@ struct Chance(u64);
 
 impl Chance {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % n
     }
 
     fn word(&mut self) -> String {
         const PARTS: [&str; 20] = [
-            "ka", "ro", "mi", "te", "lan", "dor", "vel", "sun", "par", "ne", "thi", "gor", "bal", "wen", "ce", "lia",
-            "mor", "ti", "pra", "no",
+            "ka", "ro", "mi", "te", "lan", "dor", "vel", "sun", "par", "ne", "thi", "gor", "bal",
+            "wen", "ce", "lia", "mor", "ti", "pra", "no",
         ];
-        (0..2 + self.below(3)).map(|_| PARTS[self.below(PARTS.len())]).collect()
+        (0..2 + self.below(3))
+            .map(|_| PARTS[self.below(PARTS.len())])
+            .collect()
     }
 
     /// Another character, one left out, or two exchanged.
@@ -56,7 +61,12 @@ fn persons(count: usize, duplicates: bool) -> (String, Vec<usize>) {
             lasts[chance.below(lasts.len())].clone(),
             format!("{} {} road", 1 + chance.below(200), chance.word()),
             cities[chance.below(cities.len())].clone(),
-            format!("{}-{:02}-{:02}", 1930 + chance.below(70), 1 + chance.below(12), 1 + chance.below(28)),
+            format!(
+                "{}-{:02}-{:02}",
+                1930 + chance.below(70),
+                1 + chance.below(12),
+                1 + chance.below(28)
+            ),
         ];
         if duplicates && person % 4 == 0 {
             let copy = row.each_ref().map(|value| match chance.below(10) {
@@ -81,21 +91,40 @@ fn persons(count: usize, duplicates: bool) -> (String, Vec<usize>) {
 /// The values of a column of a CSV file without quotes.
 fn column(text: &str, name: &str) -> Vec<String> {
     let mut lines = text.lines();
-    let at = lines.next().unwrap().split(',').position(|n| n == name).unwrap_or_else(|| panic!("no {name}"));
-    lines.map(|line| line.split(',').nth(at).unwrap().to_owned()).collect()
+    let at = lines
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|n| n == name)
+        .unwrap_or_else(|| panic!("no {name}"));
+    lines
+        .map(|line| line.split(',').nth(at).unwrap().to_owned())
+        .collect()
 }
 
 /// F1 of the pairs of rows that are of one entity.
 fn f1(found: &[String], truth: &[usize]) -> f64 {
     assert_eq!(found.len(), truth.len());
-    let pairs = |sizes: BTreeMap<String, usize>| sizes.values().map(|n| n * (n - 1) / 2).sum::<usize>() as f64;
+    let pairs = |sizes: BTreeMap<String, usize>| {
+        sizes.values().map(|n| n * (n - 1) / 2).sum::<usize>() as f64
+    };
     let count = |keys: Vec<String>| {
         let mut sizes = BTreeMap::new();
-        keys.into_iter().for_each(|key| *sizes.entry(key).or_insert(0) += 1);
+        keys.into_iter()
+            .for_each(|key| *sizes.entry(key).or_insert(0) += 1);
         pairs(sizes)
     };
-    let both = count(found.iter().zip(truth).map(|(a, b)| format!("{a} {b}")).collect());
-    let (ours, theirs) = (count(found.to_vec()), count(truth.iter().map(usize::to_string).collect()));
+    let both = count(
+        found
+            .iter()
+            .zip(truth)
+            .map(|(a, b)| format!("{a} {b}"))
+            .collect(),
+    );
+    let (ours, theirs) = (
+        count(found.to_vec()),
+        count(truth.iter().map(usize::to_string).collect()),
+    );
     2.0 * both / (ours + theirs)
 }
 
@@ -104,13 +133,23 @@ fn duplicates_of_a_table_are_found() {
     let lake = Lake::new();
     let (text, truth) = persons(800, true);
     lake.file("people.csv", &text);
-    let told = lake.ok(["match", "people.csv", "--output", "out.csv", "--pairs", "pairs.parquet", "--explain"]);
+    let told = lake.ok([
+        "match",
+        "people.csv",
+        "--output",
+        "out.csv",
+        "--pairs",
+        "pairs.parquet",
+        "--explain",
+    ]);
     let out = lake.read("out.csv");
     assert!(f1(&column(&out, "match_id"), &truth) > 0.98, "{told}");
     assert_eq!(column(&out, "id"), column(&text, "id"));
     assert!(told.stderr.contains("id: not compared: a key"), "{told}");
     assert!(told.stderr.contains("1,000 rows"), "{told}");
-    let confident = column(&out, "match_confidence").iter().all(|c| (0.0..=1.0).contains(&c.parse::<f64>().unwrap()));
+    let confident = column(&out, "match_confidence")
+        .iter()
+        .all(|c| (0.0..=1.0).contains(&c.parse::<f64>().unwrap()));
     assert!(confident);
     // Each pair is there once, and two are of one entity where they are said to match.
     assert!(lake.join("pairs.parquet").exists());
@@ -122,7 +161,16 @@ fn the_best_record_of_each_entity_is_kept() {
     let (text, truth) = persons(400, true);
     lake.file("people.csv", &text);
     lake.ok(["match", "people.csv", "-o", "all.csv"]);
-    lake.ok(["match", "people.csv", "--dedupe-keep", "best", "-o", "best.csv", "--primary-key", "id"]);
+    lake.ok([
+        "match",
+        "people.csv",
+        "--dedupe-keep",
+        "best",
+        "-o",
+        "best.csv",
+        "--primary-key",
+        "id",
+    ]);
     let all = lake.read("all.csv");
     let best = lake.read("best.csv");
     let mut ids = column(&all, "match_id");
@@ -141,14 +189,36 @@ fn two_tables_are_linked_one_to_one() {
     let (text, truth) = persons(600, true);
     // Even rows are the left table, odd ones the right, with other names of columns.
     let rows: Vec<&str> = text.lines().skip(1).collect();
-    let part = |odd: usize| rows.iter().skip(odd).step_by(2).map(|r| format!("{r}\n")).collect::<String>();
+    let part = |odd: usize| {
+        rows.iter()
+            .skip(odd)
+            .step_by(2)
+            .map(|r| format!("{r}\n"))
+            .collect::<String>()
+    };
     lake.file("left.csv", HEADER.to_owned() + &part(0));
-    lake.file("right.csv", "key,First,LAST,road,town,birth\n".to_owned() + &part(1));
-    let told = lake.ok(["match", "left.csv", "right.csv", "--one-to-one", "--output", "out.csv", "--json"]);
+    lake.file(
+        "right.csv",
+        "key,First,LAST,road,town,birth\n".to_owned() + &part(1),
+    );
+    let told = lake.ok([
+        "match",
+        "left.csv",
+        "right.csv",
+        "--one-to-one",
+        "--output",
+        "out.csv",
+        "--json",
+    ]);
     let summary: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!(summary["rows"], 750);
     let out = lake.read("out.csv");
-    let truth: Vec<usize> = truth.iter().step_by(2).chain(truth.iter().skip(1).step_by(2)).copied().collect();
+    let truth: Vec<usize> = truth
+        .iter()
+        .step_by(2)
+        .chain(truth.iter().skip(1).step_by(2))
+        .copied()
+        .collect();
     let (ids, sources) = (column(&out, "match_id"), column(&out, "source"));
     assert_eq!(sources.iter().filter(|s| *s == "left").count(), 375);
     // What is twice on one side is no pair of a linking.
@@ -161,7 +231,10 @@ fn two_tables_are_linked_one_to_one() {
             theirs += f64::from(u8::from(right));
         }
     }
-    assert!(2.0 * both / (ours + theirs) > 0.98, "{both} {ours} {theirs} {told}");
+    assert!(
+        2.0 * both / (ours + theirs) > 0.98,
+        "{both} {ours} {theirs} {told}"
+    );
 }
 
 #[test]
@@ -169,11 +242,34 @@ fn a_table_of_the_catalog_is_matched_into_another() {
     let lake = Lake::new();
     lake.file("shop/people/people.csv", persons(300, true).0);
     lake.ok(["crawl", "shop", "--database", "shop"]);
-    lake.ok(["match", "shop.people", "--output", "shop.entities", "--location", "entities"]);
-    assert_eq!(lake.sql("SELECT count(*) AS n FROM shop.entities"), "n\n375\n");
+    lake.ok([
+        "match",
+        "shop.people",
+        "--output",
+        "shop.entities",
+        "--location",
+        "entities",
+    ]);
+    assert_eq!(
+        lake.sql("SELECT count(*) AS n FROM shop.entities"),
+        "n\n375\n"
+    );
     // It is there now, and is replaced where it lies.
-    lake.ok(["match", "shop.people", "--output", "shop.entities", "--dedupe-keep", "best"]);
-    let left: usize = lake.sql("SELECT count(*) AS n FROM shop.entities").lines().nth(1).unwrap().parse().unwrap();
+    lake.ok([
+        "match",
+        "shop.people",
+        "--output",
+        "shop.entities",
+        "--dedupe-keep",
+        "best",
+    ]);
+    let left: usize = lake
+        .sql("SELECT count(*) AS n FROM shop.entities")
+        .lines()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((290..=310).contains(&left), "{left}");
 }
 
@@ -191,14 +287,35 @@ fn settings_are_followed() {
     let lake = Lake::new();
     lake.file("people.csv", persons(400, true).0);
     let told = lake.ok([
-        "match", "people.csv", "--compare", "first", "--compare", "born:code", "--blocking", "born,first", "-o", "csv",
+        "match",
+        "people.csv",
+        "--compare",
+        "first",
+        "--compare",
+        "born:code",
+        "--blocking",
+        "born,first",
+        "-o",
+        "csv",
         "--explain",
     ]);
-    assert!(told.stdout.starts_with("id,first,last,street,city,born,match_id,match_confidence\n"), "{told}");
+    assert!(
+        told.stdout
+            .starts_with("id,first,last,street,city,born,match_id,match_confidence\n"),
+        "{told}"
+    );
     assert!(told.stderr.contains("born: code (as asked for"), "{told}");
     assert!(told.stderr.contains("born + first: "), "{told}");
     let duplicates = |precision: &str| -> u64 {
-        let told = lake.ok(["match", "people.csv", "--precision-recall", precision, "--json", "-o", "out.csv"]);
+        let told = lake.ok([
+            "match",
+            "people.csv",
+            "--precision-recall",
+            precision,
+            "--json",
+            "-o",
+            "out.csv",
+        ]);
         let summary: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
         summary["duplicates"].as_u64().unwrap()
     };
@@ -211,22 +328,48 @@ fn bad_input_is_told() {
     lake.file("empty.csv", "a,b\n");
     lake.file("one.csv", "a,b\nx,y\n");
     lake.file("same.csv", "name,city\nanna,york\nanna,york\nanna,york\n");
-    lake.file("keys.csv", "id,name,city\n1,anna,york\n1,bob,leeds\n2,carl,bath\n");
-    lake.file("nulls.csv", "id,name,city\n1,anna,york\n,bob,leeds\n2,carl,bath\n");
+    lake.file(
+        "keys.csv",
+        "id,name,city\n1,anna,york\n1,bob,leeds\n2,carl,bath\n",
+    );
+    lake.file(
+        "nulls.csv",
+        "id,name,city\n1,anna,york\n,bob,leeds\n2,carl,bath\n",
+    );
     lake.file("matched.csv", "name,match_id\nanna,1\nbob,2\n");
     for (args, wanted) in [
         (&["one.csv"][..], "'one' has one row"),
-        (&["same.csv"], "no usable column: 'name': all its values are the same"),
-        (&["keys.csv", "--primary-key", "id"], "'id' is no primary key of 'keys': 1 rows repeat"),
+        (
+            &["same.csv"],
+            "no usable column: 'name': all its values are the same",
+        ),
+        (
+            &["keys.csv", "--primary-key", "id"],
+            "'id' is no primary key of 'keys': 1 rows repeat",
+        ),
         (&["nulls.csv", "--primary-key", "id"], "1 rows have none"),
-        (&["keys.csv", "--compare", "nam"], "a comparison names the column 'nam', which is not there; did you mean 'name'?"),
-        (&["keys.csv", "--blocking", "town"], "a blocking rule names the column 'town'"),
-        (&["keys.csv", "--precision-recall", "2"], "which is not from 0 to 1"),
+        (
+            &["keys.csv", "--compare", "nam"],
+            "a comparison names the column 'nam', which is not there; did you mean 'name'?",
+        ),
+        (
+            &["keys.csv", "--blocking", "town"],
+            "a blocking rule names the column 'town'",
+        ),
+        (
+            &["keys.csv", "--precision-recall", "2"],
+            "which is not from 0 to 1",
+        ),
         (&["matched.csv"], "has a column 'match_id' already"),
         (&["nowhere.csv"], "nowhere.csv"),
         (&["empty.csv"], "empty"),
     ] {
-        let told = lake.mastic(["match"].into_iter().chain(args.iter().copied()).chain(["-o", "out.csv"]));
+        let told = lake.mastic(
+            ["match"]
+                .into_iter()
+                .chain(args.iter().copied())
+                .chain(["-o", "out.csv"]),
+        );
         assert_eq!(told.code, 1, "{told}");
         assert!(told.stderr.contains(wanted), "{wanted}\n{told}");
         assert!(!lake.join("out.csv").exists());

@@ -17,24 +17,41 @@ use mastic_find_matches::{MatchInput, Settings, Table, find_matches};
 
 fn read(context: &SessionContext, path: &Path) -> DataFrame {
     let mut reader = csv::Reader::from_path(path).unwrap();
-    let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let names: Vec<String> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .map(str::to_owned)
+        .collect();
     let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    let fields: Vec<Field> = names.iter().map(|n| Field::new(n, DataType::Utf8, true)).collect();
+    let fields: Vec<Field> = names
+        .iter()
+        .map(|n| Field::new(n, DataType::Utf8, true))
+        .collect();
     let schema = Arc::new(Schema::new(fields));
     let columns = (0..names.len()).map(|at| {
-        let values: StringArray =
-            records.iter().map(|r| r.get(at).filter(|v| !v.is_empty())).collect();
+        let values: StringArray = records
+            .iter()
+            .map(|r| r.get(at).filter(|v| !v.is_empty()))
+            .collect();
         Arc::new(values) as _
     });
     let batch = RecordBatch::try_new(schema.clone(), columns.collect()).unwrap();
-    context.read_table(Arc::new(MemTable::try_new(schema, vec![vec![batch]]).unwrap())).unwrap()
+    context
+        .read_table(Arc::new(
+            MemTable::try_new(schema, vec![vec![batch]]).unwrap(),
+        ))
+        .unwrap()
 }
 
 #[tokio::main]
 async fn main() {
     let folder = std::env::args().nth(1).unwrap();
     let only: Vec<String> = std::env::args().skip(2).collect();
-    let mut sets: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut sets: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     sets.sort();
     for set in sets {
         let name = set.file_name().unwrap().to_str().unwrap().to_owned();
@@ -45,9 +62,15 @@ async fn main() {
         mastic_functions::register_all(&mut context).unwrap();
         let table = |file: &str| {
             let path = set.join(file);
-            path.exists().then(|| Table { name: file.into(), rows: read(&context, &path) })
+            path.exists().then(|| Table {
+                name: file.into(),
+                rows: read(&context, &path),
+            })
         };
-        let mut settings = Settings { one_to_one: set.join("one_to_one").exists(), ..Settings::default() };
+        let mut settings = Settings {
+            one_to_one: set.join("one_to_one").exists(),
+            ..Settings::default()
+        };
         if let Ok(cost) = std::env::var("ACCURACY_COST") {
             settings.accuracy_cost_tradeoff = cost.parse().unwrap();
         }
@@ -55,7 +78,10 @@ async fn main() {
             settings.search_rows = Some(rows.parse().unwrap());
         }
         let start = Instant::now();
-        let input = MatchInput { left: table("left.csv").unwrap(), right: table("right.csv") };
+        let input = MatchInput {
+            left: table("left.csv").unwrap(),
+            right: table("right.csv"),
+        };
         let split = match &input.right {
             Some(_) => input.left.rows.clone().count().await.unwrap(),
             None => usize::MAX,
@@ -77,7 +103,10 @@ async fn main() {
         let mut entities: HashMap<i64, Vec<usize>> = HashMap::new();
         let mut row = 0;
         for batch in &batches {
-            let ids = batch.column_by_name("match_id").unwrap().as_primitive::<Int64Type>();
+            let ids = batch
+                .column_by_name("match_id")
+                .unwrap()
+                .as_primitive::<Int64Type>();
             for at in 0..ids.len() {
                 entities.entry(ids.value(at)).or_default().push(row);
                 row += 1;
@@ -107,10 +136,21 @@ async fn main() {
         let pairs = matched.pairs.collect().await.unwrap();
         let mut covered = 0_usize;
         for batch in &pairs {
-            let (a, b) = (batch.column(0).as_primitive::<UInt32Type>(), batch.column(1).as_primitive::<UInt32Type>());
-            covered += a.values().iter().zip(b.values()).filter(|(a, b)| truth.contains(&(**a as usize, **b as usize))).count();
+            let (a, b) = (
+                batch.column(0).as_primitive::<UInt32Type>(),
+                batch.column(1).as_primitive::<UInt32Type>(),
+            );
+            covered += a
+                .values()
+                .iter()
+                .zip(b.values())
+                .filter(|(a, b)| truth.contains(&(**a as usize, **b as usize)))
+                .count();
         }
-        let (p, r) = (right as f64 / found.max(1) as f64, right as f64 / truth.len().max(1) as f64);
+        let (p, r) = (
+            right as f64 / found.max(1) as f64,
+            right as f64 / truth.len().max(1) as f64,
+        );
         println!(
             "| {name} | {row} | {} | {:.4} | {} | F1 {:.4} | P {p:.4} | R {r:.4} | wrong {} | {:.1} s |",
             truth.len(),

@@ -28,13 +28,21 @@ const LOOKED_AT: usize = 500;
 /// What is left of a name without a namespace and punctuation, in lower case.
 pub(crate) fn local(name: &str) -> String {
     let last = name.trim().rsplit(['#', '/', ':']).next().unwrap_or(name);
-    last.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    last.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
 }
 
 /// The columns of one table.
 pub(crate) fn of_one(schema: &Schema) -> Vec<Shared> {
     let fields = schema.fields().iter();
-    fields.map(|f| Shared { name: f.name().clone(), unfit: unfit(f.data_type()) }).collect()
+    fields
+        .map(|f| Shared {
+            name: f.name().clone(),
+            unfit: unfit(f.data_type()),
+        })
+        .collect()
 }
 
 /// Both tables with the same columns: those that they share under the left one's names, then what only one has.
@@ -43,17 +51,26 @@ pub(crate) async fn of_two(
     left: DataFrame,
     right: DataFrame,
 ) -> Result<(DataFrame, DataFrame, Vec<Shared>)> {
-    let (a, b) = (left.schema().as_arrow().clone(), right.schema().as_arrow().clone());
+    let (a, b) = (
+        left.schema().as_arrow().clone(),
+        right.schema().as_arrow().clone(),
+    );
     let mut partner: Vec<Option<usize>> = vec![None; a.fields().len()];
     let mut free: Vec<usize> = (0..b.fields().len()).collect();
     for (at, field) in a.fields().iter().enumerate() {
         let name = local(field.name());
-        let same = |other: &usize| b.fields().get(*other).is_some_and(|f| local(f.name()) == name);
+        let same = |other: &usize| {
+            b.fields()
+                .get(*other)
+                .is_some_and(|f| local(f.name()) == name)
+        };
         if let Some(found) = free.iter().position(|o| !name.is_empty() && same(o)) {
             partner[at] = Some(free.remove(found));
         }
     }
-    let open: Vec<usize> = (0..partner.len()).filter(|at| partner[*at].is_none()).collect();
+    let open: Vec<usize> = (0..partner.len())
+        .filter(|at| partner[*at].is_none())
+        .collect();
     if !open.is_empty() && !free.is_empty() {
         let ours = profiles(context, &left, &open).await?;
         let theirs = profiles(context, &right, &free).await?;
@@ -92,7 +109,10 @@ pub(crate) async fn of_two(
             Some(theirs) => unfit(field.data_type()).or_else(|| unfit(theirs.data_type())),
             None => Some("only the left table has it".into()),
         };
-        shared.push(Shared { name: name.clone(), unfit: why });
+        shared.push(Shared {
+            name: name.clone(),
+            unfit: why,
+        });
     }
     for field in free.iter().filter_map(|o| b.fields().get(*o)) {
         let mut name = field.name().clone();
@@ -101,7 +121,10 @@ pub(crate) async fn of_two(
         }
         of_left.push(null(field.data_type())?.alias(&name));
         of_right.push(column(field.name()).alias(&name));
-        shared.push(Shared { name, unfit: Some("only the right table has it".into()) });
+        shared.push(Shared {
+            name,
+            unfit: Some("only the right table has it".into()),
+        });
     }
     Ok((left.select(of_left)?, right.select(of_right)?, shared))
 }
@@ -123,11 +146,18 @@ async fn profiles(
         if unfit(field.data_type()).is_none() {
             let value = normal(context, text(field.name(), frame.schema())?)?;
             let value = cast(value, DataType::Utf8).alias("v");
-            let few = frame.clone().limit(0, Some(LOOKED_AT))?.select(vec![value])?.collect().await?;
+            let few = frame
+                .clone()
+                .limit(0, Some(LOOKED_AT))?
+                .select(vec![value])?
+                .collect()
+                .await?;
             for batch in &few {
                 let values = batch.column(0).as_string::<i32>();
                 for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
-                    grams(values.value(row), |gram| *counts.entry(gram).or_default() += 1.0);
+                    grams(values.value(row), |gram| {
+                        *counts.entry(gram).or_default() += 1.0
+                    });
                 }
             }
         }
@@ -144,7 +174,10 @@ mod tests {
 
     #[test]
     fn names_are_local() {
-        assert_eq!(local("http://www.okkam.org/ontology_restaurant1.owl#Phone_number"), "phonenumber");
+        assert_eq!(
+            local("http://www.okkam.org/ontology_restaurant1.owl#Phone_number"),
+            "phonenumber"
+        );
         assert_eq!(local("First Name"), "firstname");
     }
 }

@@ -102,10 +102,18 @@ mod tests {
     #[test]
     fn pairs_are_ordered_and_of_two_sides() {
         assert_eq!(rows(pair(7, 3)), (3, 7));
-        let sides = Sides { rows: 10, split: Some(4) };
+        let sides = Sides {
+            rows: 10,
+            split: Some(4),
+        };
         assert!(sides.may(3, 4) && !sides.may(1, 2) && !sides.may(5, 5));
         assert_eq!(sides.smaller(), 0..4);
         let found = random(sides, 20, &[pair(0, 4)]);
-        assert!(!found.is_empty() && found.iter().all(|p| rows(*p).0 < 4 && rows(*p).1 >= 4 && *p != pair(0, 4)));
+        assert!(
+            !found.is_empty()
+                && found
+                    .iter()
+                    .all(|p| rows(*p).0 < 4 && rows(*p).1 >= 4 && *p != pair(0, 4))
+        );
     }
 }

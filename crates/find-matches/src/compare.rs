@@ -71,7 +71,9 @@ fn level(similarity: f32, cuts: &[f32]) -> u8 {
 }
 
 fn rarity(frequency: f32) -> u8 {
-    1 + (-frequency.max(1e-12).ln() * RARITY).round().clamp(0.0, 250.0) as u8
+    1 + (-frequency.max(1e-12).ln() * RARITY)
+        .round()
+        .clamp(0.0, 250.0) as u8
 }
 
 /// One batch of answers.
@@ -87,32 +89,56 @@ struct Answer {
 fn expressions(context: &SessionContext, columns: &[Column], vectors: bool) -> Result<Vec<Expr>> {
     let mut out = Vec::new();
     for (at, c) in columns.iter().enumerate() {
-        let (a, b) = (column(&format!("l{}", value(at))), column(&format!("r{}", value(at))));
+        let (a, b) = (
+            column(&format!("l{}", value(at))),
+            column(&format!("r{}", value(at))),
+        );
         let both = a.clone().is_not_null().and(b.clone().is_not_null());
         let mut exact = a.clone().eq(b.clone());
         let similarity = match c.kind {
-            Kind::String if vectors => call(context, "edit_similarity", vec![a.clone(), b.clone()])?,
+            Kind::String if vectors => {
+                call(context, "edit_similarity", vec![a.clone(), b.clone()])?
+            }
             Kind::String => call(context, "string_similarity", vec![a.clone(), b.clone()])?,
             Kind::Text if vectors => cast(exact.clone(), DataType::Float32),
             Kind::Text => call(context, "qgram_similarity", vec![a.clone(), b.clone()])?,
             Kind::Code => {
-                let distance = call(context, "damerau_levenshtein_distance", vec![a.clone(), b.clone()])?;
+                let distance = call(
+                    context,
+                    "damerau_levenshtein_distance",
+                    vec![a.clone(), b.clone()],
+                )?;
                 cast(distance, DataType::Float32)
             }
             Kind::Number => {
-                let (x, y) = (column(&format!("l{}", number(at))), column(&format!("r{}", number(at))));
+                let (x, y) = (
+                    column(&format!("l{}", number(at))),
+                    column(&format!("r{}", number(at))),
+                );
                 exact = x.clone().eq(y.clone());
                 let abs = |e: Expr| call(context, "abs", vec![e]);
-                let most = call(context, "greatest", vec![abs(x.clone())?, abs(y.clone())?, lit(1e-9)])?;
+                let most = call(
+                    context,
+                    "greatest",
+                    vec![abs(x.clone())?, abs(y.clone())?, lit(1e-9)],
+                )?;
                 let apart = abs(x - y)? / most;
                 let alike = call(context, "greatest", vec![lit(1.0) - apart, lit(0.0)])?;
                 let nothing = lit(ScalarValue::Float32(None));
-                when(both.clone(), cast(coalesce(vec![alike, lit(0.0)]), DataType::Float32)).otherwise(nothing)?
+                when(
+                    both.clone(),
+                    cast(coalesce(vec![alike, lit(0.0)]), DataType::Float32),
+                )
+                .otherwise(nothing)?
             }
         };
         out.push(similarity.alias(format!("s{at}")));
         let mut times = when(exact.and(both), column(&format!("l{}", frequency(at))));
-        out.push(times.otherwise(lit(ScalarValue::Float32(None)))?.alias(format!("t{at}")));
+        out.push(
+            times
+                .otherwise(lit(ScalarValue::Float32(None)))?
+                .alias(format!("t{at}")),
+        );
         if c.kind == Kind::Code {
             let length = |e: Expr| call(context, "character_length", vec![e]);
             let most = call(context, "greatest", vec![length(a)?, length(b)?])?;
@@ -133,7 +159,10 @@ fn table(context: &SessionContext, pairs: &[u64]) -> Result<DataFrame> {
         place += chunk.len() as u32;
         let a = UInt32Array::from_iter_values(chunk.iter().map(|p| rows(*p).0));
         let b = UInt32Array::from_iter_values(chunk.iter().map(|p| rows(*p).1));
-        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(places), Arc::new(a), Arc::new(b)]);
+        let batch = RecordBatch::try_new(
+            schema.clone(),
+            vec![Arc::new(places), Arc::new(a), Arc::new(b)],
+        );
         if let Some(part) = parts.get_mut(n % 2) {
             part.push(batch.map_err(datafusion::error::DataFusionError::from)?);
         }
@@ -159,11 +188,20 @@ pub(crate) async fn compare(
     }
     let side = |prefix: &str| -> Result<DataFrame> {
         let rows = normal.scan(context, "rows")?;
-        let names: Vec<String> = rows.schema().fields().iter().map(|f| f.name().clone()).collect();
+        let names: Vec<String> = rows
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect();
         let shown = names.iter().map(|n| {
             let kept = column(n);
             // Views are handed on by a join without copying the text.
-            let kept = if n.starts_with('v') { cast(kept, DataType::Utf8View) } else { kept };
+            let kept = if n.starts_with('v') {
+                cast(kept, DataType::Utf8View)
+            } else {
+                kept
+            };
             kept.alias(format!("{prefix}{n}"))
         });
         Ok(rows.select(shown.collect::<Vec<_>>())?)
@@ -181,7 +219,9 @@ pub(crate) async fn compare(
         let (send, kinds, texts) = (send.clone(), kinds.clone(), texts.clone());
         tokio::spawn(async move {
             while let Some(batch) = stream.next().await {
-                let answer = batch.map_err(MatchError::from).and_then(|b| answer(&b, &kinds, texts.as_deref(), keep));
+                let answer = batch
+                    .map_err(MatchError::from)
+                    .and_then(|b| answer(&b, &kinds, texts.as_deref(), keep));
                 if send.send(answer).await.is_err() {
                     break;
                 }
@@ -204,10 +244,16 @@ pub(crate) async fn compare(
         scatter(&answer.pairs, &answer.levels, &mut out.levels);
         scatter(&answer.pairs, &answer.rarity, &mut out.rarity);
         scatter(&answer.pairs, &answer.similarities, &mut out.similarities);
-        scatter(&answer.pairs, std::slice::from_ref(&answer.record), std::slice::from_mut(&mut out.record));
+        scatter(
+            &answer.pairs,
+            std::slice::from_ref(&answer.record),
+            std::slice::from_mut(&mut out.record),
+        );
     }
     if done != all {
-        return Err(MatchError::Spool(format!("{done} of {all} pairs were compared")));
+        return Err(MatchError::Spool(format!(
+            "{done} of {all} pairs were compared"
+        )));
     }
     Ok(out)
 }
@@ -222,7 +268,12 @@ fn scatter<T: Copy>(places: &[u32], from: &[Vec<T>], to: &mut [Vec<T>]) {
     }
 }
 
-fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>, keep: bool) -> Result<Answer> {
+fn answer(
+    batch: &RecordBatch,
+    kinds: &[Kind],
+    texts: Option<&Texts>,
+    keep: bool,
+) -> Result<Answer> {
     let ints = |at: usize| batch.column(at).as_primitive::<UInt32Type>().values();
     let (a, b) = (ints(1), ints(2));
     let n = batch.num_rows();
@@ -256,12 +307,20 @@ fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>, keep: bool
                 (Kind::Code, Some(lengths)) => {
                     let distance = s;
                     s = 1.0 - distance / lengths.value(row).max(1.0);
-                    if distance <= 1.0 { 2 } else { u8::from(distance <= 2.0) }
+                    if distance <= 1.0 {
+                        2
+                    } else {
+                        u8::from(distance <= 2.0)
+                    }
                 }
                 _ => {
                     if let (Some(own), false) = (own, equal) {
                         let cosine = own.cosine(x, y);
-                        s = if *kind == Kind::Text { cosine } else { s.max(cosine).clamp(0.0, 1.0) };
+                        s = if *kind == Kind::Text {
+                            cosine
+                        } else {
+                            s.max(cosine).clamp(0.0, 1.0)
+                        };
                     } else if equal {
                         s = 1.0;
                     }
@@ -287,7 +346,8 @@ fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>, keep: bool
                 a.iter().zip(b).map(|(x, y)| v.cosine(*x, *y)).collect()
             };
             out.record = of(&texts.record);
-            out.levels.push(out.record.iter().map(|s| level(*s, &RECORD_CUTS)).collect());
+            out.levels
+                .push(out.record.iter().map(|s| level(*s, &RECORD_CUTS)).collect());
             out.rarity.push(vec![0; n]);
             if keep {
                 out.similarities.push(out.record.clone());

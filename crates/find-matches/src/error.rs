@@ -50,7 +50,9 @@ pub enum MatchError {
     #[error("{0}")]
     Setting(String),
     /// Text that was read in an encoding that it is not in.
-    #[error("'{column}' holds text in an encoding that was not recognised: {share:.1} % of its values have the replacement character U+FFFD")]
+    #[error(
+        "'{column}' holds text in an encoding that was not recognised: {share:.1} % of its values have the replacement character U+FFFD"
+    )]
     Encoding {
         /// The column.
         column: String,

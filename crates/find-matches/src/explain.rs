@@ -88,12 +88,17 @@ impl fmt::Display for Explanation {
             self.prior
         )?;
         for c in &self.comparisons {
-            let kind = c.kind.map_or("3-grams of the whole record", |kind| kind.name());
-            let weights: Vec<String> = (0..c.m.len()).map(|l| format!("{:+.2}", c.weight(l))).collect();
+            let kind = c
+                .kind
+                .map_or("3-grams of the whole record", |kind| kind.name());
+            let weights: Vec<String> = (0..c.m.len())
+                .map(|l| format!("{:+.2}", c.weight(l)))
+                .collect();
             writeln!(f, "  {} ({kind}): {}", c.name, weights.join(" "))?;
             if self.related > 0.0 {
-                let weights: Vec<String> =
-                    (0..c.m.len()).map(|l| format!("{:+.2}", c.weight_of_related(l))).collect();
+                let weights: Vec<String> = (0..c.m.len())
+                    .map(|l| format!("{:+.2}", c.weight_of_related(l)))
+                    .collect();
                 writeln!(f, "    against related records: {}", weights.join(" "))?;
             }
         }
@@ -108,14 +113,26 @@ impl fmt::Display for Explanation {
         writeln!(f, "Decision\n  threshold {:.2}: {}", d.threshold, d.why)?;
         writeln!(f, "  {}", d.gate)?;
         if d.refused > 0 {
-            writeln!(f, "  {} pairs over the threshold are no matches for it", d.refused)?;
+            writeln!(
+                f,
+                "  {} pairs over the threshold are no matches for it",
+                d.refused
+            )?;
         }
         if d.ties > 0 {
-            writeln!(f, "  {} pairs are no matches because others are as good", d.ties)?;
+            writeln!(
+                f,
+                "  {} pairs are no matches because others are as good",
+                d.ties
+            )?;
         }
         writeln!(f, "Entities")?;
         for (size, count) in &d.sizes {
-            writeln!(f, "  of {size} record{}: {count}", if *size == 1 { "" } else { "s" })?;
+            writeln!(
+                f,
+                "  of {size} record{}: {count}",
+                if *size == 1 { "" } else { "s" }
+            )?;
         }
         Ok(())
     }

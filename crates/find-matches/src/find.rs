@@ -18,7 +18,7 @@ use crate::decide::threshold::Curve;
 use crate::error::{MatchError, Result};
 use crate::explain::{Decision, Explanation};
 use crate::model::patterns::Patterns;
-use crate::model::{em, relations, self_training, sigmoid};
+use crate::model::{em, logit, relations, self_training, sigmoid};
 use crate::normalise::{column, normalise};
 use crate::output::{Matched, Outcome, Summary};
 use crate::profile::profile;
@@ -76,8 +76,11 @@ pub async fn find_matches(
 ) -> Result<Matched> {
     check(&input, settings)?;
     tell(Stage::Reading);
-    let names: Vec<String> =
-        [Some(&input.left), input.right.as_ref()].into_iter().flatten().map(|t| t.name.clone()).collect();
+    let names: Vec<String> = [Some(&input.left), input.right.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|t| t.name.clone())
+        .collect();
     let (raw, shared, sides) = read(context, input).await?;
     tell(Stage::Profiling(raw.rows()));
     let all = raw.scan(context, "raw")?;
@@ -101,17 +104,32 @@ pub async fn find_matches(
     let real = found.pairs.len();
     let mut pairs = found.pairs;
     pairs.extend(&found.teach);
-    let mut compared =
-        compare(context, &normal, columns, &pairs, found.texts.clone(), settings.one_to_one).await?;
+    let mut compared = compare(
+        context,
+        &normal,
+        columns,
+        &pairs,
+        found.texts.clone(),
+        settings.one_to_one,
+    )
+    .await?;
 
     tell(Stage::Learning);
-    let mut comparisons: Vec<(String, Option<Kind>)> =
-        columns.iter().map(|c| (c.name.clone(), Some(c.kind))).collect();
+    let mut comparisons: Vec<(String, Option<Kind>)> = columns
+        .iter()
+        .map(|c| (c.name.clone(), Some(c.kind)))
+        .collect();
     if found.texts.is_some() {
         comparisons.push((RECORD.to_owned(), None));
     }
     let mut patterns = Patterns::new(&compared);
-    let chances = beginning(&pairs, &compared.record, sides, settings, found.texts.is_some());
+    let chances = beginning(
+        &pairs,
+        &compared.record,
+        sides,
+        settings,
+        found.texts.is_some(),
+    );
     let input = em::Input {
         pairs: &pairs,
         sides,
@@ -120,15 +138,19 @@ pub async fn find_matches(
         one_to_one: settings.one_to_one,
         relations: false,
     };
-    let (mut model, mut scores) = match relations::learn(&input, columns, &compared.record, &chances) {
-        Some(found) => found,
-        None => em::learn(&input, &compared.record, chances),
-    };
+    let (mut model, mut scores) =
+        match relations::learn(&input, columns, &compared.record, &chances) {
+            Some(found) => found,
+            None => em::learn(&input, &compared.record, chances),
+        };
     // What only taught goes.
     for list in [&mut compared.levels, &mut compared.rarity] {
         list.iter_mut().for_each(|l| l.truncate(real));
     }
-    compared.similarities.iter_mut().for_each(|l| l.truncate(real));
+    compared
+        .similarities
+        .iter_mut()
+        .for_each(|l| l.truncate(real));
     compared.record.truncate(real);
     patterns.of.truncate(real);
     scores.truncate(real);
@@ -138,13 +160,19 @@ pub async fn find_matches(
     if settings.one_to_one {
         let taken = greedy(&pairs, &scores, sides);
         let threshold = Curve::new(&pairs, &scores, &taken, sides).best();
-        if let Some((learner, better)) = self_training::learn(&compared, &scores, &taken, threshold) {
+        if let Some((learner, better)) = self_training::learn(&compared, &scores, &taken, threshold)
+        {
             model.learner = Some(learner);
             scores = better;
         }
     }
-    thin_evidence(&patterns, columns.len(), columns.iter().map(|c| c.kind), &mut scores);
-    let (accepted, threshold, mut decision) = decide(&pairs, &scores, sides, settings);
+    thin_evidence(
+        &patterns,
+        columns.len(),
+        columns.iter().map(|c| c.kind),
+        &mut scores,
+    );
+    let (accepted, threshold, mut decision) = decide(&pairs, &scores, model.prior, sides, settings);
     model.threshold = threshold;
     let before = accepted.len();
     let (accepted, verdict) = if found.texts.is_some() && settings.blocking.is_empty() {
@@ -176,29 +204,61 @@ pub async fn find_matches(
     };
     let mut is_match = vec![false; pairs.len()];
     accepted.iter().for_each(|at| is_match[*at] = true);
-    let outcome = Outcome { pairs, scores, is_match, patterns, model: model.clone() };
-    Matched::new(context, &raw, settings, ids, confidence, outcome, explanation, model, summary)
+    let outcome = Outcome {
+        pairs,
+        scores,
+        is_match,
+        patterns,
+        model: model.clone(),
+    };
+    Matched::new(
+        context,
+        &raw,
+        settings,
+        ids,
+        confidence,
+        outcome,
+        explanation,
+        model,
+        summary,
+    )
 }
 
 fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
     for (name, value) in [
-        ("precision-recall trade-off", settings.precision_recall_tradeoff),
+        (
+            "precision-recall trade-off",
+            settings.precision_recall_tradeoff,
+        ),
         ("accuracy-cost trade-off", settings.accuracy_cost_tradeoff),
     ] {
         if !(0.0..=1.0).contains(&value) {
-            return Err(MatchError::Setting(format!("the {name} is {value}, which is not from 0 to 1")));
+            return Err(MatchError::Setting(format!(
+                "the {name} is {value}, which is not from 0 to 1"
+            )));
         }
     }
     if settings.one_to_one && input.right.is_none() {
-        return Err(MatchError::Setting("one to one needs two tables to link".into()));
+        return Err(MatchError::Setting(
+            "one to one needs two tables to link".into(),
+        ));
     }
     if settings.blocking.iter().any(Vec::is_empty) {
-        return Err(MatchError::Setting("a blocking rule names no column".into()));
+        return Err(MatchError::Setting(
+            "a blocking rule names no column".into(),
+        ));
     }
-    let tables = [Some(&input.left), input.right.as_ref()].into_iter().flatten();
+    let tables = [Some(&input.left), input.right.as_ref()]
+        .into_iter()
+        .flatten();
     for table in tables {
         for taken in ["match_id", "match_confidence"] {
-            if table.rows.schema().field_with_unqualified_name(taken).is_ok() {
+            if table
+                .rows
+                .schema()
+                .field_with_unqualified_name(taken)
+                .is_ok()
+            {
                 return Err(MatchError::Setting(format!(
                     "'{}' has a column '{taken}' already; rename it or leave it out first",
                     table.name
@@ -225,7 +285,11 @@ async fn read(
         let raw = Spool::keep(context, vec![left], true).await?;
         match raw.rows() {
             0 => return Err(empty(input.left.name)),
-            1 => return Err(MatchError::OneRow { table: input.left.name }),
+            1 => {
+                return Err(MatchError::OneRow {
+                    table: input.left.name,
+                });
+            }
             rows => return Ok((raw, shared, sides(rows, None))),
         }
     };
@@ -253,7 +317,11 @@ fn unqualified(frame: DataFrame) -> Result<DataFrame> {
         .schema()
         .iter()
         .map(|(qualifier, field)| {
-            Expr::Column(datafusion::common::Column::new(qualifier.cloned(), field.name())).alias(field.name())
+            Expr::Column(datafusion::common::Column::new(
+                qualifier.cloned(),
+                field.name(),
+            ))
+            .alias(field.name())
         })
         .collect();
     Ok(frame.select(columns)?)
@@ -261,12 +329,20 @@ fn unqualified(frame: DataFrame) -> Result<DataFrame> {
 
 /// What the two tables are called in the output.
 fn source_names(left: &str, right: &str) -> (ScalarValue, ScalarValue) {
-    let (a, b) = if left == right { ("left", "right") } else { (left, right) };
+    let (a, b) = if left == right {
+        ("left", "right")
+    } else {
+        (left, right)
+    };
     (ScalarValue::from(a), ScalarValue::from(b))
 }
 
 fn source_column(shared: &[align::Shared]) -> &'static str {
-    if shared.iter().any(|s| s.name == "source") { "match_source" } else { "source" }
+    if shared.iter().any(|s| s.name == "source") {
+        "match_source"
+    } else {
+        "source"
+    }
 }
 
 /// Candidates, pairs that only teach, and vectors where there are any.
@@ -290,7 +366,8 @@ async fn block(
     let ruled = !settings.blocking.is_empty();
     let mut uncovered = false;
     if ruled || !small && text.is_none() {
-        if let Some(pairs) = keys::pairs(context, &rows, columns, sides, settings, blocking).await? {
+        if let Some(pairs) = keys::pairs(context, &rows, columns, sides, settings, blocking).await?
+        {
             blocking.method = match ruled {
                 true => "the rules that were given".into(),
                 false => format!(
@@ -298,12 +375,16 @@ async fn block(
                     sides.rows
                 ),
             };
-            let teach = random(sides, u64::from(sides.rows).min(1_000_000), &pairs);
+            let teach = random(sides, u64::from(sides.rows).min(500_000), &pairs);
             let texts = match ruled && small {
                 true => Some(Arc::new(Texts::read(rows, columns).await?)),
                 false => None,
             };
-            return Ok(Candidates { pairs, teach, texts });
+            return Ok(Candidates {
+                pairs,
+                teach,
+                texts,
+            });
         }
         uncovered = true;
     }
@@ -320,34 +401,58 @@ async fn block(
     };
     blocking.method = format!("the {k} nearest records of each by the cosine of 3-grams: {why}");
     blocking.neighbours = Some(k);
-    Ok(Candidates { pairs, teach, texts: Some(texts) })
+    Ok(Candidates {
+        pairs,
+        teach,
+        texts: Some(texts),
+    })
 }
 
 /// What pairs are thought to be before anything is learned.
-fn beginning(pairs: &[u64], record: &[f32], sides: Sides, settings: &Settings, cosine: bool) -> Vec<f32> {
+fn beginning(
+    pairs: &[u64],
+    record: &[f32],
+    sides: Sides,
+    settings: &Settings,
+    cosine: bool,
+) -> Vec<f32> {
     if settings.one_to_one {
         let taken = greedy(pairs, record, sides);
         let threshold = Curve::new(pairs, record, &taken, sides).best();
         let mut out = vec![0.01; record.len()];
         for at in taken {
-            out[at] = if f64::from(record[at]) > threshold { 0.95 } else { 0.05 };
+            out[at] = if f64::from(record[at]) > threshold {
+                0.95
+            } else {
+                0.05
+            };
         }
         return out;
     }
     // The mean of similarities is greater than a cosine over the whole record.
     let (from, over) = if cosine { (0.3, 0.5) } else { (0.55, 0.35) };
-    record.iter().map(|s| ((s - from) / over).clamp(0.01, 0.99)).collect()
+    record
+        .iter()
+        .map(|s| ((s - from) / over).clamp(0.01, 0.99))
+        .collect()
 }
 
 /// One short column in common, of three or more, is weak evidence.
-fn thin_evidence(patterns: &Patterns, columns: usize, kinds: impl Iterator<Item = Kind>, scores: &mut [f32]) {
+fn thin_evidence(
+    patterns: &Patterns,
+    columns: usize,
+    kinds: impl Iterator<Item = Kind>,
+    scores: &mut [f32],
+) {
     let kinds: Vec<Kind> = kinds.collect();
     if columns < 3 {
         return;
     }
     let thin: Vec<bool> = (0..patterns.len())
         .map(|p| {
-            let given: Vec<usize> = (0..columns).filter(|k| patterns.level(p, *k) != NULL).collect();
+            let given: Vec<usize> = (0..columns)
+                .filter(|k| patterns.level(p, *k) != NULL)
+                .collect();
             matches!(given.as_slice(), [one] if kinds.get(*one) != Some(&Kind::Text))
         })
         .collect();
@@ -358,22 +463,38 @@ fn thin_evidence(patterns: &Patterns, columns: usize, kinds: impl Iterator<Item 
     }
 }
 
-fn decide(pairs: &[u64], scores: &[f32], sides: Sides, settings: &Settings) -> (Vec<usize>, f64, Decision) {
+fn decide(
+    pairs: &[u64],
+    scores: &[f32],
+    prior: f64,
+    sides: Sides,
+    settings: &Settings,
+) -> (Vec<usize>, f64, Decision) {
     let mut decision = Decision::default();
     if !settings.one_to_one {
         let threshold = settings.shift();
         decision.threshold = threshold;
         decision.why = "where a match is as likely as not by the model".into();
         if threshold != 0.0 {
-            decision.why.push_str(", moved by the precision-recall trade-off");
+            decision
+                .why
+                .push_str(", moved by the precision-recall trade-off");
         }
-        let accepted = (0..scores.len()).filter(|at| f64::from(scores[*at]) > threshold).collect();
+        let accepted = (0..scores.len())
+            .filter(|at| f64::from(scores[*at]) > threshold)
+            .collect();
         return (accepted, threshold, decision);
     }
     let taken = greedy(pairs, scores, sides);
     let curve = Curve::new(pairs, scores, &taken, sides);
-    let threshold = curve.pick() + settings.shift();
-    let above: Vec<usize> = taken.into_iter().filter(|at| f64::from(scores[*at]) > threshold).collect();
+    // A pair's score has the share of matches among candidates in it. Among assigned pairs the share is that of
+    // records with a partner: by Bayes' rule nothing is a match below the difference of the two.
+    let floor = logit(prior) - logit(curve.matched.clamp(0.001, 0.999));
+    let threshold = curve.pick().max(floor) + settings.shift();
+    let above: Vec<usize> = taken
+        .into_iter()
+        .filter(|at| f64::from(scores[*at]) > threshold)
+        .collect();
     let count = above.len();
     let accepted = without_ties(pairs, scores, above);
     decision.threshold = threshold;
@@ -425,7 +546,11 @@ fn describe(
             *own = own.max(chance);
         }
     }
-    let confidence = confidence.into_iter().zip(rival).map(|(own, rival)| own.unwrap_or(1.0 - rival)).collect();
+    let confidence = confidence
+        .into_iter()
+        .zip(rival)
+        .map(|(own, rival)| own.unwrap_or(1.0 - rival))
+        .collect();
     let mut counts = std::collections::BTreeMap::new();
     for size in sizes.into_iter().filter(|size| *size > 0) {
         *counts.entry(size).or_insert(0) += 1;

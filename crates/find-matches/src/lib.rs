@@ -31,7 +31,10 @@
 //!
 //! This crate knows no scripts, and opens no files.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")
+)]
 #![allow(
     clippy::indexing_slicing,
     reason = "places of pairs, rows and patterns are made here, never by input"

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion::common::JoinType;
 use datafusion::common::{Column, DFSchema};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::FunctionRegistry;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::common::JoinType;
 use datafusion::functions::expr_fn::coalesce;
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, cast, lit};
 use datafusion::prelude::SessionContext;
 
@@ -73,13 +73,21 @@ pub(crate) async fn normalise(
     }
     let plain = Spool::keep(context, vec![rows.select(shown)?], false).await?;
     let mut joined = plain.scan(context, "plain")?;
-    let names: Vec<String> =
-        joined.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let names: Vec<String> = joined
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.name().clone())
+        .collect();
     let mut shown: Vec<Expr> = names.iter().map(|name| column(name)).collect();
     for (at, c) in columns.iter().enumerate() {
         let frequent = frequencies(context, &plain, at)?;
         let hash = call(context, "match_hash", vec![column(&value(at))])?;
-        joined = joined.join_on(frequent, JoinType::Left, [hash.eq(column(&format!("h{at}")))])?;
+        joined = joined.join_on(
+            frequent,
+            JoinType::Left,
+            [hash.eq(column(&format!("h{at}")))],
+        )?;
         let values = (c.fill * raw.rows() as f64).max(1.0);
         let times = coalesce(vec![
             cast(column(&format!("n{at}")), DataType::Float64),
@@ -94,7 +102,9 @@ pub(crate) async fn normalise(
 fn frequencies(context: &SessionContext, plain: &Arc<Spool>, at: usize) -> Result<DataFrame> {
     let hash = call(context, "match_hash", vec![column(&value(at))])?.alias(format!("h{at}"));
     let times = count(lit(1)).alias(format!("n{at}"));
-    let rows = plain.scan(context, "plain")?.select(vec![column(&value(at))])?;
+    let rows = plain
+        .scan(context, "plain")?
+        .select(vec![column(&value(at))])?;
     let counted = rows
         .filter(column(&value(at)).is_not_null())?
         .aggregate(vec![hash], vec![times])?

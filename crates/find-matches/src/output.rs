@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int64Array, RecordBatch, UInt32Array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int64Array, RecordBatch,
+    UInt32Array,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
@@ -88,8 +89,13 @@ impl Matched {
         summary: Summary,
     ) -> Result<Matched> {
         let all = raw.scan(context, "records")?;
-        let names: Vec<String> =
-            all.schema().fields().iter().map(|f| f.name().clone()).filter(|n| n != ROW).collect();
+        let names: Vec<String> = all
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .filter(|n| n != ROW)
+            .collect();
         let joined = all.join(
             entities(context, ids, confidence)?,
             JoinType::Inner,
@@ -100,23 +106,41 @@ impl Matched {
         let ordered = || SortExpr::new(column(ROW), true, false);
         let mut shown: Vec<Expr> = names.iter().map(|n| column(n)).collect();
         shown.extend([column("match_id"), column("match_confidence")]);
-        let records = joined.clone().sort(vec![ordered()])?.select(shown.clone())?;
+        let records = joined
+            .clone()
+            .sort(vec![ordered()])?
+            .select(shown.clone())?;
 
         let mut given: Expr = lit(0_i64);
         for name in &names {
             given = given + cast(column(name).is_not_null(), DataType::Int64);
         }
         let mut order = vec![SortExpr::new(given, false, false)];
-        order.extend(settings.primary_key.iter().map(|key| SortExpr::new(column(key), true, false)));
+        order.extend(
+            settings
+                .primary_key
+                .iter()
+                .map(|key| SortExpr::new(column(key), true, false)),
+        );
         order.push(ordered());
-        let rank = row_number().partition_by(vec![column("match_id")]).order_by(order).build()?;
+        let rank = row_number()
+            .partition_by(vec![column("match_id")])
+            .order_by(order)
+            .build()?;
         let best = joined
             .window(vec![rank.alias("$rank")])?
             .filter(column("$rank").eq(lit(1_u64)))?
             .sort(vec![ordered()])?
             .select(shown)?;
         let pairs = pairs(context, raw, settings, outcome)?;
-        Ok(Matched { rows: records, pairs, best, explanation, model, summary })
+        Ok(Matched {
+            rows: records,
+            pairs,
+            best,
+            explanation,
+            model,
+            summary,
+        })
     }
 }
 
@@ -138,7 +162,9 @@ fn entities(context: &SessionContext, ids: Vec<i64>, confidence: Vec<f64>) -> Re
         Arc::new(Float64Array::from(confidence)),
     ];
     let all = RecordBatch::try_new(schema.clone(), arrays).map_err(engine)?;
-    let parts = (0..all.num_rows()).step_by(8192).map(|at| all.slice(at, (all.num_rows() - at).min(8192)));
+    let parts = (0..all.num_rows())
+        .step_by(8192)
+        .map(|at| all.slice(at, (all.num_rows() - at).min(8192)));
     let table = MemTable::try_new(schema, vec![parts.collect()])?;
     Ok(context.read_table(Arc::new(table))?)
 }
@@ -160,21 +186,47 @@ fn pairs(
     ];
     for comparison in &outcome.model.comparisons {
         fields.push(field(&format!("{}_level", comparison.name), DataType::Int8));
-        fields.push(field(&format!("{}_part", comparison.name), DataType::Float32));
+        fields.push(field(
+            &format!("{}_part", comparison.name),
+            DataType::Float32,
+        ));
     }
     let schema = Arc::new(Schema::new(fields));
-    let stream = PairStream { schema: schema.clone(), outcome: Arc::new(outcome) };
+    let stream = PairStream {
+        schema: schema.clone(),
+        outcome: Arc::new(outcome),
+    };
     let table = StreamingTable::try_new(schema.clone(), vec![Arc::new(stream)])?;
     let frame = context.read_table(Arc::new(table))?;
-    let Some(key) = &settings.primary_key else { return Ok(frame) };
+    let Some(key) = &settings.primary_key else {
+        return Ok(frame);
+    };
     let side = |prefix: &str| -> Result<DataFrame> {
         let rows = raw.scan(context, "records")?;
-        Ok(rows.select(vec![column(key).alias(format!("{prefix}_{key}")), column(ROW).alias(format!("${prefix}"))])?)
+        Ok(rows.select(vec![
+            column(key).alias(format!("{prefix}_{key}")),
+            column(ROW).alias(format!("${prefix}")),
+        ])?)
     };
     let joined = frame
-        .join(side("left")?, JoinType::Inner, &["left_row"], &["$left"], None)?
-        .join(side("right")?, JoinType::Inner, &["right_row"], &["$right"], None)?;
-    let mut shown = vec![column(&format!("left_{key}")), column(&format!("right_{key}"))];
+        .join(
+            side("left")?,
+            JoinType::Inner,
+            &["left_row"],
+            &["$left"],
+            None,
+        )?
+        .join(
+            side("right")?,
+            JoinType::Inner,
+            &["right_row"],
+            &["$right"],
+            None,
+        )?;
+    let mut shown = vec![
+        column(&format!("left_{key}")),
+        column(&format!("right_{key}")),
+    ];
     shown.extend(schema.fields().iter().map(|f| column(f.name())));
     Ok(joined.select(shown)?)
 }
@@ -197,11 +249,18 @@ impl PartitionStream for PairStream {
         let batches = (0..all)
             .step_by(8192)
             .map(move |from| batch(&outcome, schema.clone(), from..(from + 8192).min(all)));
-        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), futures::stream::iter(batches)))
+        Box::pin(RecordBatchStreamAdapter::new(
+            self.schema.clone(),
+            futures::stream::iter(batches),
+        ))
     }
 }
 
-fn batch(outcome: &Outcome, schema: SchemaRef, range: std::ops::Range<usize>) -> EngineResult<RecordBatch> {
+fn batch(
+    outcome: &Outcome,
+    schema: SchemaRef,
+    range: std::ops::Range<usize>,
+) -> EngineResult<RecordBatch> {
     let pairs = || outcome.pairs[range.clone()].iter();
     let scores = || outcome.scores[range.clone()].iter().copied();
     let threshold = outcome.model.threshold;
@@ -209,19 +268,28 @@ fn batch(outcome: &Outcome, schema: SchemaRef, range: std::ops::Range<usize>) ->
         Arc::new(UInt32Array::from_iter_values(pairs().map(|p| rows(*p).0))),
         Arc::new(UInt32Array::from_iter_values(pairs().map(|p| rows(*p).1))),
         Arc::new(Float32Array::from_iter_values(scores())),
-        Arc::new(Float64Array::from_iter_values(scores().map(|s| sigmoid(f64::from(s) - threshold)))),
+        Arc::new(Float64Array::from_iter_values(
+            scores().map(|s| sigmoid(f64::from(s) - threshold)),
+        )),
         Arc::new(BooleanArray::from(outcome.is_match[range.clone()].to_vec())),
     ];
-    let patterns: Vec<usize> = outcome.patterns.of[range].iter().map(|p| *p as usize).collect();
-    let parts: Vec<Vec<f64>> =
-        patterns.iter().map(|p| em::parts(&outcome.model, &outcome.patterns, *p).collect()).collect();
+    let patterns: Vec<usize> = outcome.patterns.of[range]
+        .iter()
+        .map(|p| *p as usize)
+        .collect();
+    let parts: Vec<Vec<f64>> = patterns
+        .iter()
+        .map(|p| em::parts(&outcome.model, &outcome.patterns, *p).collect())
+        .collect();
     for k in 0..outcome.model.comparisons.len() {
         let levels = patterns.iter().map(|p| {
             let level = outcome.patterns.level(*p, k);
             (level != NULL).then_some(level.min(100) as i8)
         });
         arrays.push(Arc::new(levels.collect::<Int8Array>()));
-        arrays.push(Arc::new(Float32Array::from_iter_values(parts.iter().map(|of| of[k] as f32))));
+        arrays.push(Arc::new(Float32Array::from_iter_values(
+            parts.iter().map(|of| of[k] as f32),
+        )));
     }
     RecordBatch::try_new(schema, arrays).map_err(engine)
 }

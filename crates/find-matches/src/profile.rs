@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Float64Type};
-use datafusion::functions_aggregate::expr_fn::{approx_distinct, avg, count, count_distinct, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{
+    approx_distinct, avg, count, count_distinct, max, min, sum,
+};
 use datafusion::logical_expr::{Expr, cast, lit, when};
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_functions::matching::{BROKEN, DIGIT, DIGITS, SPACE};
@@ -84,7 +86,11 @@ fn share(context: &SessionContext, value: &Expr, bit: i32) -> Result<Expr> {
     Ok(sum(when(has.gt(lit(0)), lit(1.0)).otherwise(lit(0.0))?))
 }
 
-async fn facts(context: &SessionContext, rows: DataFrame, columns: &[Shared]) -> Result<Vec<Facts>> {
+async fn facts(
+    context: &SessionContext,
+    rows: DataFrame,
+    columns: &[Shared],
+) -> Result<Vec<Facts>> {
     let schema = rows.schema().clone();
     let mut figures = vec![count(lit(1)).alias("rows")];
     for (at, column) in columns.iter().enumerate() {
@@ -124,10 +130,16 @@ async fn facts(context: &SessionContext, rows: DataFrame, columns: &[Shared]) ->
     let mut shown = vec![cast(col("rows"), DataType::Float64)];
     for at in 0..columns.len() {
         for n in 0..FIGURES {
-            shown.push(cast(col(&format!("f{at}_{n}")), DataType::Float64).alias(format!("g{at}_{n}")));
+            shown.push(
+                cast(col(&format!("f{at}_{n}")), DataType::Float64).alias(format!("g{at}_{n}")),
+            );
         }
         let same = col(&format!("least{at}")).eq(col(&format!("most{at}")));
-        shown.push(when(same, lit(1.0)).otherwise(lit(0.0))?.alias(format!("same{at}")));
+        shown.push(
+            when(same, lit(1.0))
+                .otherwise(lit(0.0))?
+                .alias(format!("same{at}")),
+        );
     }
     let answer = answer.select(shown)?.collect().await?;
     let Some(row) = answer.iter().find(|b| b.num_rows() > 0) else {
@@ -135,7 +147,9 @@ async fn facts(context: &SessionContext, rows: DataFrame, columns: &[Shared]) ->
     };
     let figure = |at: usize| -> f64 {
         let column = row.column(at).as_primitive_opt::<Float64Type>();
-        column.filter(|c| !arrow::array::Array::is_null(c, 0)).map_or(0.0, |c| c.value(0))
+        column
+            .filter(|c| !arrow::array::Array::is_null(c, 0))
+            .map_or(0.0, |c| c.value(0))
     };
     let each = (0..columns.len()).map(|at| {
         let f = |n: usize| figure(1 + at * (FIGURES + 1) + n);
@@ -168,13 +182,28 @@ fn min_max(value: &Expr) -> Result<Expr> {
 /// Whether a column is called like a key. `paid` is none.
 fn called_key(name: &str) -> bool {
     const NAMES: [&str; 15] = [
-        "id", "key", "pk", "uuid", "guid", "index", "idx", "rowid", "rid", "recid", "no", "nr",
-        "recordid", "rownumber", "rownum",
+        "id",
+        "key",
+        "pk",
+        "uuid",
+        "guid",
+        "index",
+        "idx",
+        "rowid",
+        "rid",
+        "recid",
+        "no",
+        "nr",
+        "recordid",
+        "rownumber",
+        "rownum",
     ];
     let plain = local(name);
     let trimmed = name.trim();
     NAMES.contains(&plain.as_str())
-        || ["_id", " id", "Id", "ID", "_ID", "_key", "_pk"].iter().any(|end| trimmed.ends_with(end))
+        || ["_id", " id", "Id", "ID", "_ID", "_key", "_pk"]
+            .iter()
+            .any(|end| trimmed.ends_with(end))
         || plain.starts_with("unnamed")
 }
 
@@ -197,13 +226,24 @@ pub(crate) async fn profile(
     } else {
         parts.push(whole.clone());
     }
-    let mut out = Profile { columns: Vec::new(), dropped: Vec::new() };
+    let mut out = Profile {
+        columns: Vec::new(),
+        dropped: Vec::new(),
+    };
     for (at, column) in columns.iter().enumerate() {
         let Some(about) = whole.get(at) else { continue };
         let each: Vec<Facts> = parts.iter().filter_map(|p| p.get(at).copied()).collect();
         let name = column.name.clone();
-        let mut drop = |why: String| out.dropped.push(Dropped { name: name.clone(), why });
-        let chosen = settings.comparisons.iter().find(|c| c.column == column.name);
+        let mut drop = |why: String| {
+            out.dropped.push(Dropped {
+                name: name.clone(),
+                why,
+            })
+        };
+        let chosen = settings
+            .comparisons
+            .iter()
+            .find(|c| c.column == column.name);
         if settings.primary_key.as_deref() == Some(column.name.as_str()) {
             for (side, table) in sides.iter().zip(tables) {
                 check_key(context, side.clone(), &column.name, table).await?;
@@ -232,7 +272,10 @@ pub(crate) async fn profile(
             continue;
         }
         if about.broken > 0.01 * about.values {
-            return Err(MatchError::Encoding { column: name, share: 100.0 * about.broken / about.values });
+            return Err(MatchError::Encoding {
+                column: name,
+                share: 100.0 * about.broken / about.values,
+            });
         }
         if chosen.is_none() && looks_like_key(&column.name, at, &each) {
             let mut different = true;
@@ -261,7 +304,13 @@ pub(crate) async fn profile(
     if out.columns.is_empty() {
         let mut why = String::new();
         for dropped in &out.dropped {
-            let _ = write!(why, "{}'{}': {}", if why.is_empty() { "" } else { "; " }, dropped.name, dropped.why);
+            let _ = write!(
+                why,
+                "{}'{}': {}",
+                if why.is_empty() { "" } else { "; " },
+                dropped.name,
+                dropped.why
+            );
         }
         if why.is_empty() {
             why.push_str("the tables have no column in common");
@@ -278,8 +327,19 @@ fn check_names(columns: &[Shared], settings: &Settings) -> Result<()> {
         .iter()
         .map(|name| ("the primary key", name))
         .chain(settings.ignore.iter().map(|name| ("what is ignored", name)))
-        .chain(settings.comparisons.iter().map(|c| ("a comparison", &c.column)))
-        .chain(settings.blocking.iter().flatten().map(|name| ("a blocking rule", name)));
+        .chain(
+            settings
+                .comparisons
+                .iter()
+                .map(|c| ("a comparison", &c.column)),
+        )
+        .chain(
+            settings
+                .blocking
+                .iter()
+                .flatten()
+                .map(|name| ("a blocking rule", name)),
+        );
     for (what, name) in asked {
         if !known().any(|k| k == name) {
             return Err(MatchError::UnknownColumn {
@@ -310,7 +370,10 @@ fn looks_like_key(name: &str, at: usize, sides: &[Facts]) -> bool {
 fn kind_of(facts: &Facts) -> (Kind, String) {
     if facts.numbers > 0.95 * facts.values {
         if facts.digits > 0.95 * facts.values && facts.length >= 3.5 {
-            return (Kind::Code, format!("digits only, {:.1} on average", facts.length));
+            return (
+                Kind::Code,
+                format!("digits only, {:.1} on average", facts.length),
+            );
         }
         return (Kind::Number, "numbers".into());
     }
@@ -321,7 +384,11 @@ fn kind_of(facts: &Facts) -> (Kind, String) {
 }
 
 /// Nulls, and whether all values are different.
-async fn distinct(context: &SessionContext, rows: DataFrame, name: &str) -> Result<(f64, bool, f64)> {
+async fn distinct(
+    context: &SessionContext,
+    rows: DataFrame,
+    name: &str,
+) -> Result<(f64, bool, f64)> {
     let _ = context;
     let value = text(name, rows.schema())?;
     let figures = vec![
@@ -336,12 +403,20 @@ async fn distinct(context: &SessionContext, rows: DataFrame, name: &str) -> Resu
         let batch = answer.iter().find(|b| b.num_rows() > 0)?;
         Some(batch.column(at).as_primitive_opt::<Float64Type>()?.value(0))
     };
-    let (rows, given, different) =
-        (figure(0).unwrap_or(0.0), figure(1).unwrap_or(0.0), figure(2).unwrap_or(0.0));
+    let (rows, given, different) = (
+        figure(0).unwrap_or(0.0),
+        figure(1).unwrap_or(0.0),
+        figure(2).unwrap_or(0.0),
+    );
     Ok((rows - given, rows == different, given - different))
 }
 
-async fn check_key(context: &SessionContext, rows: DataFrame, name: &str, table: &str) -> Result<()> {
+async fn check_key(
+    context: &SessionContext,
+    rows: DataFrame,
+    name: &str,
+    table: &str,
+) -> Result<()> {
     let (nulls, different, twice) = distinct(context, rows, name).await?;
     let mut why = Vec::new();
     if nulls > 0.0 {
@@ -353,7 +428,11 @@ async fn check_key(context: &SessionContext, rows: DataFrame, name: &str, table:
     if different {
         return Ok(());
     }
-    Err(MatchError::PrimaryKey { column: name.to_owned(), table: table.to_owned(), why: why.join(", ") })
+    Err(MatchError::PrimaryKey {
+        column: name.to_owned(),
+        table: table.to_owned(),
+        why: why.join(", "),
+    })
 }
 
 /// Whether a type can be compared as text.
@@ -371,7 +450,15 @@ mod tests {
 
     #[test]
     fn keys_are_called_so() {
-        for name in ["id", "ID", "customer_id", "customerId", "rec_id", "http://x#id", "Unnamed: 0"] {
+        for name in [
+            "id",
+            "ID",
+            "customer_id",
+            "customerId",
+            "rec_id",
+            "http://x#id",
+            "Unnamed: 0",
+        ] {
             assert!(called_key(name), "{name}");
         }
         for name in ["paid", "name", "covid", "postcode"] {

@@ -29,7 +29,9 @@ impl Kind {
 
     /// The kind of a name.
     pub fn parse(name: &str) -> Option<Kind> {
-        [Kind::String, Kind::Text, Kind::Number, Kind::Code].into_iter().find(|kind| kind.name() == name)
+        [Kind::String, Kind::Text, Kind::Number, Kind::Code]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 

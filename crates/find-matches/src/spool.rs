@@ -14,8 +14,8 @@ use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::stats::Precision;
 use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as EngineResult};
@@ -50,7 +50,9 @@ pub(crate) struct Spool {
 
 impl std::fmt::Debug for Spool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Spool").field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("Spool")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +77,10 @@ impl Spool {
         }
         for stream in streams {
             let file = disk.create_tmp_file("records to be matched")?;
-            let path = file.path().map(PathBuf::from).ok_or_else(|| lost("the spill folder is no local one"))?;
+            let path = file
+                .path()
+                .map(PathBuf::from)
+                .ok_or_else(|| lost("the spill folder is no local one"))?;
             let task = tokio::spawn(write(stream, path));
             writing.push((file, task));
         }
@@ -89,13 +94,21 @@ impl Spool {
             return Err(MatchError::TooManyRows { rows: first });
         }
         // What one frame always has may be missing in another.
-        let fields = schema.fields().iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true)));
+        let fields = schema
+            .fields()
+            .iter()
+            .map(|f| Arc::new(f.as_ref().clone().with_nullable(true)));
         let mut fields: Vec<_> = fields.collect();
         if numbered {
             fields.push(Arc::new(Field::new(ROW, DataType::UInt32, false)));
         }
         let schema = Arc::new(Schema::new(fields));
-        Ok(Arc::new(Spool { schema, parts, rows: first, numbered }))
+        Ok(Arc::new(Spool {
+            schema,
+            parts,
+            rows: first,
+            numbered,
+        }))
     }
 
     /// The rows of two spools with the same columns, the first one's first.
@@ -109,7 +122,12 @@ impl Spool {
             part
         });
         let parts = first.parts.iter().cloned().chain(later).collect();
-        Ok(Arc::new(Spool { schema: first.schema.clone(), parts, rows, numbered: first.numbered }))
+        Ok(Arc::new(Spool {
+            schema: first.schema.clone(),
+            parts,
+            rows,
+            numbered: first.numbered,
+        }))
     }
 
     /// How many rows there are.
@@ -118,7 +136,11 @@ impl Spool {
     }
 
     /// The rows, under a name.
-    pub(crate) fn scan(self: &Arc<Self>, context: &SessionContext, name: &str) -> Result<DataFrame> {
+    pub(crate) fn scan(
+        self: &Arc<Self>,
+        context: &SessionContext,
+        name: &str,
+    ) -> Result<DataFrame> {
         let table = Arc::new(SpoolTable(self.clone()));
         let plan = LogicalPlanBuilder::scan(name, provider_as_source(table), None)?.build()?;
         Ok(DataFrame::new(context.state(), plan))
@@ -127,8 +149,8 @@ impl Spool {
 
 async fn write(mut stream: SendableRecordBatchStream, path: PathBuf) -> Result<u64> {
     let file = File::create(path).map_err(lost)?;
-    let mut writer =
-        FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), &stream.schema()).map_err(lost)?;
+    let mut writer = FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), &stream.schema())
+        .map_err(lost)?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
@@ -157,7 +179,10 @@ impl TableProvider for SpoolTable {
 
     fn statistics(&self) -> Option<Statistics> {
         let rows = usize::try_from(self.0.rows).unwrap_or(usize::MAX);
-        Some(Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(&self.0.schema) })
+        Some(Statistics {
+            num_rows: Precision::Exact(rows),
+            ..Statistics::new_unknown(&self.0.schema)
+        })
     }
 
     async fn scan(
@@ -171,8 +196,12 @@ impl TableProvider for SpoolTable {
         let columns = projection.cloned().unwrap_or(all);
         let schema = Arc::new(self.0.schema.project(&columns)?);
         let streams = (0..self.0.parts.len()).map(|part| {
-            Arc::new(PartScan { spool: self.0.clone(), part, columns: columns.clone(), schema: schema.clone() })
-                as Arc<dyn PartitionStream>
+            Arc::new(PartScan {
+                spool: self.0.clone(),
+                part,
+                columns: columns.clone(),
+                schema: schema.clone(),
+            }) as Arc<dyn PartitionStream>
         });
         Ok(Arc::new(StreamingTableExec::try_new(
             schema.clone(),
@@ -194,7 +223,9 @@ struct PartScan {
 
 impl std::fmt::Debug for PartScan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PartScan").field("part", &self.part).finish_non_exhaustive()
+        f.debug_struct("PartScan")
+            .field("part", &self.part)
+            .finish_non_exhaustive()
     }
 }
 
@@ -205,8 +236,12 @@ impl PartScan {
         let part = spool.parts.get(self.part).ok_or_else(gone)?;
         let path = part.file.path().ok_or_else(gone)?;
         let number = spool.numbered.then(|| spool.schema.fields().len() - 1);
-        let stored: Vec<usize> =
-            self.columns.iter().copied().filter(|c| Some(*c) != number).collect();
+        let stored: Vec<usize> = self
+            .columns
+            .iter()
+            .copied()
+            .filter(|c| Some(*c) != number)
+            .collect();
         // The reader gives columns in the files' order, each once.
         let mut sorted = stored.clone();
         sorted.sort_unstable();
@@ -230,7 +265,11 @@ impl PartScan {
             let arrays = arrays.collect::<EngineResult<Vec<_>>>()?;
             next += rows as u64;
             let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-            Ok(RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?)
+            Ok(RecordBatch::try_new_with_options(
+                schema.clone(),
+                arrays,
+                &options,
+            )?)
         }))
     }
 }

@@ -62,7 +62,10 @@ impl Builder {
         };
         match self.tokens {
             Tokens::Grams => grams(text, tell),
-            Tokens::Words => text.split(' ').filter(|w| !w.is_empty()).for_each(|w| tell(word(w))),
+            Tokens::Words => text
+                .split(' ')
+                .filter(|w| !w.is_empty())
+                .for_each(|w| tell(word(w))),
         }
     }
 
@@ -87,8 +90,11 @@ impl Builder {
     /// Weighs all rows.
     pub(crate) fn finish(mut self) -> Vectors {
         let rows = (self.starts.len() - 1) as f32;
-        let rarity: Vec<f32> =
-            self.documents.iter().map(|d| ((1.0 + rows) / (1.0 + *d as f32)).ln()).collect();
+        let rarity: Vec<f32> = self
+            .documents
+            .iter()
+            .map(|d| ((1.0 + rows) / (1.0 + *d as f32)).ln())
+            .collect();
         for bounds in self.starts.windows(2) {
             let &[from, to] = bounds else { continue };
             let mut length = 0.0;
@@ -170,7 +176,13 @@ impl Vectors {
                     part.iter()
                         .map(|query| {
                             let near = postings.nearest(
-                                self, *query, k, budget, &mut scores, &mut touched, &mut order,
+                                self,
+                                *query,
+                                k,
+                                budget,
+                                &mut scores,
+                                &mut touched,
+                                &mut order,
                             );
                             (*query, near)
                         })
@@ -178,7 +190,10 @@ impl Vectors {
                 })
             });
             let each: Vec<_> = each.collect();
-            each.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+            each.into_iter()
+                .filter_map(|thread| thread.join().ok())
+                .flatten()
+                .collect()
         })
     }
 }
@@ -213,7 +228,12 @@ impl Postings {
                 *place += 1;
             }
         }
-        Postings { first: among.start, starts, rows, weights }
+        Postings {
+            first: among.start,
+            starts,
+            rows,
+            weights,
+        }
     }
 
     fn of(&self, gram: u32) -> std::ops::Range<usize> {
@@ -233,7 +253,12 @@ impl Postings {
     ) -> Vec<(u32, f32)> {
         let (grams, values) = vectors.row(query as usize);
         order.clear();
-        order.extend(grams.iter().zip(values).map(|(g, w)| (self.of(*g).len(), *g, *w)));
+        order.extend(
+            grams
+                .iter()
+                .zip(values)
+                .map(|(g, w)| (self.of(*g).len(), *g, *w)),
+        );
         order.sort_unstable_by_key(|(rows, gram, _)| (*rows, *gram));
         let mut spent = 0;
         for (rows, gram, weight) in order.iter() {
@@ -289,20 +314,39 @@ mod tests {
     #[test]
     fn cosines_are_tf_idf() {
         let v = vectors(&["anna smith", "anna smyth", "bob jones", "anna anna jones"]);
-        let expected = [(0, 1, 0.222_561), (0, 2, 0.0), (0, 3, 0.136_799), (2, 3, 0.487_198), (3, 3, 1.0)];
+        let expected = [
+            (0, 1, 0.222_561),
+            (0, 2, 0.0),
+            (0, 3, 0.136_799),
+            (2, 3, 0.487_198),
+            (3, 3, 1.0),
+        ];
         for (a, b, cosine) in expected {
-            assert!((v.cosine(a, b) - cosine).abs() < 1e-5, "{a} {b} {}", v.cosine(a, b));
+            assert!(
+                (v.cosine(a, b) - cosine).abs() < 1e-5,
+                "{a} {b} {}",
+                v.cosine(a, b)
+            );
         }
     }
 
     #[test]
     fn neighbours_are_the_greatest_cosines() {
-        let v = vectors(&["anna smith", "anna smyth", "bob jones", "anna anna jones", ""]);
+        let v = vectors(&[
+            "anna smith",
+            "anna smyth",
+            "bob jones",
+            "anna anna jones",
+            "",
+        ]);
         let near = v.nearest(&[0, 2, 4], 0..5, 1, usize::MAX);
         assert_eq!(near[0].1[0].0, 1);
         assert_eq!(near[1].1[0].0, 3);
         assert!(near[2].1.is_empty());
         let other = v.nearest(&[0], 2..5, 5, usize::MAX);
-        assert_eq!(other[0].1.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [3]);
+        assert_eq!(
+            other[0].1.iter().map(|(row, _)| *row).collect::<Vec<_>>(),
+            [3]
+        );
     }
 }

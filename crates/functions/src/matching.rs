@@ -41,8 +41,10 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
             |_| Ok(DataType::Int32),
             |call| {
                 let mut edits = Edits::default();
-                pairs(call, |a, b| i32::try_from(edits.distance(a, b)).unwrap_or(i32::MAX))
-                    .map(|v| Arc::new(Int32Array::from(v)) as ArrayRef)
+                pairs(call, |a, b| {
+                    i32::try_from(edits.distance(a, b)).unwrap_or(i32::MAX)
+                })
+                .map(|v| Arc::new(Int32Array::from(v)) as ArrayRef)
             },
         )
         .udf(),
@@ -334,7 +336,10 @@ mod tests {
 
     #[test]
     fn values_have_normal_forms() {
-        assert_eq!(normal("  Müller & Söhne,  O'Neill_x "), "muller and sohne oneill x");
+        assert_eq!(
+            normal("  Müller & Söhne,  O'Neill_x "),
+            "muller and sohne oneill x"
+        );
         assert_eq!(normal("ﬁne №5"), "fine no5");
         assert_eq!(normal("--"), "");
         assert_eq!(normal("日本 語"), "日本 語");
@@ -367,7 +372,11 @@ mod tests {
     #[test]
     fn sets_of_grams_are_compared() {
         let mut grams = Grams::default();
-        assert!((grams.cosine("abcd", "abxd") - 0.25).abs() < 1e-6, "{}", grams.cosine("abcd", "abxd"));
+        assert!(
+            (grams.cosine("abcd", "abxd") - 0.25).abs() < 1e-6,
+            "{}",
+            grams.cosine("abcd", "abxd")
+        );
         assert!((grams.cosine("smith john", "john smith") - 1.0).abs() < 1e-6);
     }
 }

@@ -108,8 +108,13 @@ impl Args for Target {
 impl FromArgMatches for Target {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = matches.value_source("output") == Some(clap::parser::ValueSource::CommandLine);
-        let raw = matches.get_raw("output").filter(|_| given).and_then(Iterator::last);
-        Ok(Target(raw.map(|text| OsString::from(text).to_string_lossy().into_owned())))
+        let raw = matches
+            .get_raw("output")
+            .filter(|_| given)
+            .and_then(Iterator::last);
+        Ok(Target(raw.map(|text| {
+            OsString::from(text).to_string_lossy().into_owned()
+        })))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -144,7 +149,10 @@ const ENDINGS: [&str; 11] = [
 ];
 
 fn ending(text: &str) -> Option<&str> {
-    Path::new(text).extension().and_then(|e| e.to_str()).filter(|e| ENDINGS.contains(e))
+    Path::new(text)
+        .extension()
+        .and_then(|e| e.to_str())
+        .filter(|e| ENDINGS.contains(e))
 }
 
 fn goal(target: Option<&str>) -> Result<Goal> {
@@ -167,20 +175,35 @@ fn goal(target: Option<&str>) -> Result<Goal> {
 fn settings(arguments: &Match) -> Result<Settings> {
     let comparison = |text: &String| -> Result<Comparison> {
         let Some((column, kind)) = text.rsplit_once(':') else {
-            return Ok(Comparison { column: text.clone(), kind: None });
+            return Ok(Comparison {
+                column: text.clone(),
+                kind: None,
+            });
         };
         match Kind::parse(kind) {
-            Some(kind) => Ok(Comparison { column: column.to_owned(), kind: Some(kind) }),
+            Some(kind) => Ok(Comparison {
+                column: column.to_owned(),
+                kind: Some(kind),
+            }),
             None => Err(CliError::Usage(format!(
                 "'{kind}' is no way to compare; there are string, text, number and code"
             ))),
         }
     };
-    let rule = |text: &String| text.split(',').map(|c| c.trim().to_owned()).filter(|c| !c.is_empty()).collect();
+    let rule = |text: &String| {
+        text.split(',')
+            .map(|c| c.trim().to_owned())
+            .filter(|c| !c.is_empty())
+            .collect()
+    };
     Ok(Settings {
         primary_key: arguments.primary_key.clone(),
         one_to_one: arguments.one_to_one,
-        comparisons: arguments.compare.iter().map(comparison).collect::<Result<_>>()?,
+        comparisons: arguments
+            .compare
+            .iter()
+            .map(comparison)
+            .collect::<Result<_>>()?,
         ignore: arguments.ignore.clone(),
         blocking: arguments.blocking.iter().map(rule).collect(),
         precision_recall_tradeoff: arguments.precision_recall,
@@ -193,11 +216,21 @@ fn settings(arguments: &Match) -> Result<Settings> {
 async fn open(session: &Session, text: &str) -> Result<Table> {
     let is_path = text.contains(['/', '\\']) || ending(text).is_some() || Path::new(text).exists();
     let name = match is_path {
-        true => Path::new(text).file_stem().and_then(|s| s.to_str()).unwrap_or(text),
+        true => Path::new(text)
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or(text),
         false => text,
     };
-    let rows: DataFrame = if is_path { session.path(text, None).await? } else { session.table(text).await? };
-    Ok(Table { name: name.to_owned(), rows })
+    let rows: DataFrame = if is_path {
+        session.path(text, None).await?
+    } else {
+        session.table(text).await?
+    };
+    Ok(Table {
+        name: name.to_owned(),
+        rows,
+    })
 }
 
 fn say(stage: Stage) -> String {
@@ -246,14 +279,22 @@ async fn find(arguments: &Match, global: &Global, setting: &Setting) -> Result<(
         None => None,
     };
     let input = MatchInput { left, right };
-    let matched = find_matches(session.context(), input, &settings, &|stage| line.say(say(stage))).await?;
+    let matched = find_matches(session.context(), input, &settings, &|stage| {
+        line.say(say(stage))
+    })
+    .await?;
     line.say("writing …".into());
     let rows = match arguments.dedupe_keep {
         Some(_) => matched.best.clone(),
         None => matched.rows.clone(),
     };
     if let Some(path) = &arguments.pairs {
-        let stream = matched.pairs.clone().execute_stream().await.map_err(QueryError::from)?;
+        let stream = matched
+            .pairs
+            .clone()
+            .execute_stream()
+            .await
+            .map_err(QueryError::from)?;
         output::to_file(stream, path).await?;
     }
     let written = match &goal {
@@ -272,7 +313,8 @@ async fn find(arguments: &Match, global: &Global, setting: &Setting) -> Result<(
             Some(format!("{} → {}", counted(rows, "row"), path.display()))
         }
         Goal::Table(name) => {
-            let rows = to_table(&session, setting, rows, name, arguments.location.as_deref()).await?;
+            let rows =
+                to_table(&session, setting, rows, name, arguments.location.as_deref()).await?;
             Some(format!("{} → {name}", counted(rows, "row")))
         }
     };
@@ -280,7 +322,9 @@ async fn find(arguments: &Match, global: &Global, setting: &Setting) -> Result<(
     tell(arguments, &matched, start, written)?;
     if let Goal::Table(name) = &goal {
         let option = setting.catalog_option(global);
-        anstream::eprintln!("next: mastic sql{option} 'SELECT * FROM {name} ORDER BY match_id LIMIT 20'");
+        anstream::eprintln!(
+            "next: mastic sql{option} 'SELECT * FROM {name} ORDER BY match_id LIMIT 20'"
+        );
     }
     Ok(())
 }
@@ -326,7 +370,12 @@ async fn to_table(
     Ok(count)
 }
 
-fn tell(arguments: &Match, matched: &Matched, start: Instant, written: Option<String>) -> Result<()> {
+fn tell(
+    arguments: &Match,
+    matched: &Matched,
+    start: Instant,
+    written: Option<String>,
+) -> Result<()> {
     use std::io::Write;
     let summary = &matched.summary;
     if arguments.json {
@@ -340,8 +389,10 @@ fn tell(arguments: &Match, matched: &Matched, start: Instant, written: Option<St
             "seconds": start.elapsed().as_secs_f64(),
         });
         if arguments.explain
-            && let (Some(object), Ok(explanation)) =
-                (object.as_object_mut(), serde_json::to_value(&matched.explanation))
+            && let (Some(object), Ok(explanation)) = (
+                object.as_object_mut(),
+                serde_json::to_value(&matched.explanation),
+            )
         {
             object.insert("explanation".into(), explanation);
         }
@@ -350,7 +401,11 @@ fn tell(arguments: &Match, matched: &Matched, start: Instant, written: Option<St
         write!(std::io::stderr(), "{}", matched.explanation)?;
     }
     let explanation = &matched.explanation;
-    let names: Vec<&str> = explanation.columns.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<&str> = explanation
+        .columns
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
     anstream::eprintln!("compared: {}", names.join(", "));
     for dropped in &explanation.dropped {
         anstream::eprintln!("not compared: {}: {}", dropped.name, dropped.why);

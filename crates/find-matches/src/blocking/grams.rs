@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::UInt32Type;
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::{cast, SortExpr};
+use datafusion::logical_expr::{SortExpr, cast};
 use futures::StreamExt;
 
 use super::{Sides, pair, random};
@@ -35,17 +35,23 @@ impl Texts {
             let text = cast(column(&value(at)), arrow::datatypes::DataType::Utf8);
             shown.push(text.alias(value(at)));
         }
-        let sorted = rows.select(shown)?.sort(vec![SortExpr::new(column("row"), true, false)])?;
+        let sorted = rows
+            .select(shown)?
+            .sort(vec![SortExpr::new(column("row"), true, false)])?;
         let mut stream = sorted.execute_stream().await?;
         let (mut record, mut words) = (Builder::new(Tokens::Grams), Builder::new(Tokens::Words));
         let mut each: Vec<Option<Builder>> = columns
             .iter()
-            .map(|c| matches!(c.kind, Kind::String | Kind::Text).then(|| Builder::new(Tokens::Grams)))
+            .map(|c| {
+                matches!(c.kind, Kind::String | Kind::Text).then(|| Builder::new(Tokens::Grams))
+            })
             .collect();
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             debug_assert!(batch.column(0).as_primitive_opt::<UInt32Type>().is_some());
-            let texts: Vec<_> = (0..columns.len()).map(|at| batch.column(at + 1).as_string::<i32>()).collect();
+            let texts: Vec<_> = (0..columns.len())
+                .map(|at| batch.column(at + 1).as_string::<i32>())
+                .collect();
             for row in 0..batch.num_rows() {
                 for (text, own) in texts.iter().zip(&mut each) {
                     if text.is_valid(row) {
@@ -97,7 +103,9 @@ impl Texts {
 }
 
 fn unique(near: &[(u32, Vec<(u32, f32)>)]) -> Vec<u64> {
-    let each = near.iter().flat_map(|(row, list)| list.iter().map(|(other, _)| pair(*row, *other)));
+    let each = near
+        .iter()
+        .flat_map(|(row, list)| list.iter().map(|(other, _)| pair(*row, *other)));
     let mut pairs: Vec<u64> = each.collect();
     pairs.sort_unstable();
     pairs.dedup();
@@ -113,7 +121,10 @@ fn saturated(near: &[(u32, Vec<(u32, f32)>)], k: usize, sides: Sides) -> bool {
     // A pair is in the list of both of its records.
     let mut each: Vec<(u64, f32)> = near
         .iter()
-        .flat_map(|(row, list)| list.iter().map(|(other, cosine)| (pair(*row, *other), *cosine)))
+        .flat_map(|(row, list)| {
+            list.iter()
+                .map(|(other, cosine)| (pair(*row, *other), *cosine))
+        })
         .collect();
     each.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     each.dedup_by_key(|(pair, _)| *pair);

@@ -57,7 +57,8 @@ impl Part {
             Form::End => {
                 let length = call(context, "character_length", vec![text.clone()])?;
                 let end = call(context, "right", vec![text, lit(4_i64)])?;
-                when(length.gt(lit(4)), end).otherwise(lit(ScalarValue::try_from(&DataType::Utf8)?))?
+                when(length.gt(lit(4)), end)
+                    .otherwise(lit(ScalarValue::try_from(&DataType::Utf8)?))?
             }
         })
     }
@@ -90,9 +91,15 @@ pub(crate) async fn pairs(
         }
     } else {
         let place = |name: &String| columns.iter().position(|c| c.name == *name);
-        let whole = |column| Part { column, form: Form::Whole };
+        let whole = |column| Part {
+            column,
+            form: Form::Whole,
+        };
         let rules = settings.blocking.iter();
-        rules.map(|rule| rule.iter().filter_map(place).map(whole).collect()).filter(|k: &Key| !k.is_empty()).collect()
+        rules
+            .map(|rule| rule.iter().filter_map(place).map(whole).collect())
+            .filter(|k: &Key| !k.is_empty())
+            .collect()
     };
     let mut all = Vec::new();
     for key in &chosen {
@@ -118,7 +125,10 @@ async fn walk(
     sides: Sides,
     pairs: &mut Vec<u64>,
 ) -> Result<Rule> {
-    let parts = key.iter().map(|part| part.expression(context)).collect::<Result<Vec<_>>>()?;
+    let parts = key
+        .iter()
+        .map(|part| part.expression(context))
+        .collect::<Result<Vec<_>>>()?;
     let hash = call(context, "match_hash", parts)?.alias("h");
     let sorted = rows
         .clone()
@@ -171,7 +181,11 @@ async fn walk(
 /// The parts that keys could have.
 fn parts(columns: &[Column]) -> Vec<Part> {
     let mut best: Vec<usize> = (0..columns.len()).collect();
-    let worth = |at: &usize| columns.get(*at).map_or(0.0, |c| c.fill * (c.distinct as f64).ln_1p());
+    let worth = |at: &usize| {
+        columns
+            .get(*at)
+            .map_or(0.0, |c| c.fill * (c.distinct as f64).ln_1p())
+    };
     best.sort_by(|a, b| worth(b).total_cmp(&worth(a)));
     best.truncate(MOST_COLUMNS);
     best.sort_unstable();
@@ -179,12 +193,21 @@ fn parts(columns: &[Column]) -> Vec<Part> {
     for at in best {
         let Some(c) = columns.get(at) else { continue };
         let number = matches!(c.kind, Kind::Number | Kind::Code);
-        out.push(Part { column: at, form: Form::Whole });
+        out.push(Part {
+            column: at,
+            form: Form::Whole,
+        });
         if !number {
-            out.push(Part { column: at, form: Form::Start });
+            out.push(Part {
+                column: at,
+                form: Form::Start,
+            });
         }
         if number || c.length >= 8.0 {
-            out.push(Part { column: at, form: Form::End });
+            out.push(Part {
+                column: at,
+                form: Form::End,
+            });
         }
     }
     out
@@ -208,12 +231,18 @@ async fn sizes(
     let mut counts: Vec<HashMap<u64, u64>> = vec![HashMap::new(); keys.len()];
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let hashes: Vec<_> = batch.columns().iter().map(|c| c.as_primitive::<UInt64Type>()).collect();
+        let hashes: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|c| c.as_primitive::<UInt64Type>())
+            .collect();
         let mut mixed = vec![0_u64; batch.num_rows()];
         for (key, counts) in keys.iter().zip(&mut counts) {
             mixed.fill(1);
             for part in key {
-                let Some(hashes) = hashes.get(*part) else { continue };
+                let Some(hashes) = hashes.get(*part) else {
+                    continue;
+                };
                 for (row, sum) in mixed.iter_mut().enumerate() {
                     // 0 is for what has no value.
                     if *sum == 0 || hashes.is_null(row) {
@@ -224,7 +253,10 @@ async fn sizes(
                     }
                 }
             }
-            for sum in mixed.iter().filter(|sum| **sum != 0 && (**sum >> 8).is_multiple_of(every)) {
+            for sum in mixed
+                .iter()
+                .filter(|sum| **sum != 0 && (**sum >> 8).is_multiple_of(every))
+            {
                 *counts.entry(*sum).or_default() += 1;
             }
         }
@@ -268,7 +300,11 @@ async fn choose(
             continue;
         }
         if size.refused() && key.iter().all(|p| whole(*p)) {
-            let names: Vec<String> = key.iter().filter_map(|p| parts.get(*p)).map(|p| p.name(columns)).collect();
+            let names: Vec<String> = key
+                .iter()
+                .filter_map(|p| parts.get(*p))
+                .map(|p| p.name(columns))
+                .collect();
             blocking.refused.push(format!(
                 "{}: {:.0} % of its rows lie in blocks of over {MOST_ROWS}",
                 names.join(" and "),
@@ -297,27 +333,39 @@ async fn choose(
     triples.truncate(1000);
     if !triples.is_empty() {
         let found = sizes(context, rows, &parts, &triples, sides).await?;
-        use_of.extend(triples.into_iter().zip(found).filter(|(_, size)| fit(size, n)));
+        use_of.extend(
+            triples
+                .into_iter()
+                .zip(found)
+                .filter(|(_, size)| fit(size, n)),
+        );
     }
     let taken = cover(&parts, &use_of, n, settings.pairs_a_row());
     // Without keys that survive most mistakes the neighbours are looked for after all.
     let Some(taken) = taken else { return Ok(None) };
     let of = |key: &Vec<usize>| key.iter().filter_map(|p| parts.get(*p).copied()).collect();
-    Ok(Some(taken.into_iter().filter_map(|at| use_of.get(at)).map(|(key, _)| of(key)).collect()))
+    Ok(Some(
+        taken
+            .into_iter()
+            .filter_map(|at| use_of.get(at))
+            .map(|(key, _)| of(key))
+            .collect(),
+    ))
 }
 
 /// The greedy set cover.
-fn cover(
-    parts: &[Part],
-    keys: &[(Vec<usize>, Size)],
-    n: f64,
-    budget: f64,
-) -> Option<Vec<usize>> {
+fn cover(parts: &[Part], keys: &[(Vec<usize>, Size)], n: f64, budget: f64) -> Option<Vec<usize>> {
     let mut used: Vec<usize> = parts.iter().map(|p| p.column).collect();
     used.dedup();
-    let bit = |column: usize| used.iter().position(|c| *c == column).map_or(0_u64, |at| 1 << at);
+    let bit = |column: usize| {
+        used.iter()
+            .position(|c| *c == column)
+            .map_or(0_u64, |at| 1 << at)
+    };
     let wrong = used.len().saturating_sub(2).clamp(1, WRONG_AT_ONCE) as u32;
-    let scenarios: Vec<u64> = (0..1_u64 << used.len()).filter(|s| s.count_ones() == wrong).collect();
+    let scenarios: Vec<u64> = (0..1_u64 << used.len())
+        .filter(|s| s.count_ones() == wrong)
+        .collect();
     let mut need = vec![KEYS_A_MISTAKE; scenarios.len()];
     struct Candidate {
         at: usize,
@@ -344,10 +392,17 @@ fn cover(
     let (mut taken, mut spent) = (Vec::new(), 0.0);
     while taken.len() < MOST_KEYS && spent < budget * n && !left.is_empty() {
         let gain = |c: &Candidate| {
-            let survived = scenarios.iter().zip(&need).filter(|(s, _)| *s & c.touches == 0);
+            let survived = scenarios
+                .iter()
+                .zip(&need)
+                .filter(|(s, _)| *s & c.touches == 0);
             survived.map(|(_, need)| need.min(1.0)).sum::<f64>() * c.worth / c.cost
         };
-        let best = left.iter().enumerate().map(|(at, c)| (at, gain(c))).max_by(|a, b| a.1.total_cmp(&b.1));
+        let best = left
+            .iter()
+            .enumerate()
+            .map(|(at, c)| (at, gain(c)))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
         let Some((at, gain)) = best else { break };
         if gain <= 1e-12 {
             break;

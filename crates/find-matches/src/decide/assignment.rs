@@ -67,7 +67,14 @@ mod tests {
         // Row 0 is as near to 10, 11 and 12; row 1 has one partner.
         let pairs = [pair(0, 10), pair(0, 11), pair(0, 12), pair(1, 13)];
         let scores = [3.0, 3.0, 3.0, 2.0];
-        let taken = greedy(&pairs, &scores, Sides { rows: 14, split: Some(10) });
+        let taken = greedy(
+            &pairs,
+            &scores,
+            Sides {
+                rows: 14,
+                split: Some(10),
+            },
+        );
         assert_eq!(without_ties(&pairs, &scores, taken), [3]);
     }
 

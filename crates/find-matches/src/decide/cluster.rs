@@ -42,7 +42,11 @@ pub(crate) fn cluster(pairs: &[u64], scores: &[f32], accepted: &[usize], sides: 
             members.insert(b, right);
             continue;
         }
-        let (mut great, small) = if left.len() >= right.len() { (left, right) } else { (right, left) };
+        let (mut great, small) = if left.len() >= right.len() {
+            (left, right)
+        } else {
+            (right, left)
+        };
         great.extend(small);
         let (least, other) = (a.min(b), a.max(b));
         parent[other as usize] = least;
@@ -60,7 +64,11 @@ fn speak_for(
     sides: Sides,
 ) -> bool {
     let (mut sum, mut count) = (0.0, 0);
-    for (x, y) in left.iter().flat_map(|x| right.iter().map(move |y| (*x, *y))).take(LOOKED_AT) {
+    for (x, y) in left
+        .iter()
+        .flat_map(|x| right.iter().map(move |y| (*x, *y)))
+        .take(LOOKED_AT)
+    {
         if !sides.may(x, y) {
             continue;
         }
@@ -93,13 +101,35 @@ mod tests {
     #[test]
     fn a_weak_bridge_joins_nothing() {
         // Two triangles, one edge between them, and three pairs that speak against it.
-        let edges = [(0, 1, 5.0), (0, 2, 5.0), (1, 2, 5.0), (3, 4, 5.0), (3, 5, 5.0), (4, 5, 5.0), (2, 3, 0.5), (0, 3, -5.0), (1, 4, -5.0), (2, 5, -5.0)];
+        let edges = [
+            (0, 1, 5.0),
+            (0, 2, 5.0),
+            (1, 2, 5.0),
+            (3, 4, 5.0),
+            (3, 5, 5.0),
+            (4, 5, 5.0),
+            (2, 3, 0.5),
+            (0, 3, -5.0),
+            (1, 4, -5.0),
+            (2, 5, -5.0),
+        ];
         let mut edges = edges.map(|(a, b, s)| (pair(a, b), s));
         edges.sort_by_key(|e| e.0);
         let pairs = edges.map(|e| e.0);
         let scores = edges.map(|e| e.1);
         let accepted: Vec<usize> = (0..10).filter(|at| scores[*at] > 0.0).collect();
-        assert_eq!(cluster(&pairs, &scores, &accepted, Sides { rows: 6, split: None }), [0, 0, 0, 3, 3, 3]);
+        assert_eq!(
+            cluster(
+                &pairs,
+                &scores,
+                &accepted,
+                Sides {
+                    rows: 6,
+                    split: None
+                }
+            ),
+            [0, 0, 0, 3, 3, 3]
+        );
     }
 
     proptest! {

@@ -29,12 +29,18 @@ pub(crate) fn leads(pairs: &[u64], cosines: &[f32], sides: Sides) -> Vec<f64> {
             }
         }
     }
-    let Some(all) = Leads::new(&lists, &counts) else { return vec![f64::NAN; pairs.len()] };
+    let Some(all) = Leads::new(&lists, &counts) else {
+        return vec![f64::NAN; pairs.len()];
+    };
     let each = pairs.iter().zip(cosines);
     each.map(|(pair, cosine)| {
         let (a, b) = rows(*pair);
         let (x, y) = (all.of(a as usize, *cosine), all.of(b as usize, *cosine));
-        if x.is_nan() || y.is_nan() { f64::NAN } else { x.min(y) }
+        if x.is_nan() || y.is_nan() {
+            f64::NAN
+        } else {
+            x.min(y)
+        }
     })
     .collect()
 }
@@ -48,9 +54,13 @@ impl Leads {
     fn new(lists: &[Vec<f32>], counts: &[usize]) -> Option<Leads> {
         let spacings = |list: &Vec<f32>| -> Vec<f64> {
             let gaps = list.windows(2).zip(1..);
-            gaps.map(|(w, k)| f64::from(w[0] - w[1]) * f64::from(k)).collect()
+            gaps.map(|(w, k)| f64::from(w[0] - w[1]) * f64::from(k))
+                .collect()
         };
-        let mut usual: Vec<f64> = lists.iter().flat_map(|l| spacings(l).into_iter().skip(MATCHES - 1)).collect();
+        let mut usual: Vec<f64> = lists
+            .iter()
+            .flat_map(|l| spacings(l).into_iter().skip(MATCHES - 1))
+            .collect();
         usual.sort_by(f64::total_cmp);
         let middle = |at: usize| usual.get(at).copied();
         let sigma = (middle(usual.len().checked_sub(1)? / 2)? + middle(usual.len() / 2)?) / 2.0;
@@ -75,13 +85,21 @@ impl Leads {
             let cut = list.get(gap.0).copied().unwrap_or(f32::INFINITY);
             (gap.1 / (0.5 * own + 0.5 * sigma), cut, *count < 3 || full)
         });
-        Some(Leads { each: each.collect() })
+        Some(Leads {
+            each: each.collect(),
+        })
     }
 
     fn of(&self, row: usize, cosine: f32) -> f64 {
         match self.each.get(row) {
             Some((_, _, true)) | None => f64::NAN,
-            Some((lead, cut, false)) => if cosine >= cut - 1e-6 { *lead } else { 0.0 },
+            Some((lead, cut, false)) => {
+                if cosine >= cut - 1e-6 {
+                    *lead
+                } else {
+                    0.0
+                }
+            }
         }
     }
 }
@@ -113,7 +131,11 @@ pub(crate) fn gate(
     }
     let (mut strong, mut kept) = (0.0, 0);
     for (at, z) in lead.iter().enumerate() {
-        strong += if z.is_nan() || *z >= CONVINCING { 1.0 } else { 0.0 };
+        strong += if z.is_nan() || *z >= CONVINCING {
+            1.0
+        } else {
+            0.0
+        };
         if strong >= 0.5 * (at + 1) as f64 - 0.5 {
             kept = at + 1;
         }
@@ -123,23 +145,42 @@ pub(crate) fn gate(
         return (order, Verdict::Passed);
     }
     // Benjamini and Hochberg, at 10 %, over all records.
-    let chance: Vec<f64> =
-        lead.iter().map(|z| (5.0 * (-if z.is_nan() { 0.0 } else { *z }).exp()).min(1.0)).collect();
+    let chance: Vec<f64> = lead
+        .iter()
+        .map(|z| (5.0 * (-if z.is_nan() { 0.0 } else { *z }).exp()).min(1.0))
+        .collect();
     let mut by_chance: Vec<usize> = (0..order.len()).collect();
     by_chance.sort_by(|a, b| chance[*a].total_cmp(&chance[*b]));
-    let passes = |(rank, at): (usize, &usize)| chance[*at] <= 0.1 * (rank + 1) as f64 / records.max(1) as f64;
-    let last = by_chance.iter().enumerate().filter(|e| passes((e.0, e.1))).map(|(rank, _)| rank + 1).max();
-    let kept = by_chance.into_iter().take(last.unwrap_or(0)).map(|at| order[at]).collect();
+    let passes = |(rank, at): (usize, &usize)| {
+        chance[*at] <= 0.1 * (rank + 1) as f64 / records.max(1) as f64
+    };
+    let last = by_chance
+        .iter()
+        .enumerate()
+        .filter(|e| passes((e.0, e.1)))
+        .map(|(rank, _)| rank + 1)
+        .max();
+    let kept = by_chance
+        .into_iter()
+        .take(last.unwrap_or(0))
+        .map(|at| order[at])
+        .collect();
     (kept, Verdict::Doubtful)
 }
 
 /// The lead of each record, 0 where one of its own matches lies below its gap.
 pub(crate) fn leads_of(lists: &[Vec<f32>], own: &[Vec<f32>]) -> Vec<f64> {
     let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
-    let Some(all) = Leads::new(lists, &counts) else { return vec![0.0; lists.len()] };
+    let Some(all) = Leads::new(lists, &counts) else {
+        return vec![0.0; lists.len()];
+    };
     let lead = |(row, own): (usize, &Vec<f32>)| {
         let (lead, cut, _) = all.each[row];
-        if own.iter().all(|c| *c >= cut - 1e-6) { lead } else { 0.0 }
+        if own.iter().all(|c| *c >= cut - 1e-6) {
+            lead
+        } else {
+            0.0
+        }
     };
     own.iter().enumerate().map(lead).collect()
 }
@@ -148,12 +189,19 @@ pub(crate) fn leads_of(lists: &[Vec<f32>], own: &[Vec<f32>]) -> Vec<f64> {
 /// [`CONVINCING`] a table is doubtful. For tables whose candidates are too few to tell.
 pub(crate) fn doubtful(lists: &[Vec<f32>], cosines: &[Vec<f32>]) -> bool {
     let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
-    let Some(all) = Leads::new(lists, &counts) else { return false };
+    let Some(all) = Leads::new(lists, &counts) else {
+        return false;
+    };
     let mut found: Vec<f64> = Vec::new();
     for (row, own) in cosines.iter().enumerate() {
         let (lead, cut, _) = all.each[row];
-        found.extend(own.iter().map(|c| if *c >= cut - 1e-6 { lead } else { 0.0 }));
+        found.extend(
+            own.iter()
+                .map(|c| if *c >= cut - 1e-6 { lead } else { 0.0 }),
+        );
     }
     found.sort_by(f64::total_cmp);
-    found.get(found.len() / 2).is_some_and(|middle| *middle < CONVINCING)
+    found
+        .get(found.len() / 2)
+        .is_some_and(|middle| *middle < CONVINCING)
 }

@@ -47,7 +47,14 @@ impl Curve {
             if winners.iter().filter(|w| **w).count() < 5 {
                 winners.fill(true);
             }
-            let free = sorted(rival.iter().zip(&winners).filter(|(_, w)| **w).map(|(b, _)| *b).collect());
+            let free = sorted(
+                rival
+                    .iter()
+                    .zip(&winners)
+                    .filter(|(_, w)| **w)
+                    .map(|(b, _)| *b)
+                    .collect(),
+            );
             let mut unmatched = 1.0_f64;
             for (t, g) in grid.iter().zip(&g) {
                 let below = 1.0 - above(&free, *t);
@@ -84,7 +91,11 @@ impl Curve {
             return best;
         }
         let most = self.f1.get(first_best(&self.f1)).copied().unwrap_or(0.0);
-        let close = self.grid.iter().zip(&self.f1).filter(|(t, f)| **f >= most - SLACK && **t <= 0.0);
+        let close = self
+            .grid
+            .iter()
+            .zip(&self.f1)
+            .filter(|(t, f)| **f >= most - SLACK && **t <= 0.0);
         close.map(|(t, _)| *t).fold(best, f64::max)
     }
 }
@@ -149,10 +160,14 @@ fn rivals(
     for at in ranked(scores) {
         let (row, other) = split(pairs[at]);
         let rival = &mut rival[place(row)];
-        let blocked = partner[other as usize].is_some_and(|(of, better)| of == row || better > scores[at]);
+        let blocked =
+            partner[other as usize].is_some_and(|(of, better)| of == row || better > scores[at]);
         if rival.is_none() && !blocked {
             *rival = Some(f64::from(scores[at]));
         }
     }
-    (own, rival.into_iter().map(|r| r.unwrap_or(lowest)).collect())
+    (
+        own,
+        rival.into_iter().map(|r| r.unwrap_or(lowest)).collect(),
+    )
 }

@@ -45,14 +45,18 @@ pub(super) async fn gate(
     few.sort_by_key(|at| sample_number(*at as u64));
     few.truncate(PROBES);
     let found = neighbours(context, normal, columns, pairs, &few, sides).await?;
-    let Some((lists, own, _)) = found else { return Ok((accepted, Verdict::Silent)) };
+    let Some((lists, own, _)) = found else {
+        return Ok((accepted, Verdict::Silent));
+    };
     if !doubtful(&lists, &own) {
         return Ok((accepted, Verdict::Passed));
     }
     if accepted.len() > MOST {
         return Ok((Vec::new(), Verdict::Doubtful));
     }
-    let Some((lists, own, ends)) = neighbours(context, normal, columns, pairs, &accepted, sides).await? else {
+    let Some((lists, own, ends)) =
+        neighbours(context, normal, columns, pairs, &accepted, sides).await?
+    else {
         return Ok((Vec::new(), Verdict::Doubtful));
     };
     let each = leads_of(&lists, &own);
@@ -78,19 +82,27 @@ async fn neighbours(
     sides: Sides,
 ) -> Result<Option<Found>> {
     let every = u64::from(sides.rows).div_ceil(SAMPLE).max(1);
-    let wanted: HashSet<u32> =
-        probed.iter().flat_map(|at| [rows(pairs[*at]).0, rows(pairs[*at]).1]).collect();
+    let wanted: HashSet<u32> = probed
+        .iter()
+        .flat_map(|at| [rows(pairs[*at]).0, rows(pairs[*at]).1])
+        .collect();
     let mut shown = vec![column("row")];
     for at in 0..columns.len() {
         shown.push(cast(column(&value(at)), DataType::Utf8).alias(value(at)));
     }
-    let mut stream = normal.scan(context, "rows")?.select(shown)?.execute_stream().await?;
+    let mut stream = normal
+        .scan(context, "rows")?
+        .select(shown)?
+        .execute_stream()
+        .await?;
     let mut builder = Builder::new(Tokens::Grams);
     let (mut place, mut row_at, mut sampled) = (HashMap::new(), Vec::new(), Vec::new());
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let numbers = batch.column(0).as_primitive::<UInt32Type>();
-        let texts: Vec<_> = (0..columns.len()).map(|at| batch.column(at + 1).as_string::<i32>()).collect();
+        let texts: Vec<_> = (0..columns.len())
+            .map(|at| batch.column(at + 1).as_string::<i32>())
+            .collect();
         for at in 0..batch.num_rows() {
             let row = numbers.value(at);
             let in_sample = sample_number(u64::from(row)).is_multiple_of(every);
@@ -128,7 +140,8 @@ async fn neighbours(
         .map(|(query, list)| {
             let side = |at: u32| row_at.get(at as usize).copied().unwrap_or(0);
             let kept = list.into_iter().filter(|(other, _)| {
-                sampled.get(*other as usize).copied().unwrap_or(false) && sides.may(side(query), side(*other))
+                sampled.get(*other as usize).copied().unwrap_or(false)
+                    && sides.may(side(query), side(*other))
             });
             kept.map(|(_, cosine)| cosine).take(NEIGHBOURS).collect()
         })
@@ -160,7 +173,11 @@ fn lift(list: &mut [f32], gap: f32) {
     if gap <= 0.0 || list.len() < 3 {
         return;
     }
-    let spacings = list.windows(2).zip(1_u16..).skip(list.len() / 2).map(|(w, k)| (w[0] - w[1]) * f32::from(k));
+    let spacings = list
+        .windows(2)
+        .zip(1_u16..)
+        .skip(list.len() / 2)
+        .map(|(w, k)| (w[0] - w[1]) * f32::from(k));
     let (sum, count) = spacings.fold((0.0, 0_u16), |(sum, count), s| (sum + s, count + 1));
     let by = gap * sum / f32::from(count.max(1));
     list.iter_mut().for_each(|c| *c = (*c + by).min(1.0));

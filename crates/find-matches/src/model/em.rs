@@ -32,23 +32,38 @@ pub(crate) struct Input<'a> {
 pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Model, Vec<f32>) {
     let patterns = input.patterns;
     let n = input.pairs.len();
-    let rarity: Vec<Option<f64>> = (0..input.comparisons.len()).map(|k| tf::mean(patterns, k)).collect();
+    let rarity: Vec<Option<f64>> = (0..input.comparisons.len())
+        .map(|k| tf::mean(patterns, k))
+        .collect();
     let mut scores = scores.to_vec();
     let mut chances = chances;
     let mut model = Model::default();
     let looks: Vec<Look> = (0..patterns.len()).map(|p| look(input, p)).collect();
     // How much of what is no match is related, for each pattern.
-    let mut related: Vec<f64> =
-        looks.iter().map(|l| if *l == Look::Related && input.relations { 0.95 } else { 0.0 }).collect();
+    let mut related: Vec<f64> = looks
+        .iter()
+        .map(|l| {
+            if *l == Look::Related && input.relations {
+                0.95
+            } else {
+                0.0
+            }
+        })
+        .collect();
     if input.relations {
         for (chance, pattern) in chances.iter_mut().zip(&patterns.of) {
-            *chance = if looks[*pattern as usize] == Look::Same { 0.95 } else { 0.02 };
+            *chance = if looks[*pattern as usize] == Look::Same {
+                0.95
+            } else {
+                0.02
+            };
         }
     }
     for _ in 0..ROUNDS {
         let best = competitors(input, &scores);
         // For each pattern: how much of it is matches, and how much is not.
-        let (mut matches, mut others) = (vec![0.0_f64; patterns.len()], vec![0.0_f64; patterns.len()]);
+        let (mut matches, mut others) =
+            (vec![0.0_f64; patterns.len()], vec![0.0_f64; patterns.len()]);
         for pair in 0..n {
             let (chance, pattern) = (f64::from(chances[pair]), patterns.of[pair] as usize);
             if best[pair] {
@@ -59,14 +74,29 @@ pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Mo
             }
         }
         let near: Vec<f64> = others.iter().zip(&related).map(|(o, r)| o * r).collect();
-        let far: Vec<f64> = others.iter().zip(&related).map(|(o, r)| o * (1.0 - r)).collect();
+        let far: Vec<f64> = others
+            .iter()
+            .zip(&related)
+            .map(|(o, r)| o * (1.0 - r))
+            .collect();
         let share = |of: &[f64]| (of.iter().sum::<f64>() / n.max(1) as f64).clamp(1e-6, 0.5);
         model.prior = share(&matches);
         model.related = if input.relations { share(&near) } else { 0.0 };
         model.comparisons = (0..input.comparisons.len())
-            .map(|k| maximise(input, k, &matches, &far, &near, rarity.get(k).copied().flatten()))
+            .map(|k| {
+                maximise(
+                    input,
+                    k,
+                    &matches,
+                    &far,
+                    &near,
+                    rarity.get(k).copied().flatten(),
+                )
+            })
             .collect();
-        let worth: Vec<f32> = (0..patterns.len()).map(|p| score(&model, patterns, p) as f32).collect();
+        let worth: Vec<f32> = (0..patterns.len())
+            .map(|p| score(&model, patterns, p) as f32)
+            .collect();
         if input.relations {
             for (pattern, related) in related.iter_mut().enumerate() {
                 if looks[pattern] != Look::Far {
@@ -125,7 +155,10 @@ fn maximise(
 ) -> ComparisonModel {
     let (name, kind) = input.comparisons.get(k).cloned().unwrap_or_default();
     // Levels beyond the greatest that occurs have no share.
-    let top = (0..input.patterns.len()).map(|p| input.patterns.level(p, k)).filter(|l| *l != NULL).max();
+    let top = (0..input.patterns.len())
+        .map(|p| input.patterns.level(p, k))
+        .filter(|l| *l != NULL)
+        .max();
     let levels = top.map_or(levels_of(kind), |top| usize::from(top) + 1);
     let shares = |weights: &[f64]| {
         let mut shares = vec![0.5; levels];
@@ -143,7 +176,11 @@ fn maximise(
         kind,
         m: shares(matches),
         u: shares(far),
-        related: if input.relations { shares(near) } else { Vec::new() },
+        related: if input.relations {
+            shares(near)
+        } else {
+            Vec::new()
+        },
         rarity,
     }
 }
@@ -171,15 +208,19 @@ pub(crate) fn parts<'a>(
     pattern: usize,
 ) -> impl Iterator<Item = f64> + 'a {
     let related = share_of_related(model, patterns, pattern);
-    model.comparisons.iter().enumerate().map(move |(k, comparison)| match patterns.level(pattern, k) {
-        NULL => 0.0,
-        level => {
-            let level = usize::from(level);
-            let extra = tf::adjustment(patterns.rarity(pattern, k), comparison.rarity);
-            let far = (1.0 - related) * comparison.weight(level);
-            far + related * comparison.weight_of_related(level) + extra
-        }
-    })
+    model
+        .comparisons
+        .iter()
+        .enumerate()
+        .map(move |(k, comparison)| match patterns.level(pattern, k) {
+            NULL => 0.0,
+            level => {
+                let level = usize::from(level);
+                let extra = tf::adjustment(patterns.rarity(pattern, k), comparison.rarity);
+                let far = (1.0 - related) * comparison.weight(level);
+                far + related * comparison.weight_of_related(level) + extra
+            }
+        })
 }
 
 /// A pattern's score: the log odds that a pair of it is a match.
@@ -214,5 +255,6 @@ fn competitors(input: &Input<'_>, scores: &[f32]) -> Vec<bool> {
     }
     let close = |row: u32, score: f32| score >= best[row as usize] - 1e-6;
     let each = input.pairs.iter().zip(scores);
-    each.map(|(pair, score)| close(rows(*pair).0, *score) || close(rows(*pair).1, *score)).collect()
+    each.map(|(pair, score)| close(rows(*pair).0, *score) || close(rows(*pair).1, *score))
+        .collect()
 }

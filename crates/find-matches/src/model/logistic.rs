@@ -41,7 +41,9 @@ pub(crate) fn fit(examples: &Examples, c: f64) -> Vec<f64> {
                 }
             }
         }
-        let Some(step) = solve(hessian, gradient.clone(), d) else { break };
+        let Some(step) = solve(hessian, gradient.clone(), d) else {
+            break;
+        };
         // A full step can go too far where the classes are easily told apart.
         let mut size = 1.0;
         let better = loop {
@@ -119,7 +121,12 @@ mod tests {
     fn as_scikit_learn() {
         let features = vec![0.1, 1.0, 0.4, 0.0, 0.35, 1.0, 0.8, 0.0, 0.9, 1.0, 0.7, 1.0];
         let matches = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
-        let examples = Examples { features, width: 2, weights: vec![1.0; 6], matches };
+        let examples = Examples {
+            features,
+            width: 2,
+            weights: vec![1.0; 6],
+            matches,
+        };
         let w = fit(&examples, 0.1);
         for (found, expected) in w.iter().zip([0.0765967, 0.0002162, -0.0416342]) {
             assert!((found - expected).abs() < 1e-5, "{w:?}");

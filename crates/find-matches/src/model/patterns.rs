@@ -21,11 +21,19 @@ impl Patterns {
     pub(crate) fn new(compared: &Compared) -> Self {
         let width = compared.levels.len();
         let pairs = compared.record.len();
-        let mut out = Patterns { width, of: Vec::with_capacity(pairs), ..Patterns::default() };
+        let mut out = Patterns {
+            width,
+            of: Vec::with_capacity(pairs),
+            ..Patterns::default()
+        };
         let mut known: HashMap<Vec<u8>, u32> = HashMap::new();
         let mut code = vec![0; 2 * width];
         for pair in 0..pairs {
-            for ((cell, from), column) in code.iter_mut().zip(compared.levels.iter().chain(&compared.rarity)).zip(0..) {
+            for ((cell, from), column) in code
+                .iter_mut()
+                .zip(compared.levels.iter().chain(&compared.rarity))
+                .zip(0..)
+            {
                 let _: usize = column;
                 *cell = from[pair];
             }

@@ -28,7 +28,11 @@ pub(crate) fn learn(
         true => input.comparisons.get(..columns.len())?,
         false => input.comparisons,
     };
-    let input = Input { comparisons: own, relations: true, ..*input };
+    let input = Input {
+        comparisons: own,
+        relations: true,
+        ..*input
+    };
     let (model, scores) = expect(&input, scores, chances.to_vec());
     is_there(&model).then_some((model, scores))
 }
@@ -36,10 +40,19 @@ pub(crate) fn learn(
 /// Whether there are columns that matches mostly agree on and the related hardly ever: two, and three in ten, of
 /// which one is no part of an address; and the related mostly agree on most of the others.
 fn is_there(model: &Model) -> bool {
-    let columns: Vec<_> = model.comparisons.iter().filter(|c| c.kind.is_some()).collect();
-    let telling: Vec<_> =
-        columns.iter().filter(|c| agree(&c.m) >= 0.6 && agree(&c.related) <= 0.2).collect();
-    let clear = columns.iter().filter(|c| !(0.2..0.6).contains(&agree(&c.related))).count();
+    let columns: Vec<_> = model
+        .comparisons
+        .iter()
+        .filter(|c| c.kind.is_some())
+        .collect();
+    let telling: Vec<_> = columns
+        .iter()
+        .filter(|c| agree(&c.m) >= 0.6 && agree(&c.related) <= 0.2)
+        .collect();
+    let clear = columns
+        .iter()
+        .filter(|c| !(0.2..0.6).contains(&agree(&c.related)))
+        .count();
     telling.len() >= 2
         && 10 * telling.len() >= 3 * columns.len()
         && 3 * clear >= 2 * columns.len()
@@ -49,14 +62,19 @@ fn is_there(model: &Model) -> bool {
 /// The share on the upper two fifths of levels.
 fn agree(shares: &[f64]) -> f64 {
     let top = shares.len().saturating_sub(1);
-    shares.iter().enumerate().filter(|(level, _)| level * 5 >= top * 3).map(|(_, share)| share).sum()
+    shares
+        .iter()
+        .enumerate()
+        .filter(|(level, _)| level * 5 >= top * 3)
+        .map(|(_, share)| share)
+        .sum()
 }
 
 /// Whether a column is called like a part of an address.
 fn of_address(name: &str) -> bool {
     const PARTS: [&str; 14] = [
-        "street", "address", "addr", "city", "town", "suburb", "zip", "post", "state", "county", "country",
-        "region", "district", "house",
+        "street", "address", "addr", "city", "town", "suburb", "zip", "post", "state", "county",
+        "country", "region", "district", "house",
     ];
     let name = name.to_lowercase();
     PARTS.iter().any(|part| name.contains(part))
@@ -80,9 +98,26 @@ mod tests {
 
     #[test]
     fn households_are_related_and_who_moved_is_not() {
-        let of = |comparisons: [ComparisonModel; 3]| is_there(&Model { comparisons: comparisons.into(), ..Model::default() });
-        assert!(of([comparison("first", 0.9, 0.05), comparison("born", 0.95, 0.1), comparison("street", 0.9, 0.9)]));
-        assert!(!of([comparison("first", 0.9, 0.9), comparison("city", 0.95, 0.1), comparison("street", 0.9, 0.1)]));
-        assert!(!of([comparison("first", 0.9, 0.6), comparison("born", 0.95, 0.7), comparison("street", 0.9, 0.5)]));
+        let of = |comparisons: [ComparisonModel; 3]| {
+            is_there(&Model {
+                comparisons: comparisons.into(),
+                ..Model::default()
+            })
+        };
+        assert!(of([
+            comparison("first", 0.9, 0.05),
+            comparison("born", 0.95, 0.1),
+            comparison("street", 0.9, 0.9)
+        ]));
+        assert!(!of([
+            comparison("first", 0.9, 0.9),
+            comparison("city", 0.95, 0.1),
+            comparison("street", 0.9, 0.1)
+        ]));
+        assert!(!of([
+            comparison("first", 0.9, 0.6),
+            comparison("born", 0.95, 0.7),
+            comparison("street", 0.9, 0.5)
+        ]));
     }
 }

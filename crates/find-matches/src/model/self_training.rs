@@ -29,7 +29,11 @@ pub struct Learner {
 fn features(compared: &Compared, top: &[u8], pair: usize, out: &mut Vec<f64>) {
     out.clear();
     for of in &compared.similarities {
-        out.push(if of[pair].is_nan() { 0.0 } else { f64::from(of[pair]) });
+        out.push(if of[pair].is_nan() {
+            0.0
+        } else {
+            f64::from(of[pair])
+        });
     }
     for of in &compared.similarities {
         out.push(f64::from(u8::from(of[pair].is_nan())));
@@ -54,7 +58,11 @@ pub(crate) fn learn(
     let n = scores.len();
     let mut soft = vec![0.0; n];
     for pair in assigned {
-        soft[*pair] = if f64::from(scores[*pair]) > threshold { 0.98 } else { 0.02 };
+        soft[*pair] = if f64::from(scores[*pair]) > threshold {
+            0.98
+        } else {
+            0.02
+        };
     }
     let matches = soft.iter().filter(|w| **w > 0.5).count();
     if matches < 5 || n - matches < 5 {
@@ -78,10 +86,19 @@ pub(crate) fn learn(
         }
     }
     let width = row.len();
-    let examples = Examples { features: rows, width, matches: y, weights };
+    let examples = Examples {
+        features: rows,
+        width,
+        matches: y,
+        weights,
+    };
     let coefficients = fit(&examples, 0.1);
     let calibration = calibrate(&compared.record, &soft);
-    let learner = Learner { top, coefficients, calibration };
+    let learner = Learner {
+        top,
+        coefficients,
+        calibration,
+    };
     let scores = (0..n).map(|pair| {
         features(compared, &learner.top, pair, &mut row);
         let learned = decide(&row, &learner.coefficients);
@@ -101,5 +118,8 @@ fn calibrate(cosines: &[f32], soft: &[f64]) -> [f64; 2] {
         weights: vec![1.0; cosines.len()],
     };
     let w = fit(&examples, 10.0);
-    [w.first().copied().unwrap_or(0.0), w.last().copied().unwrap_or(0.0)]
+    [
+        w.first().copied().unwrap_or(0.0),
+        w.last().copied().unwrap_or(0.0),
+    ]
 }

@@ -121,7 +121,10 @@ impl Edits {
         }
         let matched = |text: &str, mask: u64| -> [u8; 64] {
             let mut out = [0; 64];
-            let found = text.bytes().enumerate().filter(|(at, _)| mask >> at & 1 == 1);
+            let found = text
+                .bytes()
+                .enumerate()
+                .filter(|(at, _)| mask >> at & 1 == 1);
             for (to, (_, byte)) in out.iter_mut().zip(found) {
                 *to = byte;
             }
