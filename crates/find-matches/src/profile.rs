@@ -74,7 +74,7 @@ struct Facts {
 }
 
 /// The number of figures of a column.
-const FIGURES: usize = 14;
+const FIGURES: usize = 13;
 
 fn share(context: &SessionContext, value: &Expr, bit: i32) -> Result<Expr> {
     let bits = call(context, "match_shape", vec![value.clone()])?;
@@ -106,7 +106,6 @@ async fn facts(
         let all: [Expr; FIGURES] = [
             count(raw.clone()),
             count(value.clone()),
-            sum(when(min_max(&value)?, lit(1)).otherwise(lit(0))?),
             approx_distinct(value.clone()),
             sum(when(is_value.and(number.clone().is_not_null()), lit(1.0)).otherwise(lit(0.0))?),
             share(context, &value, DIGITS)?,
@@ -157,26 +156,21 @@ async fn facts(
             rows: figure(0),
             given: f(0),
             values: f(1),
-            distinct: f(3),
-            numbers: f(4),
-            digits: f(5),
-            coded: f(6),
-            spaces: f(7),
-            broken: f(8),
-            words: f(9),
-            length: f(10),
-            whole: f(11),
-            least: f(12),
-            most: f(13),
+            distinct: f(2),
+            numbers: f(3),
+            digits: f(4),
+            coded: f(5),
+            spaces: f(6),
+            broken: f(7),
+            words: f(8),
+            length: f(9),
+            whole: f(10),
+            least: f(11),
+            most: f(12),
             same: f(FIGURES) > 0.0,
         }
     });
     Ok(each.collect())
-}
-
-/// A placeholder figure keeps the columns of the aggregate in step: whether the value is empty.
-fn min_max(value: &Expr) -> Result<Expr> {
-    Ok(value.clone().eq(lit("")))
 }
 
 /// Whether a column is called like a key. `paid` is none.
@@ -204,7 +198,7 @@ fn called_key(name: &str) -> bool {
         || ["_id", " id", "Id", "ID", "_ID", "_key", "_pk"]
             .iter()
             .any(|end| trimmed.ends_with(end))
-        || plain.starts_with("unnamed")
+        || trimmed.to_lowercase().starts_with("unnamed")
 }
 
 /// Looks at the columns. `sides` are the rows of each table, or of the one; `all` the rows of both.

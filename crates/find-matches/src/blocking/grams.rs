@@ -126,7 +126,7 @@ fn saturated(near: &[(u32, Vec<(u32, f32)>)], k: usize, sides: Sides) -> bool {
                 .map(|(other, cosine)| (pair(*row, *other), *cosine))
         })
         .collect();
-    each.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    each.sort_unstable_by_key(|(pair, _)| *pair);
     each.dedup_by_key(|(pair, _)| *pair);
     let rows = sides.rows as usize;
     let (mut best, mut count) = (vec![0.0_f32; rows], vec![0_usize; rows]);
