@@ -7,9 +7,10 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::functions_aggregate::expr_fn::{
     approx_distinct, avg, count, count_distinct, max, min, sum,
 };
-use datafusion::logical_expr::{Expr, cast, lit, when};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit, when};
 use datafusion::prelude::{DataFrame, SessionContext};
-use mastic_functions::matching::{BROKEN, DIGIT, DIGITS, SPACE};
+use mastic_functions::matching::{BROKEN, DIGIT, DIGITS, SPACE, WORD};
 use mastic_schema::names::closest;
 use serde::{Deserialize, Serialize};
 
@@ -76,14 +77,10 @@ struct Facts {
 /// The number of figures of a column.
 const FIGURES: usize = 13;
 
-fn share(context: &SessionContext, value: &Expr, bit: i32) -> Result<Expr> {
-    let bits = call(context, "match_shape", vec![value.clone()])?;
-    let has = datafusion::logical_expr::binary_expr(
-        bits,
-        datafusion::logical_expr::Operator::BitwiseAnd,
-        lit(bit),
-    );
-    Ok(sum(when(has.gt(lit(0)), lit(1.0)).otherwise(lit(0.0))?))
+/// How many values have a bit of their shape.
+fn share(shape: &Expr, bit: i32) -> Result<Expr> {
+    let has = binary_expr(shape.clone(), Operator::BitwiseAnd, lit(bit)).gt(lit(0));
+    Ok(sum(when(has, lit(1.0)).otherwise(lit(0.0))?))
 }
 
 async fn facts(
@@ -92,15 +89,35 @@ async fn facts(
     columns: &[Shared],
 ) -> Result<Vec<Facts>> {
     let schema = rows.schema().clone();
-    let mut figures = vec![count(lit(1)).alias("rows")];
+    // What is computed of a value is computed once.
+    let mut made = Vec::new();
     for (at, column) in columns.iter().enumerate() {
-        let raw = text(&column.name, &schema)?;
-        let value = normal(context, raw.clone())?;
+        let raw = match column.unfit {
+            Some(_) => lit(ScalarValue::Utf8(None)),
+            None => text(&column.name, &schema)?,
+        };
         let number = call(context, "match_number", vec![raw.clone()])?;
+        let shape = call(context, "match_shape", vec![raw.clone()])?;
+        made.push(normal(context, raw)?.alias(format!("v{at}")));
+        made.push(number.alias(format!("x{at}")));
+        made.push(shape.alias(format!("r{at}")));
+    }
+    let rows = rows.select(made)?;
+    let mut shaped = Vec::new();
+    for at in 0..columns.len() {
+        let value = col(&format!("v{at}"));
         let length = call(context, "character_length", vec![value.clone()])?;
-        let squeezed = call(context, "replace", vec![value.clone(), lit(" "), lit("")])?;
-        let squeezed = call(context, "character_length", vec![squeezed])?;
-        let words = cast(length.clone() - squeezed, DataType::Float64) + lit(1.0);
+        let shape = call(context, "match_shape", vec![value.clone()])?;
+        shaped.extend([value, col(&format!("x{at}")), col(&format!("r{at}"))]);
+        shaped.push(shape.alias(format!("s{at}")));
+        shaped.push(cast(length, DataType::Float64).alias(format!("l{at}")));
+    }
+    let rows = rows.select(shaped)?;
+    let mut figures = vec![count(lit(1)).alias("rows")];
+    for at in 0..columns.len() {
+        let of = |name: &str| col(&format!("{name}{at}"));
+        let (value, number, raw, shape, length) = (of("v"), of("x"), of("r"), of("s"), of("l"));
+        let words = cast(shape.clone() / lit(WORD), DataType::Float64);
         let floor = call(context, "floor", vec![number.clone()])?;
         let is_value = value.clone().is_not_null();
         let all: [Expr; FIGURES] = [
@@ -108,12 +125,12 @@ async fn facts(
             count(value.clone()),
             approx_distinct(value.clone()),
             sum(when(is_value.and(number.clone().is_not_null()), lit(1.0)).otherwise(lit(0.0))?),
-            share(context, &value, DIGITS)?,
-            share(context, &raw, DIGIT)?,
-            share(context, &raw, SPACE)?,
-            share(context, &raw, BROKEN)?,
+            share(&shape, DIGITS)?,
+            share(&raw, DIGIT)?,
+            share(&raw, SPACE)?,
+            share(&raw, BROKEN)?,
             avg(words),
-            avg(cast(length, DataType::Float64)),
+            avg(length),
             sum(when(number.clone().eq(floor), lit(1.0)).otherwise(lit(0.0))?),
             min(number.clone()),
             max(number),

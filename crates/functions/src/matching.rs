@@ -171,7 +171,7 @@ pub fn normalize_into(text: &str, out: &mut String) {
 }
 
 /// [`match_shape`](self)'s bits: only digits; a digit among others or not; white space; U+FFFD, which stands
-/// for bytes that could not be read.
+/// for bytes that could not be read; and how many words there are, from 16 on.
 pub const DIGITS: i32 = 1;
 /// Holds a digit.
 pub const DIGIT: i32 = 2;
@@ -179,6 +179,9 @@ pub const DIGIT: i32 = 2;
 pub const SPACE: i32 = 4;
 /// Holds U+FFFD.
 pub const BROKEN: i32 = 8;
+
+/// One word more.
+pub const WORD: i32 = 16;
 
 fn shape(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0)?;
@@ -198,7 +201,8 @@ fn shape(call: &Call<'_>) -> Result<ArrayRef> {
                     bits |= BROKEN;
                 }
             }
-            Some(bits)
+            let words = text.split_whitespace().count().min(1 << 20) as i32;
+            Some(bits | words * WORD)
         })
         .collect();
     Ok(Arc::new(shapes))
