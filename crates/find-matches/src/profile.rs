@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn::{
     approx_distinct, avg, count, count_distinct, max, min, sum,
 };
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, lit, when};
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_functions::matching::{BROKEN, DIGIT, DIGITS, SPACE, WORD};
