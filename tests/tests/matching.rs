@@ -381,6 +381,20 @@ fn bad_input_is_told() {
 }
 
 #[test]
+fn records_without_anything_in_common_are_entities_of_their_own() {
+    let lake = Lake::new();
+    lake.file("a.csv", "name,city\nanna,york\nbob,leeds\n");
+    lake.file("b.csv", "name,city\nxerxes,quito\nzzz,mumm\n");
+    lake.ok(["match", "a.csv", "-o", "out.csv"]);
+    assert_eq!(column(&lake.read("out.csv"), "match_id"), ["1", "2"]);
+    lake.ok(["match", "a.csv", "b.csv", "--one-to-one", "-o", "out.csv"]);
+    assert_eq!(
+        column(&lake.read("out.csv"), "match_id"),
+        ["1", "2", "3", "4"]
+    );
+}
+
+#[test]
 fn a_column_of_nulls_is_left_out_and_said() {
     let lake = Lake::new();
     let (text, _) = persons(200, true);

@@ -202,7 +202,7 @@ fn shape(call: &Call<'_>) -> Result<ArrayRef> {
                 }
             }
             let words = text.split_whitespace().count().min(1 << 20) as i32;
-            Some(bits | words * WORD)
+            Some(bits | (words * WORD))
         })
         .collect();
     Ok(Arc::new(shapes))

@@ -419,3 +419,36 @@ fn cover(parts: &[Part], keys: &[(Vec<usize>, Size)], n: f64, budget: f64) -> Op
     let uncovered = need.iter().filter(|need| **need >= KEYS_A_MISTAKE).count();
     (!taken.is_empty() && uncovered * 4 <= scenarios.len()).then_some(taken)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_leaves_a_key() {
+        let part = |column| Part {
+            column,
+            form: Form::Whole,
+        };
+        let parts: Vec<Part> = (0..5).map(part).collect();
+        let size = |pairs: f64| Size {
+            pairs,
+            rows: 1000.0,
+            oversized: 0.0,
+        };
+        // One column is a good key, the others are by twos.
+        let mut keys = vec![(vec![0], size(200.0))];
+        for a in 1..5 {
+            for b in a + 1..5 {
+                keys.push((vec![a, b], size(300.0)));
+            }
+        }
+        let taken = cover(&parts, &keys, 1000.0, 8.0).unwrap();
+        for wrong in 0..5 {
+            let survives = taken.iter().filter(|at| !keys[**at].0.contains(&wrong));
+            assert!(survives.count() >= 2, "{wrong} {taken:?}");
+        }
+        // A key on two columns alone leaves most mistakes uncovered.
+        assert!(cover(&parts, &[(vec![1, 2], size(300.0))], 1000.0, 8.0).is_none());
+    }
+}

@@ -205,3 +205,66 @@ pub(crate) fn doubtful(lists: &[Vec<f32>], cosines: &[Vec<f32>]) -> bool {
         .get(found.len() / 2)
         .is_some_and(|middle| *middle < CONVINCING)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocking::pair;
+
+    /// Cosines of 300 records in a ring with their 10 next, even spacings but for chance; `duplicates` have one
+    /// neighbour that is much nearer.
+    fn ring(duplicates: bool) -> (Vec<u64>, Vec<f32>) {
+        let mut list = Vec::new();
+        for row in 0..300_u32 {
+            for n in 1..=10 {
+                let chance =
+                    (mastic_functions::sample_number(u64::from(row * 10 + n)) % 1000) as f32;
+                let near = duplicates && n == 1 && row % 3 == 0;
+                let cosine = if near {
+                    0.9
+                } else {
+                    0.2 - 0.03 * (1.0 - chance / 1001.0).ln()
+                };
+                list.push((pair(row, (row + n) % 300), cosine));
+            }
+        }
+        list.sort_by_key(|(pair, _)| *pair);
+        list.into_iter().unzip()
+    }
+
+    #[test]
+    fn matches_that_stand_out_pass_and_chance_does_not() {
+        let sides = Sides {
+            rows: 300,
+            split: None,
+        };
+        let (pairs, cosines) = ring(true);
+        let accepted: Vec<usize> = (0..pairs.len()).filter(|at| cosines[*at] > 0.8).collect();
+        let found = gate(
+            &cosines,
+            accepted.clone(),
+            &leads(&pairs, &cosines, sides),
+            300,
+        );
+        assert_eq!((found.0.len(), found.1), (accepted.len(), Verdict::Passed));
+
+        let (pairs, cosines) = ring(false);
+        let mut order = ranked(&cosines);
+        order.truncate(100);
+        let found = gate(&cosines, order, &leads(&pairs, &cosines, sides), 300);
+        assert!(
+            found.0.len() <= 5 && found.1 == Verdict::Doubtful,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_no_panic() {
+        let sides = Sides {
+            rows: 3,
+            split: None,
+        };
+        assert!(leads(&[], &[], sides).is_empty());
+        assert_eq!(gate(&[], Vec::new(), &[], 3), (Vec::new(), Verdict::Silent));
+    }
+}

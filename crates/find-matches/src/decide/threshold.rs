@@ -25,6 +25,13 @@ pub(crate) struct Curve {
 impl Curve {
     /// From the scores and the assignment.
     pub(crate) fn new(pairs: &[u64], scores: &[f32], taken: &[usize], sides: Sides) -> Self {
+        if scores.is_empty() {
+            return Curve {
+                grid: Vec::new(),
+                f1: Vec::new(),
+                matched: 0.0,
+            };
+        }
         let lowest = f64::from(scores.iter().copied().fold(f32::INFINITY, f32::min)) - 1e-3;
         let (own, rival) = rivals(pairs, scores, taken, sides, lowest);
         let n = own.len().max(1) as f64;
@@ -170,4 +177,56 @@ fn rivals(
         own,
         rival.into_iter().map(|r| r.unwrap_or(lowest)).collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocking::pair;
+    use crate::decide::assignment::greedy;
+
+    /// A number between -1 and 1 that looks like chance.
+    fn noise(at: u64) -> f32 {
+        (mastic_functions::sample_number(at) % 2001) as f32 / 1000.0 - 1.0
+    }
+
+    // Half of 200 records have a partner, around 8; each has rivals around -3.
+    #[test]
+    fn the_threshold_lies_between_matches_and_rivals() {
+        let sides = Sides {
+            rows: 400,
+            split: Some(200),
+        };
+        let mut list = Vec::new();
+        for row in 0..200_u32 {
+            if row < 100 {
+                list.push((pair(row, 200 + row), 8.0 + noise(u64::from(row))));
+            }
+            for n in 1..5 {
+                let other = 200 + (row * 7 + n * 31) % 200;
+                if other != 200 + row {
+                    let score = -3.0 + 2.0 * noise(u64::from(row * 10 + n) + 1000);
+                    list.push((pair(row, other), score));
+                }
+            }
+        }
+        list.sort_by_key(|(pair, _)| *pair);
+        let pairs: Vec<u64> = list.iter().map(|(pair, _)| *pair).collect();
+        let scores: Vec<f32> = list.iter().map(|(_, score)| *score).collect();
+        let taken = greedy(&pairs, &scores, sides);
+        let curve = Curve::new(&pairs, &scores, &taken, sides);
+        assert!((-1.5..7.5).contains(&curve.pick()), "{}", curve.pick());
+        assert!((0.4..0.7).contains(&curve.matched), "{}", curve.matched);
+    }
+
+    #[test]
+    fn nothing_is_no_panic() {
+        let sides = Sides {
+            rows: 2,
+            split: Some(1),
+        };
+        let curve = Curve::new(&[], &[], &[], sides);
+        assert_eq!(curve.matched, 0.0);
+        assert!(!curve.pick().is_nan());
+    }
 }

@@ -258,3 +258,66 @@ fn competitors(input: &Input<'_>, scores: &[f32]) -> Vec<bool> {
     each.map(|(pair, score)| close(rows(*pair).0, *score) || close(rows(*pair).1, *score))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocking::pair;
+    use crate::compare::Compared;
+
+    // 100 pairs that agree on two of three columns each, of 1,000 that agree on one by chance: m is about 0.9 and u
+    // about 0.1, as they were made.
+    #[test]
+    fn weights_are_learned_without_labels() {
+        let chance = |at: u64| mastic_functions::sample_number(at) % 100;
+        let mut compared = Compared::default();
+        compared.levels = vec![Vec::new(); 4];
+        let mut pairs = Vec::new();
+        for at in 0..1100_u64 {
+            let is_match = at < 100;
+            pairs.push(pair(2 * at as u32, 2 * at as u32 + 1));
+            for (k, levels) in (0_u64..).zip(&mut compared.levels) {
+                let agrees = chance(7 * at + k) < if is_match { 90 } else { 10 };
+                levels.push(if agrees { 5 } else { 0 });
+            }
+            compared.record.push(0.0);
+        }
+        for at in 0..1100 {
+            let agree = compared.levels.iter().filter(|l| l[at] == 5).count();
+            compared.record[at] = agree as f32 / 4.0;
+        }
+        compared.rarity = vec![vec![0; 1100]; 4];
+        let patterns = Patterns::new(&compared);
+        let comparisons: Vec<_> = (0..4)
+            .map(|k| (format!("c{k}"), Some(Kind::String)))
+            .collect();
+        let input = Input {
+            pairs: &pairs,
+            sides: Sides {
+                rows: 2200,
+                split: None,
+            },
+            patterns: &patterns,
+            comparisons: &comparisons,
+            one_to_one: false,
+            relations: false,
+        };
+        let chances = compared
+            .record
+            .iter()
+            .map(|s| s.clamp(0.01, 0.99))
+            .collect();
+        let (model, scores) = learn(&input, &compared.record, chances);
+        for c in &model.comparisons {
+            assert!(c.m[5] > 0.8 && c.u[5] < 0.2, "{c:?}");
+        }
+        let right = (0..1100)
+            .filter(|at| (scores[*at] > 0.0) == (*at < 100))
+            .count();
+        assert!(right > 1070, "{right}");
+        // The parts and the prior make the score.
+        let whole = score(&model, &patterns, 0);
+        let sum: f64 = parts(&model, &patterns, 0).sum();
+        assert!((whole - sum - logit(model.prior)).abs() < 1e-9);
+    }
+}
