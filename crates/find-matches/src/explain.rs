@@ -17,6 +17,8 @@ pub struct Decision {
     pub why: String,
     /// Whether there is anything to be found at all.
     pub gate: String,
+    /// Whether most of what is over the threshold is no better than a record's other candidates.
+    pub doubtful: bool,
     /// Pairs over the threshold that are no matches for it.
     pub refused: u64,
     /// Assigned pairs that are none because a rival was as good.

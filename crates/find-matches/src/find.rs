@@ -561,6 +561,7 @@ fn describe(
 impl Decision {
     fn gate(&mut self, before: usize, after: usize, verdict: Verdict) {
         self.refused = (before - after) as u64;
+        self.doubtful = verdict == Verdict::Doubtful;
         self.gate = match verdict {
             Verdict::Silent => "could not be told from the candidates".into(),
             Verdict::Passed => "matches stand out from each record's other candidates".into(),

@@ -272,6 +272,11 @@ async fn find(arguments: &Match, global: &Global, setting: &Setting) -> Result<(
         arguments.memory_limit.or(setting.memory_limit),
     )
     .await?;
+    // What cannot be written is told before the work.
+    let place = match &goal {
+        Goal::Table(name) => Some(place(&session, name, arguments.location.as_deref()).await?),
+        _ => None,
+    };
     let line = Line::new("reading …");
     let left = open(&session, &arguments.left).await?;
     let right = match &arguments.right {
@@ -313,8 +318,10 @@ async fn find(arguments: &Match, global: &Global, setting: &Setting) -> Result<(
             Some(format!("{} → {}", counted(rows, "row"), path.display()))
         }
         Goal::Table(name) => {
-            let rows =
-                to_table(&session, setting, rows, name, arguments.location.as_deref()).await?;
+            let rows = match &place {
+                Some(place) => to_table(&session, setting, rows, place).await?,
+                None => 0,
+            };
             Some(format!("{} → {name}", counted(rows, "row")))
         }
     };
@@ -329,14 +336,14 @@ async fn find(arguments: &Match, global: &Global, setting: &Setting) -> Result<(
     Ok(())
 }
 
-/// Replaces a table of the catalog, or makes one, as a job with that sink does.
-async fn to_table(
-    session: &Session,
-    setting: &Setting,
-    rows: DataFrame,
-    name: &str,
-    location: Option<&str>,
-) -> Result<u64> {
+/// Where a table of the catalog lies or is to lie, and in which format.
+struct Place {
+    table: String,
+    location: String,
+    format: String,
+}
+
+async fn place(session: &Session, name: &str, location: Option<&str>) -> Result<Place> {
     let (database, table) = match name.split_once('.') {
         Some((database, table)) => (database, table),
         None => (session.database().unwrap_or("default"), name),
@@ -348,22 +355,40 @@ async fn to_table(
         ),
         Err(_) => (location.map(str::to_owned), "parquet".to_owned()),
     };
-    let Some(location) = location else {
-        return Err(CliError::hinted(
+    match location {
+        Some(location) => Ok(Place {
+            table: format!("{database}.{table}"),
+            location,
+            format,
+        }),
+        None => Err(CliError::hinted(
             format!("there is no table '{database}.{table}' yet"),
-            Some("say with --location in which folder its files go, or give a file such as out.parquet".into()),
-        ));
-    };
+            Some(
+                "say with --location in which folder its files go, or give a file such as out.parquet"
+                    .into(),
+            ),
+        )),
+    }
+}
+
+/// Replaces a table of the catalog, or makes one, as a job with that sink does.
+async fn to_table(
+    session: &Session,
+    setting: &Setting,
+    rows: DataFrame,
+    place: &Place,
+) -> Result<u64> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("matched.parquet");
     let stream = rows.execute_stream().await.map_err(QueryError::from)?;
     let count = output::to_file(stream, &file).await?;
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let text = format!(
-        "sources:\n  matched: {{path: {}}}\nsinks:\n  - {{frame: matched, path: {}, format: {format}, mode: overwrite, table: {}}}\n",
+        "sources:\n  matched: {{path: {}}}\nsinks:\n  - {{frame: matched, path: {}, format: {}, mode: overwrite, table: {}}}\n",
         quoted(&file.to_string_lossy()),
-        quoted(&location),
-        quoted(&format!("{database}.{table}")),
+        quoted(&place.location),
+        place.format,
+        quoted(&place.table),
     );
     let script = Script::parse(&Source::new("match", text), &[])?;
     crate::command::run::execute(&script, session, JobOptions::default(), setting).await?;
@@ -411,11 +436,11 @@ fn tell(
         anstream::eprintln!("not compared: {}: {}", dropped.name, dropped.why);
     }
     anstream::eprintln!("by: {}", explanation.blocking.method);
-    if explanation.decision.refused > 0 {
+    if explanation.decision.doubtful {
         anstream::eprintln!("decided: {}", explanation.decision.gate);
     }
     anstream::eprintln!(
-        "{}, {} compared, {} match: {}, {} of them duplicates of another row, in {}",
+        "{}, {} compared, {} match: {} ({} of an entity that is there already) in {}",
         counted(summary.rows, "row"),
         counted(summary.pairs, "pair"),
         count(summary.matches),

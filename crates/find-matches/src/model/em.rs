@@ -270,8 +270,10 @@ mod tests {
     #[test]
     fn weights_are_learned_without_labels() {
         let chance = |at: u64| mastic_functions::sample_number(at) % 100;
-        let mut compared = Compared::default();
-        compared.levels = vec![Vec::new(); 4];
+        let mut compared = Compared {
+            levels: vec![Vec::new(); 4],
+            ..Compared::default()
+        };
         let mut pairs = Vec::new();
         for at in 0..1100_u64 {
             let is_match = at < 100;
