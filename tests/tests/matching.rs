@@ -1,4 +1,5 @@
 //! `mastic match`: entities of tables of persons that are made here, with known truth.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
