@@ -20,10 +20,12 @@ use candidates::Candidates;
 use learn::Evidence;
 
 mod candidates;
+mod dependence;
 mod describe;
 mod input;
 mod judge;
 mod learn;
+mod null;
 mod probe;
 
 /// A table to be matched.

@@ -28,6 +28,8 @@ pub(super) struct Evidence<'a> {
     pub(super) texts: Option<Arc<Texts>>,
     /// Whether each record's nearest are its candidates, so that lists of them are full.
     pub(super) neighbours: bool,
+    /// Whether there are great groups of equals, cut off by how many neighbours were looked for.
+    pub(super) great_groups: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -49,6 +51,7 @@ impl<'a> Evidence<'a> {
             comparisons.push((RECORD.to_owned(), None));
         }
         let patterns = Patterns::new(&compared);
+        let great_groups = neighbours && all.len() > real;
         Evidence {
             all,
             real,
@@ -59,6 +62,7 @@ impl<'a> Evidence<'a> {
             comparisons,
             texts,
             neighbours,
+            great_groups,
         }
     }
 
@@ -103,6 +107,7 @@ pub(super) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settin
         patterns,
         comparisons: &evidence.comparisons,
         one_to_one,
+        great_groups: evidence.great_groups && !one_to_one,
         relations: false,
     };
     let related = relations::learn(&input, evidence.columns, all_record, &chances);
