@@ -165,7 +165,9 @@ async fn gather<'a>(
     let real = found.pairs.len();
     let mut all = found.pairs;
     all.extend(&found.teach);
-    let compared = compare(context, normal, columns, &all, found.texts.clone()).await?;
+    let all = Arc::new(all);
+    let compared = compare(context, normal, columns, all.clone(), found.texts.clone()).await?;
+    let all = Arc::try_unwrap(all).unwrap_or_else(|all| all.to_vec());
     let neighbours = found.texts.is_some() && settings.blocking.is_empty();
     Ok(Evidence::new(
         all,

@@ -3,13 +3,9 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::JoinType;
 use datafusion::common::{Column, DFSchema};
-use datafusion::dataframe::DataFrame;
 use datafusion::execution::FunctionRegistry;
-use datafusion::functions::expr_fn::coalesce;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::logical_expr::{Expr, cast};
 use datafusion::prelude::SessionContext;
 
 use crate::error::Result;
@@ -56,7 +52,7 @@ pub(crate) fn frequency(at: usize) -> String {
     format!("f{at}")
 }
 
-/// Keeps the normal forms of the columns, with the frequency of each value that is there more than once.
+/// Keeps the normal forms of the columns.
 pub(crate) async fn normalise(
     context: &SessionContext,
     raw: &Arc<Spool>,
@@ -71,43 +67,5 @@ pub(crate) async fn normalise(
             shown.push(call(context, "match_number", vec![raw])?.alias(number(at)));
         }
     }
-    let plain = Spool::keep(context, vec![rows.select(shown)?], false).await?;
-    let mut joined = plain.scan(context, "plain")?;
-    let names: Vec<String> = joined
-        .schema()
-        .fields()
-        .iter()
-        .map(|f| f.name().clone())
-        .collect();
-    let mut shown: Vec<Expr> = names.iter().map(|name| column(name)).collect();
-    for (at, c) in columns.iter().enumerate() {
-        let frequent = frequencies(context, &plain, at)?;
-        let hash = call(context, "match_hash", vec![column(&value(at))])?;
-        joined = joined.join_on(
-            frequent,
-            JoinType::Left,
-            [hash.eq(column(&format!("h{at}")))],
-        )?;
-        let values = (c.fill * raw.rows() as f64).max(1.0);
-        let times = coalesce(vec![
-            cast(column(&format!("n{at}")), DataType::Float64),
-            lit(1.0),
-        ]);
-        shown.push(cast(times / lit(values), DataType::Float32).alias(frequency(at)));
-    }
-    Spool::keep(context, vec![joined.select(shown)?], false).await
-}
-
-/// How often each value is there that is there more than once.
-fn frequencies(context: &SessionContext, plain: &Arc<Spool>, at: usize) -> Result<DataFrame> {
-    let hash = call(context, "match_hash", vec![column(&value(at))])?.alias(format!("h{at}"));
-    let times = count(lit(1)).alias(format!("n{at}"));
-    let rows = plain
-        .scan(context, "plain")?
-        .select(vec![column(&value(at))])?;
-    let counted = rows
-        .filter(column(&value(at)).is_not_null())?
-        .aggregate(vec![hash], vec![times])?
-        .filter(column(&format!("n{at}")).gt(lit(1)))?;
-    Ok(counted)
+    Spool::keep(context, vec![rows.select(shown)?], false).await
 }
