@@ -6,7 +6,15 @@ use mastic_tests::{Lake, Running, snapshot};
 fn help() {
     let lake = Lake::new();
     snapshot!(lake, "help", lake.ok(["--help"]));
-    for command in ["crawl", "run", "sql", "catalog", "demo", "completions"] {
+    for command in [
+        "crawl",
+        "run",
+        "match",
+        "sql",
+        "catalog",
+        "demo",
+        "completions",
+    ] {
         let output = lake.ok([command, "--help"]);
         mastic_tests::snapshots(&lake)
             .bind(|| insta::assert_snapshot!(format!("help_{command}"), output.to_string()));
@@ -22,6 +30,7 @@ fn every_example_of_the_help_parses() {
         &["--help"][..],
         &["crawl", "--help"],
         &["run", "--help"],
+        &["match", "--help"],
         &["sql", "--help"],
         &["catalog", "--help"],
     ] {

@@ -7,6 +7,7 @@ use mastic_query::MemoryLimit;
 
 use crate::command::bookmark::Bookmark;
 use crate::command::generate::Generate;
+use crate::command::match_records::Match;
 use crate::command::runs::Runs;
 
 /// Crawl files into a catalog, run ETL scripts over it, and query it with SQL.
@@ -22,6 +23,7 @@ Examples:
   mastic catalog tables                              what is known
   mastic sql 'SELECT count(*) FROM shop.orders'      ask
   mastic run clean_orders.yaml --set day=2024-05-01  run an ETL script
+  mastic match customers.csv --output entities.csv   find duplicates
 
 Stores and the catalog are set in the environment (AWS_*, MASTIC_CATALOG) or in mastic.toml."
 )]
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Bookmark(Bookmark),
     /// Answer SQL over the catalog's tables
     Sql(Sql),
+    /// Find the records of a table, or of two, that mean the same thing
+    Match(Box<Match>),
     /// Show and change the catalog
     #[command(subcommand)]
     Catalog(Catalog),

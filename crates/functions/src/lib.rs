@@ -41,6 +41,7 @@
 //! | values held in text | `from_json`, `from_csv`, `from_avro`; `unbox_json`, `unbox_csv`, `unbox_avro` with the reason where there is none |
 //! | frames | `to_choice`, `sample_hash`, `kmeans`, `nearest_centroid`, `least_squares` |
 //! | frames' transforms | `resolve_choice`, `cast_failure`, `array_field`, `simplify_ddb_json`: see [`choice`] and [`ddb`] |
+//! | likeness | `match_normalize`, `match_number`, `match_hash`, `damerau_levenshtein_distance`, `damerau_levenshtein_similarity`, `jaro_winkler_similarity`, `qgram_similarity`, `edit_similarity`, `string_similarity`: see [`matching`] |
 //! | aggregates | `max_by`, `min_by`, `count_if`, `arbitrary`, `every`, `variance`, `map_agg`, `histogram` |
 //!
 //! # Where DataFusion's own meaning is replaced
@@ -79,6 +80,7 @@ mod dates;
 pub mod ddb;
 mod function;
 mod json;
+pub mod matching;
 mod parsing;
 mod regexp;
 mod sample;
@@ -97,7 +99,7 @@ use datafusion::functions_aggregate::{any_value, bool_and_or, variance};
 
 pub use aggregates::{kmeans, least_squares, nearest_centroid};
 pub use parsing::{Boxed, REASON, VALUE, csv_record, unbox};
-pub use sample::sample_hash;
+pub use sample::{sample_hash, sample_number};
 pub use to_choice::to_choice;
 
 /// Adds the functions of this crate to `registry`. Doing so again changes nothing.
@@ -117,6 +119,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         vec![to_choice(), sample_hash(), nearest_centroid()],
         choice::all(),
         ddb::all(),
+        matching::all(),
     ];
     for udf in scalars.concat() {
         registry.register_udf(udf)?;

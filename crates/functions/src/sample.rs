@@ -55,6 +55,11 @@ fn evaluate(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(Float64Array::from_iter_values(numbers)))
 }
 
+/// A number that looks like chance, the same for the same `at`.
+pub fn sample_number(at: u64) -> u64 {
+    mix(mix(at) ^ 0x5851_F42D_4C95_7F2D)
+}
+
 /// The upper 53 bits as a fraction.
 pub(crate) fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64

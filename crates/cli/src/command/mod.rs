@@ -7,6 +7,7 @@ mod crawl;
 mod crawler;
 mod demo;
 pub(crate) mod generate;
+pub(crate) mod match_records;
 mod prompt;
 mod report;
 mod run;
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Runs(runs) => runs::run(runs, &global, &setting).await,
         Command::Bookmark(bookmark) => bookmark::run(bookmark, &global, &setting).await,
         Command::Run(run) => run::run(run, &global, &setting).await,
+        Command::Match(arguments) => match_records::run(*arguments, &global, &setting).await,
         Command::Sql(sql) => sql::run(sql, &global, &setting).await,
         Command::Catalog(catalog) => catalog::run(catalog, &global, &setting).await,
         Command::Demo(demo) => demo::run(demo, &global, &setting).await,

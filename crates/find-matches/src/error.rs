@@ -1,0 +1,93 @@
+//! What can be wrong with a table, or with what is asked of it.
+
+use datafusion::error::DataFusionError;
+
+/// Why no matches were looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum MatchError {
+    /// The engine's, among them those of reading the input.
+    #[error(transparent)]
+    Engine(#[from] DataFusionError),
+    /// A table without rows.
+    #[error("'{table}' has no rows")]
+    Empty {
+        /// The table.
+        table: String,
+    },
+    /// One row has nothing to match.
+    #[error("'{table}' has one row, which has nothing to be compared with")]
+    OneRow {
+        /// The table.
+        table: String,
+    },
+    /// Nothing that says who is who.
+    #[error("no usable column: {why}")]
+    NoColumn {
+        /// Each column, and what is wrong with it.
+        why: String,
+    },
+    /// A column that is not there.
+    #[error("{what} names the column '{name}', which is not there{}", meant.as_ref().map(|m| format!("; did you mean '{m}'?")).unwrap_or_default())]
+    UnknownColumn {
+        /// Where it was named.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The closest name that is there.
+        meant: Option<String>,
+    },
+    /// A primary key that is none.
+    #[error("'{column}' is no primary key of '{table}': {why}")]
+    PrimaryKey {
+        /// The column.
+        column: String,
+        /// The table.
+        table: String,
+        /// Nulls, or values that are there twice.
+        why: String,
+    },
+    /// A setting out of its range, or that means nothing.
+    #[error("{0}")]
+    Setting(String),
+    /// Text that was read in an encoding that it is not in.
+    #[error(
+        "'{column}' holds text in an encoding that was not recognised: {share:.1} % of its values have the replacement character U+FFFD"
+    )]
+    Encoding {
+        /// The column.
+        column: String,
+        /// Percent of its values.
+        share: f64,
+    },
+    /// More rows than row numbers.
+    #[error("{rows} rows are more than the 4,294,967,295 that can be matched at once")]
+    TooManyRows {
+        /// The rows.
+        rows: u64,
+    },
+    /// The hard disk, or wherever intermediate rows lie.
+    #[error("cannot keep intermediate rows: {0}")]
+    Spool(String),
+}
+
+impl MatchError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            MatchError::NoColumn { .. } => {
+                Some("name columns to compare with --compare COLUMN".into())
+            }
+            MatchError::PrimaryKey { .. } => Some(
+                "a primary key has no nulls and no value twice; leave it out, and rows are told apart by their place"
+                    .into(),
+            ),
+            MatchError::Encoding { .. } => {
+                Some("convert the files to UTF-8, or leave the column out with --ignore".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A result of this crate.
+pub type Result<T, E = MatchError> = std::result::Result<T, E>;

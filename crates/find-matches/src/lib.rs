@@ -1,0 +1,67 @@
+//! Records become entities: which records of a table, or of two, mean the same thing.
+//!
+//! ```
+//! use datafusion::prelude::{SessionContext, col};
+//! use mastic_find_matches::{MatchInput, Settings, Table, find_matches};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut context = SessionContext::new();
+//! mastic_functions::register_all(&mut context)?;
+//! let people = context.sql("SELECT * FROM (VALUES \
+//!     ('anna smith', 'london', '1980-02-03'), ('anna smyth', 'london', '1980-02-03'), \
+//!     ('bob jones', 'leeds', '1971-11-30'), ('carl king', 'york', '1966-07-12')) AS t(name, city, born)").await?;
+//! let table = Table { name: "people".into(), rows: people };
+//! let matched = find_matches(&context, MatchInput { left: table, right: None }, &Settings::default(), &|_| {}).await?;
+//! assert_eq!(matched.rows.count().await?, 4);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way
+//!
+//! [`profile`](find_matches) says what the columns are; their values are brought to normal forms; *blocking*
+//! finds the pairs worth comparing; *comparisons* give each a level of likeness; expectation–maximisation learns
+//! what each level is worth (Fellegi and Sunter 1969), with rare values worth more; and the *decision* draws a
+//! threshold, takes out what nothing but chance explains, and assigns or clusters.
+//!
+//! Rows move inside plans: profiles are aggregates, normal forms, hashes and edit distances expressions. What is held in
+//! memory are the normal forms while pairs are compared, and row numbers: 8 bytes a pair, and 3 a comparison. For up to
+//! 20,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
+//!
+//! This crate knows no scripts, and opens no files.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")
+)]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "places of pairs, rows and patterns are made here, never by input"
+)]
+
+mod align;
+mod blocking;
+mod compare;
+mod decide;
+mod error;
+mod explain;
+mod find;
+mod gather;
+mod model;
+mod normalise;
+mod output;
+mod profile;
+mod settings;
+mod spool;
+mod vectors;
+
+pub use blocking::{Blocking, Rule};
+pub use error::{MatchError, Result};
+pub use explain::{Decision, Explanation};
+pub use find::{MatchInput, Stage, Table, find_matches};
+pub use model::self_training::Learner;
+pub use model::{ComparisonModel, Model};
+pub use output::{Matched, Summary};
+pub use profile::{Column, Dropped};
+pub use settings::{Comparison, Kind, Settings};
