@@ -445,8 +445,8 @@ impl FileOpener for LakeOpener {
         };
         let (format, threads) = (self.format.clone(), self.threads);
         Ok(Box::pin(async move {
-            // Two batches ahead: enough to keep the thread busy, not enough to fill memory.
-            let (sender, receiver) = mpsc::channel(2);
+            // A few batches ahead: enough to keep the thread busy, not enough to fill memory.
+            let (sender, receiver) = mpsc::channel(4);
             let reader = tokio::task::spawn_blocking(move || {
                 let result = decode_ahead(&input, &format, &wanted, threads).map(|batches| {
                     for batch in batches {

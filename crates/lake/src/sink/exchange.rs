@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{interleave_record_batch, take_record_batch};
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
@@ -191,12 +191,13 @@ impl Gathered {
             self.order = (0..self.known.len()).collect();
             self.order.sort_by_key(|number| self.known[*number]);
         }
-        let (rows, parts) = side_by_side(&numbers, &self.order);
+        let places = batches.iter().enumerate();
+        let places = places.flat_map(|(at, batch)| (0..batch.num_rows()).map(move |row| (at, row)));
+        let (places, parts) = side_by_side(&numbers, &self.order, places);
         let sorted = match (batches.as_slice(), parts.as_slice()) {
             ([], _) => return Ok(Vec::new()),
             ([batch], [_]) => batch.clone(),
-            ([batch], _) => take_record_batch(batch, &rows)?,
-            _ => interleaved(&batches, &rows)?,
+            _ => interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &places)?,
         };
         let streams = parts.chunk_by(|(a, _), (b, _)| self.known[*a] == self.known[*b]);
         let sent = streams.filter_map(|parts| {
@@ -206,22 +207,6 @@ impl Gathered {
         });
         Ok(sent.collect())
     }
-}
-
-/// Rows of several batches, by their places in all of them.
-fn interleaved(batches: &[RecordBatch], rows: &UInt32Array) -> Result<RecordBatch> {
-    let places: Vec<(usize, usize)> = batches
-        .iter()
-        .enumerate()
-        .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)))
-        .collect();
-    let picked: Vec<_> = rows
-        .values()
-        .iter()
-        .map(|row| places[*row as usize])
-        .collect();
-    let batches: Vec<&RecordBatch> = batches.iter().collect();
-    Ok(interleave_record_batch(&batches, &picked)?)
 }
 
 /// Which stream has which partition.

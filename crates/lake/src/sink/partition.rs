@@ -254,8 +254,8 @@ impl Splitter {
                 .collect());
         }
         let all: Vec<usize> = (0..self.partitions.len()).collect();
-        let (order, parts) = side_by_side(&numbers, &all);
-        let gathered = take_record_batch(&data, &order)?;
+        let (order, parts) = side_by_side(&numbers, &all, 0u32..);
+        let gathered = take_record_batch(&data, &UInt32Array::from(order))?;
         let parts = parts.into_iter();
         Ok(parts
             .map(|(number, rows)| (number, gathered.slice(rows.start, rows.len())))
@@ -396,7 +396,12 @@ fn runs(numbers: &[usize]) -> Option<Vec<Part>> {
 
 /// The order that puts the rows of each partition side by side, partitions in the order of `order` and rows in
 /// theirs; and the partitions that have any.
-pub(super) fn side_by_side(numbers: &[usize], order: &[usize]) -> (UInt32Array, Vec<Part>) {
+/// `places` are what the rows are known by.
+pub(super) fn side_by_side<T: Copy + Default>(
+    numbers: &[usize],
+    order: &[usize],
+    places: impl Iterator<Item = T>,
+) -> (Vec<T>, Vec<Part>) {
     let mut counts = vec![0usize; order.len()];
     for &number in numbers {
         counts[number] += 1;
@@ -409,12 +414,12 @@ pub(super) fn side_by_side(numbers: &[usize], order: &[usize]) -> (UInt32Array, 
         parts.push((number, total..total + counts[number]));
         total += counts[number];
     }
-    let mut rows = vec![0u32; numbers.len()];
-    for (row, &number) in (0u32..).zip(numbers) {
-        rows[next[number]] = row;
+    let mut rows = vec![T::default(); numbers.len()];
+    for (place, &number) in places.zip(numbers) {
+        rows[next[number]] = place;
         next[number] += 1;
     }
-    (UInt32Array::from(rows), parts)
+    (rows, parts)
 }
 
 #[cfg(test)]
