@@ -36,20 +36,25 @@ pub(crate) struct Score {
 }
 
 impl Truth {
-    /// Of one table, from a file that says which entity each row is, in the rows' order.
+    /// Of one table, from a file that says which entity each row is, by a number, in the rows' order.
     pub(crate) fn of_entities(path: &Path) -> Outcome<Self> {
-        let mut rows: HashMap<String, Vec<u32>> = HashMap::new();
-        let (mut pairs, mut count) = (Vec::new(), 0);
+        let mut rows: Vec<(u64, u32)> = Vec::new();
         for line in BufReader::new(File::open(path)?).lines() {
-            let same = rows.entry(line?).or_default();
-            pairs.extend(same.iter().map(|&row| (row, count)));
-            same.push(count);
-            count += 1;
+            let entity = line?.parse()?;
+            rows.push((entity, u32::try_from(rows.len())?));
+        }
+        let left = rows.len();
+        rows.sort_unstable();
+        let mut pairs = Vec::new();
+        for same in rows.chunk_by(|a, b| a.0 == b.0) {
+            for (at, &(_, a)) in same.iter().enumerate() {
+                pairs.extend(same[at + 1..].iter().map(|&(_, b)| (a, b)));
+            }
         }
         pairs.sort_unstable();
         Ok(Self {
             pairs,
-            left: count as usize,
+            left,
             right: 0,
         })
     }
@@ -184,22 +189,16 @@ impl Clusters {
     /// given no numbers to carry along, so rows are told apart by what is in them. Rows with the same values are as good as
     /// each other.
     pub(crate) fn of_values(path: &Path, tables: &[&Path], truth: &Truth) -> Outcome<Self> {
-        let mut waiting: HashMap<u64, Vec<u32>> = HashMap::new();
-        let (mut header, mut next) = (StringRecord::new(), 0_u32);
+        let mut waiting = Waiting::default();
+        let mut header = StringRecord::new();
         for (source, table) in tables.iter().enumerate() {
             let mut reader = csv::Reader::from_path(table)?;
             header.clone_from(reader.headers()?);
             let mut record = StringRecord::new();
             while reader.read_record(&mut record)? {
-                waiting
-                    .entry(values(source, record.iter()))
-                    .or_default()
-                    .push(next);
-                next += 1;
+                waiting.push(values(source, record.iter()))?;
             }
         }
-        // The first of equal rows first.
-        waiting.values_mut().for_each(|rows| rows.reverse());
 
         let mut reader = csv::Reader::from_path(path)?;
         let out = reader.headers()?.clone();
@@ -220,7 +219,7 @@ impl Clusters {
             let cells = || at.iter().map(|&at| record.get(at).unwrap_or_default());
             let named = source.map(|at| record.get(at).unwrap_or_default());
             let table = named.map_or(Ok(0), |name| which(name, tables))?;
-            let row = waiting.get_mut(&values(table, cells())).and_then(Vec::pop);
+            let row = waiting.take(values(table, cells()));
             let Some(row) = row else {
                 let cells: Vec<&str> = cells().collect();
                 return Err(format!(
@@ -248,6 +247,33 @@ impl Clusters {
         Ok(Self {
             of: of.into_iter().flatten().collect(),
         })
+    }
+}
+
+/// Rows that were given and have not come back yet, by their values, in a few bytes each.
+#[derive(Default)]
+struct Waiting {
+    /// One of the rows with these values.
+    first: HashMap<u64, u32>,
+    /// For each row another one with the same values; itself where there is none.
+    other: Vec<u32>,
+}
+
+impl Waiting {
+    fn push(&mut self, values: u64) -> Outcome<()> {
+        let row = u32::try_from(self.other.len())?;
+        let other = self.first.insert(values, row);
+        self.other.push(other.unwrap_or(row));
+        Ok(())
+    }
+
+    fn take(&mut self, values: u64) -> Option<u32> {
+        let row = *self.first.get(&values)?;
+        match self.other.get(row as usize) {
+            Some(&other) if other != row => self.first.insert(values, other),
+            _ => self.first.remove(&values),
+        };
+        Some(row)
     }
 }
 
@@ -327,7 +353,7 @@ mod tests {
     #[test]
     fn pairs_within_a_table() {
         let dir = tempfile::tempdir().unwrap();
-        let truth = Truth::of_entities(&file(&dir, "truth", "a\na\nb\nb\nc\na\n")).unwrap();
+        let truth = Truth::of_entities(&file(&dir, "truth", "7\n7\n8\n8\n9\n7\n")).unwrap();
         assert_eq!((truth.rows(), truth.pairs()), (6, 4));
         let out = file(
             &dir,
