@@ -2,7 +2,8 @@
 to file of a kind is the columns' names and nothing else.
 
 A recipe is a dictionary: `columns` (what each column is made of, in DuckDB's SQL, when the file is read: Splink asks for
-values in one spelling), `settings`, `deterministic` rules with their `recall`, `training` rules, `pairs` to estimate u from.
+values in one spelling), `settings`, `deterministic` rules with their `recall`, `training` rules and
+how many pairs they are given at most (`training_pairs`; all if it is not there), `pairs` to estimate u from.
 """
 import splink.comparison_level_library as cll
 import splink.comparison_library as cl
@@ -96,6 +97,8 @@ def persons():
         recall=0.8,
         training=[block_on("given_name", "surname"), block_on("date_of_birth")],
         pairs=1e7,
+        # With all pairs, training takes a minute of a million records and the F1 is the same.
+        training_pairs=1e6,
     )
 
 

@@ -35,5 +35,7 @@ def linker(con, recipe, paths):
     train.estimate_probability_two_random_records_match(recipe["deterministic"], recall=recipe["recall"])
     train.estimate_u_using_random_sampling(max_pairs=recipe["pairs"], seed=1)
     for rule in recipe["training"]:
-        train.estimate_parameters_using_expectation_maximisation(rule, estimate_without_term_frequencies=True)
+        train.estimate_parameters_using_expectation_maximisation(
+            rule, estimate_without_term_frequencies=True, max_pairs=recipe.get("training_pairs")
+        )
     return model
