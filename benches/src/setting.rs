@@ -92,7 +92,11 @@ impl Setting {
         let who: Vec<Who> = part.iter().copied().filter(chosen).collect();
         if who.is_empty() {
             let names: Vec<&str> = part.iter().map(|who| who.name()).collect();
-            return Err(format!("--who: none of them takes part here; {} can", names.join(", ")).into());
+            return Err(format!(
+                "--who: none of them takes part here; {} can",
+                names.join(", ")
+            )
+            .into());
         }
         let mastic = options
             .mastic
