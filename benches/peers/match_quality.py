@@ -18,9 +18,11 @@ def work():
     recipe = getattr(recipes, args.recipe)()
     model = linker(con, recipe, [args.left, args.right] if link else [args.left])
     pairs = model.inference.predict()
+    # The second table's rows are counted on from the first one's.
+    rows = con.execute("select count(*) from lhs_rows").fetchall()[0][0] if link else 0
     con.execute(
         f"""
-        copy (select unique_id_l as "left", unique_id_r as "right", match_probability from {pairs.physical_name})
+        copy (select unique_id_l as left_row, unique_id_r + {rows} as right_row from {pairs.physical_name})
         to '{args.out}/pairs.csv' (header)
         """
     )

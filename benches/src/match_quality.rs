@@ -20,12 +20,6 @@ use crate::{
 
 const BENCH: &str = "match-quality";
 
-/// The columns of Mastic's pair table that say which rows a pair is of.
-const OUR_PAIR: (&str, &str) = ("left_row", "right_row");
-
-/// The columns of a peer's.
-const THEIR_PAIR: (&str, &str) = ("left", "right");
-
 /// Which thresholds Splink's clusters are made at: those of its documentation. The best of them counts.
 const THRESHOLDS: [&str; 3] = ["0.5", "0.9", "0.95"];
 
@@ -167,7 +161,7 @@ fn ours(setting: &Setting, set: &Labelled, scratch: &Path) -> Outcome<Asked> {
         let clusters = Clusters::of_values(&out, &tables, &set.truth)?;
         Ok(Found {
             score: set.truth.score(&clusters),
-            blocking: Some(set.truth.blocking_recall(&pairs, OUR_PAIR)?),
+            blocking: Some(set.truth.blocking_recall(&pairs)?),
             seconds: figures.wall,
             note: String::new(),
         })
@@ -209,10 +203,7 @@ fn theirs(
     let (score, threshold) = best.ok_or("no thresholds")?;
     let found = Found {
         score,
-        blocking: Some(
-            set.truth
-                .blocking_recall(&out.join("pairs.csv"), THEIR_PAIR)?,
-        ),
+        blocking: Some(set.truth.blocking_recall(&out.join("pairs.csv"))?),
         seconds: said.figures.wall,
         note: format!("threshold {threshold}"),
     };
