@@ -11,7 +11,7 @@ import time
 
 def arguments(*names):
     parser = argparse.ArgumentParser()
-    parser.add_argument("who", choices=["duckdb", "polars"])
+    parser.add_argument("who", choices=["duckdb", "polars", "splink"])
     parser.add_argument("--report", required=True)
     parser.add_argument("--memory", type=int, required=True)
     parser.add_argument("--temp", required=True)

@@ -6,5 +6,15 @@ import duckdb
 import polars
 import pyarrow.csv
 import pyarrow.parquet
+import splink
 
-print(json.dumps({"duckdb": duckdb.__version__, "polars": polars.__version__, "python": platform.python_version()}))
+print(
+    json.dumps(
+        {
+            "duckdb": duckdb.__version__,
+            "polars": polars.__version__,
+            "splink": splink.__version__,
+            "python": platform.python_version(),
+        }
+    )
+)

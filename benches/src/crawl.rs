@@ -36,7 +36,7 @@ pub(crate) fn run(setting: &Setting, report: &mut Report, files: usize) -> Outco
         for who in order(&setting.who, round) {
             match who {
                 Who::Mastic => mastic(setting, report, &lake, &facts)?,
-                Who::DuckDb | Who::Polars => peer(setting, report, &lake, who)?,
+                Who::DuckDb | Who::Polars | Who::Splink => peer(setting, report, &lake, who)?,
             }
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn run(setting: &Setting, report: &mut Report, scale: f64) -> Outcome
             }
             let run = match who {
                 Who::Mastic => Run::mastic(BENCH, &task, mastic(setting, &csv, &out)?),
-                Who::DuckDb | Who::Polars => Run::peer(
+                Who::DuckDb | Who::Polars | Who::Splink => Run::peer(
                     BENCH,
                     &task,
                     who,

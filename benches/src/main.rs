@@ -10,14 +10,20 @@ mod etl;
 mod grow;
 mod json;
 mod judge;
+mod labelled;
 mod lake;
+mod match_quality;
+mod matching;
 mod measure;
 mod orders;
 mod partitions;
+mod person_names;
+mod persons;
 mod python;
 mod random;
 mod relationalize;
 mod report;
+mod score;
 mod setting;
 mod sniff;
 mod tpch;
@@ -29,7 +35,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     report::Report,
-    setting::{Options, Setting},
+    setting::{Options, Setting, Who},
 };
 
 /// Anything that ends a benchmark.
@@ -113,6 +119,27 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         megabytes: usize,
     },
+    /// Find the records of the same person among synthetic ones, beside Splink.
+    Match {
+        /// How many records.
+        #[arg(long, default_value_t = 100_000)]
+        rows: usize,
+        /// Instead: how time and memory grow with the records, over `--sizes`. Mastic alone.
+        #[arg(long)]
+        grow: bool,
+        /// The tables of `--grow`, by their number of records.
+        #[arg(long, value_delimiter = ',', default_values_t = matching::SIZES, requires = "grow", value_name = "N")]
+        sizes: Vec<usize>,
+    },
+    /// Find matching records in labelled sets, beside Splink: precision, recall and F1, no time.
+    MatchQuality {
+        /// Where the sets' files are already, instead of taking them from where they are published.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Only these sets.
+        #[arg(long, value_delimiter = ',', value_name = "LIST")]
+        sets: Vec<String>,
+    },
     /// `crawl`, `etl` and `tpch`, as large as they are by default.
     All,
     /// Only make a lake of small files, in a folder that does not exist yet.
@@ -130,6 +157,14 @@ enum Command {
         /// TPC-H scale factor.
         #[arg(long, default_value_t = 0.1)]
         scale: f64,
+    },
+    /// Only make records of persons, `persons.csv` and `truth.txt`, in a folder.
+    MakePersons {
+        /// Where.
+        dir: PathBuf,
+        /// How many records.
+        #[arg(long, default_value_t = 100_000)]
+        rows: usize,
     },
     /// Run one program and write down what it took (the other commands call this).
     #[command(name = measure::COMMAND, hide = true)]
@@ -156,6 +191,7 @@ fn run(cli: Cli) -> Outcome<bool> {
         Command::MakeTpch { dir, scale } => {
             return tpch_data::make_csv(&dir, scale, &tpch_data::TABLES).map(|()| true);
         }
+        Command::MakePersons { dir, rows } => return persons::make(&dir, rows).map(|()| true),
         Command::Crawl { .. }
         | Command::Partitions { .. }
         | Command::Sniff { .. }
@@ -163,9 +199,16 @@ fn run(cli: Cli) -> Outcome<bool> {
         | Command::Relationalize { .. }
         | Command::Choice { .. }
         | Command::Tpch { .. }
+        | Command::Match { .. }
+        | Command::MatchQuality { .. }
         | Command::All => {}
     }
-    let setting = Setting::new(&cli.options)?;
+    let part: &[Who] = match cli.command {
+        Command::Match { grow: true, .. } => &[Who::Mastic],
+        Command::Match { .. } | Command::MatchQuality { .. } => &[Who::Mastic, Who::Splink],
+        _ => &[Who::Mastic, Who::DuckDb, Who::Polars],
+    };
+    let setting = Setting::new(&cli.options, part)?;
     let mut report = Report::new(&setting)?;
     match cli.command {
         Command::Crawl {
@@ -182,6 +225,13 @@ fn run(cli: Cli) -> Outcome<bool> {
         Command::Relationalize { scale } => relationalize::run(&setting, &mut report, scale)?,
         Command::Choice { rows } => choice::run(&setting, &mut report, rows)?,
         Command::Tpch { scale, queries } => tpch::run(&setting, &mut report, scale, &queries)?,
+        Command::Match {
+            grow: true, sizes, ..
+        } => matching::grow(&setting, &mut report, &sizes)?,
+        Command::Match { rows, .. } => matching::run(&setting, &mut report, rows)?,
+        Command::MatchQuality { data, sets } => {
+            match_quality::run(&setting, &mut report, data.as_deref(), &sets)?;
+        }
         _ => {
             crawl::run(&setting, &mut report, 10_000)?;
             etl::run(&setting, &mut report, 0.1)?;

@@ -1,4 +1,4 @@
-//! The peers: DuckDB and Polars from PyPI, in a virtual environment of this package.
+//! The peers: DuckDB, Polars and Splink from PyPI, in a virtual environment of this package.
 
 use std::{
     ffi::OsString,
@@ -22,7 +22,10 @@ pub(crate) fn environment() -> Outcome<(PathBuf, Map<String, Value>)> {
     let (python, installed) = (venv.join("bin/python"), venv.join("installed.txt"));
     let wanted = fs::read(&pinned)?;
     if !python.exists() || fs::read(&installed).ok().as_ref() != Some(&wanted) {
-        eprintln!("installing DuckDB and Polars into {}", venv.display());
+        eprintln!(
+            "installing DuckDB, Polars and Splink into {}",
+            venv.display()
+        );
         call(
             Command::new("python3")
                 .args(["-m", "venv", "--clear"])

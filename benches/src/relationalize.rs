@@ -41,7 +41,7 @@ pub(crate) fn run(setting: &Setting, report: &mut Report, scale: f64) -> Outcome
                     let script = "scripts/relationalize.yaml";
                     Run::mastic(BENCH, &task, script_run(setting, script, &values)?)
                 }
-                Who::DuckDb | Who::Polars => {
+                Who::DuckDb | Who::Polars | Who::Splink => {
                     let said = python::run(setting, "relationalize", who, &[&json, &out])?;
                     Run::peer(BENCH, &task, who, &said)
                 }

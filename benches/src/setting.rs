@@ -20,8 +20,8 @@ pub(crate) struct Options {
     /// How often each program does each task.
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
-    /// Measure only these.
-    #[arg(long, global = true, value_delimiter = ',', default_values = ["mastic", "duckdb", "polars"])]
+    /// Measure only these [default: all that take part].
+    #[arg(long, global = true, value_delimiter = ',', value_name = "LIST")]
     who: Vec<Who>,
     /// Also write every measurement to this file, as JSON lines.
     #[arg(long, global = true, value_name = "FILE")]
@@ -47,6 +47,8 @@ pub(crate) enum Who {
     DuckDb,
     /// Polars, in a Python process.
     Polars,
+    /// Splink over DuckDB, in a Python process.
+    Splink,
 }
 
 impl Who {
@@ -56,6 +58,7 @@ impl Who {
             Self::Mastic => "mastic",
             Self::DuckDb => "duckdb",
             Self::Polars => "polars",
+            Self::Splink => "splink",
         }
     }
 }
@@ -81,13 +84,20 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// Looks the programs up, and installs the peers if they are not there.
-    pub(crate) fn new(options: &Options) -> Outcome<Self> {
+    /// Looks the programs up, and installs the peers if they are not there. Only those in `part` can take part.
+    pub(crate) fn new(options: &Options, part: &[Who]) -> Outcome<Self> {
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-        let mut who = options.who.clone();
-        who.sort();
-        who.dedup();
+        let chosen = |who: &Who| options.who.is_empty() || options.who.contains(who);
+        let who: Vec<Who> = part.iter().copied().filter(chosen).collect();
+        if who.is_empty() {
+            let names: Vec<&str> = part.iter().map(|who| who.name()).collect();
+            return Err(format!(
+                "--who: none of them takes part here; {} can",
+                names.join(", ")
+            )
+            .into());
+        }
         let mastic = options
             .mastic
             .clone()

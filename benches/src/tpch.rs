@@ -53,7 +53,7 @@ pub(crate) fn run(setting: &Setting, report: &mut Report, scale: f64, only: &[u8
                 let out = answer(task, who);
                 let run = match who {
                     Who::Mastic => Run::mastic(BENCH, task, mastic(setting, &sql, &catalog, &out)?),
-                    Who::DuckDb | Who::Polars => Run::peer(
+                    Who::DuckDb | Who::Polars | Who::Splink => Run::peer(
                         BENCH,
                         task,
                         who,
