@@ -212,12 +212,12 @@ pub use model::{
     CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption, CsvSerdeOption,
     DEAD_AFTER_SECONDS, Database, DateColumnStatisticsData, DecimalColumnStatisticsData,
     DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData, GrokClassifier, HEARTBEAT_SECONDS,
-    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCommit, NewCrawl, NewRun,
-    Order, Parameters, Partition, PendingCommit, PlannedBookmark, RecrawlBehavior, RecrawlPolicy,
-    RewindTo, Run, RunBeat, RunOutcome, RunProcess, RunScript, RunState, RunStep, RunSummary,
-    RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject,
-    StorageDescriptor, StringColumnStatisticsData, Table, TableStatistics, TableVersion,
-    UpdateBehavior, VersionId, XmlClassifier, parameters,
+    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, MlTransform, NewCommit,
+    NewCrawl, NewRun, Order, Parameters, Partition, PendingCommit, PlannedBookmark,
+    RecrawlBehavior, RecrawlPolicy, RewindTo, Run, RunBeat, RunOutcome, RunProcess, RunScript,
+    RunState, RunStep, RunSummary, RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo,
+    SinkCommit, SkewedInfo, SourceObject, StorageDescriptor, StringColumnStatisticsData, Table,
+    TableStatistics, TableVersion, UpdateBehavior, VersionId, XmlClassifier, parameters,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
