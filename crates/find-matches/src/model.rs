@@ -5,6 +5,7 @@ pub(crate) mod logistic;
 pub(crate) mod patterns;
 pub(crate) mod relations;
 pub(crate) mod self_training;
+pub(crate) mod supervised;
 pub(crate) mod tf;
 
 use serde::{Deserialize, Serialize};
