@@ -36,6 +36,7 @@ mod retention;
 mod runs;
 mod statistics;
 mod transfer;
+mod transforms;
 mod versions;
 
 pub use changes::{add_one, assert_counted};
@@ -59,7 +60,7 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     changes::deletion(&*make().await).await;
     crawlers::classifiers(&*make().await).await;
     crawlers::crawlers(&*make().await).await;
-    crawlers::transforms(&*make().await).await;
+    transforms::transforms(&*make().await).await;
     crawls::crawls(&*make().await).await;
     crawls::dead_crawls(&*make().await).await;
     crawls::crawl_history_is_bounded(&*make().await).await;

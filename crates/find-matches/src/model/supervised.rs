@@ -55,9 +55,7 @@ pub enum Of {
 pub struct Feature {
     /// What it is.
     pub of: Of,
-    /// What stands for a missing value.
-    pub fill: f64,
-    /// Its mean over all candidate pairs.
+    /// Its mean over all candidate pairs, at which missing values stand.
     pub mean: f64,
     /// Its standard deviation.
     pub scale: f64,
@@ -76,9 +74,9 @@ pub struct Supervised {
     pub labels: [u64; 2],
 }
 
-/// What is known of all candidate pairs without labels.
-pub(crate) struct Evidence<'a> {
-    pub(crate) compared: &'a Compared,
+/// What is known of all candidate pairs without labels, beside how alike their columns are.
+#[derive(Debug)]
+pub(crate) struct Signals {
     /// The score relative to the threshold, and of the weights alone.
     scores: Vec<f32>,
     weights: Vec<f32>,
@@ -86,23 +84,23 @@ pub(crate) struct Evidence<'a> {
     leads: [Vec<f32>; 4],
     stands_out: Vec<f32>,
     /// The unsupervised decision.
-    pub(crate) accepted: Vec<bool>,
+    accepted: Vec<bool>,
 }
 
-impl<'a> Evidence<'a> {
-    /// `scores` are relative to the threshold, `weights` those of expectation–maximisation alone; `leads` as
-    /// [`crate::decide::gate::leads`] tells them.
+impl Signals {
+    /// `scores` are relative to the threshold, `weights` those of expectation–maximisation alone, `record` how alike
+    /// whole records are; `leads` as [`crate::decide::gate::leads`] tells them.
     pub(crate) fn new(
         pairs: &[u64],
         sides: Sides,
-        compared: &'a Compared,
+        record: &[f32],
         scores: Vec<f32>,
         weights: Vec<f32>,
         leads: &[f64],
         accepted: &[usize],
     ) -> Self {
         let (least, most) = over_others(pairs, &scores, sides);
-        let (near, far) = over_others(pairs, &compared.record, sides);
+        let (near, far) = over_others(pairs, record, sides);
         let mut is_accepted = vec![false; pairs.len()];
         accepted.iter().for_each(|at| is_accepted[*at] = true);
         let z = |z: &f64| {
@@ -112,8 +110,7 @@ impl<'a> Evidence<'a> {
                 z.max(0.0).ln_1p() as f32
             }
         };
-        Evidence {
-            compared,
+        Signals {
             scores,
             weights,
             leads: [least, most, near, far],
@@ -131,7 +128,16 @@ impl<'a> Evidence<'a> {
     pub(crate) fn scores(&self) -> &[f32] {
         &self.scores
     }
+}
 
+/// What a pair's features are made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) compared: &'a Compared,
+    pub(crate) signals: &'a Signals,
+}
+
+impl View<'_> {
     /// All features that there could be.
     fn all(&self) -> Vec<Of> {
         let comparisons = 0..self.compared.similarities.len();
@@ -149,41 +155,36 @@ impl<'a> Evidence<'a> {
         out
     }
 
-    /// A feature of a pair; NaN where there is none.
-    fn value(&self, of: &Of, pair: usize) -> f64 {
-        let similarity = |k: usize| {
-            self.compared
-                .similarities
-                .get(k)
-                .map_or(f32::NAN, |s| s[pair])
-        };
-        let clipped = |list: &[f32], most: f32| list[pair].clamp(-most, most);
-        f64::from(match of {
-            Of::Similarity(k) => similarity(*k),
-            Of::Missing(k) => f32::from(u8::from(similarity(*k).is_nan())),
-            Of::Score => clipped(&self.scores, MOST),
-            Of::Weights => clipped(&self.weights, MOST),
-            Of::LeadLeast => clipped(&self.leads[0], MOST),
-            Of::LeadMost => clipped(&self.leads[1], MOST),
-            Of::CosineLeadLeast => clipped(&self.leads[2], 0.5),
-            Of::CosineLeadMost => clipped(&self.leads[3], 0.5),
-            Of::StandsOut => self.stands_out[pair],
+    /// A feature of a pair, if it has it.
+    fn value(&self, of: &Of, pair: usize) -> Option<f64> {
+        let clipped = |list: &[f32], most: f32| f64::from(list[pair].clamp(-most, most));
+        let signals = self.signals;
+        Some(match of {
+            Of::Similarity(k) => self.compared.similarity(*k, pair)?,
+            Of::Missing(k) => match self.compared.similarity(*k, pair) {
+                Some(_) => 0.0,
+                None => 1.0,
+            },
+            Of::Score => clipped(&signals.scores, MOST),
+            Of::Weights => clipped(&signals.weights, MOST),
+            Of::LeadLeast => clipped(&signals.leads[0], MOST),
+            Of::LeadMost => clipped(&signals.leads[1], MOST),
+            Of::CosineLeadLeast => clipped(&signals.leads[2], 0.5),
+            Of::CosineLeadMost => clipped(&signals.leads[3], 0.5),
+            Of::StandsOut => f64::from(signals.stands_out[pair]),
         })
     }
 
     /// The features that differ between pairs, with their means and deviations.
-    pub(crate) fn features(&self) -> Vec<Feature> {
-        let n = self.len();
+    fn features(&self) -> Vec<Feature> {
+        let n = self.signals.len();
         let mut out = Vec::new();
         for of in self.all() {
             let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
-            for pair in 0..n {
-                let value = self.value(&of, pair);
-                if !value.is_nan() {
-                    sum += value;
-                    squares += value * value;
-                    count += 1.0;
-                }
+            for value in (0..n).filter_map(|pair| self.value(&of, pair)) {
+                sum += value;
+                squares += value * value;
+                count += 1.0;
             }
             if count == 0.0 {
                 continue;
@@ -195,7 +196,6 @@ impl<'a> Evidence<'a> {
             if scale > 1e-6 {
                 out.push(Feature {
                     of,
-                    fill: mean,
                     mean,
                     scale,
                     coefficient: 0.0,
@@ -205,12 +205,12 @@ impl<'a> Evidence<'a> {
         out
     }
 
+    /// Missing values stand at the mean.
     fn standardised(&self, features: &[Feature], pair: usize, out: &mut Vec<f64>) {
         out.clear();
         out.extend(features.iter().map(|f| {
             let value = self.value(&f.of, pair);
-            let value = if value.is_nan() { f.fill } else { value };
-            (value - f.mean) / f.scale
+            value.map_or(0.0, |value| (value - f.mean) / f.scale)
         }));
     }
 }
@@ -247,14 +247,15 @@ fn over_others(pairs: &[u64], scores: &[f32], sides: Sides) -> (Vec<f32>, Vec<f3
 
 impl Supervised {
     /// Learns from labelled pairs, given by place. None if all of them say the same, as does the background.
-    pub(crate) fn learn(evidence: &Evidence<'_>, labels: &[(usize, bool)]) -> Option<Supervised> {
-        let mut features = evidence.features();
-        let n = evidence.len();
+    pub(crate) fn learn(view: View<'_>, labels: &[(usize, bool)]) -> Option<Supervised> {
+        let mut features = view.features();
+        let signals = view.signals;
+        let n = signals.len();
         let mut labelled = vec![false; n];
         labels.iter().for_each(|(pair, _)| labelled[*pair] = true);
         let every = n.div_ceil(RANDOM).max(1) as u64;
-        let mut accepted: Vec<usize> = (0..n).filter(|pair| evidence.accepted[*pair]).collect();
-        accepted.sort_by(|a, b| evidence.scores[*b].total_cmp(&evidence.scores[*a]));
+        let mut accepted: Vec<usize> = (0..n).filter(|pair| signals.accepted[*pair]).collect();
+        accepted.sort_by(|a, b| signals.scores[*b].total_cmp(&signals.scores[*a]));
         accepted.truncate(ACCEPTED);
         let mut background: Vec<usize> = (0..n)
             .filter(|pair| sample_number(*pair as u64).is_multiple_of(every))
@@ -270,7 +271,7 @@ impl Supervised {
             .chain(
                 background
                     .iter()
-                    .map(|pair| (*pair, evidence.accepted[*pair], light)),
+                    .map(|pair| (*pair, signals.accepted[*pair], light)),
             );
         let mut examples = Examples {
             features: Vec::new(),
@@ -280,7 +281,7 @@ impl Supervised {
         };
         let mut row = Vec::new();
         for (pair, is_match, weight) in each {
-            evidence.standardised(&features, pair, &mut row);
+            view.standardised(&features, pair, &mut row);
             examples.features.extend_from_slice(&row);
             examples.matches.push(f64::from(u8::from(is_match)));
             examples.weights.push(weight);
@@ -302,13 +303,13 @@ impl Supervised {
     }
 
     /// Each pair's score: over 0 it is a match.
-    pub(crate) fn scores(&self, evidence: &Evidence<'_>) -> Vec<f32> {
+    pub(crate) fn scores(&self, view: View<'_>) -> Vec<f32> {
         let mut coefficients: Vec<f64> = self.features.iter().map(|f| f.coefficient).collect();
         coefficients.push(self.intercept);
         let mut row = Vec::new();
-        (0..evidence.len())
+        (0..view.signals.len())
             .map(|pair| {
-                evidence.standardised(&self.features, pair, &mut row);
+                view.standardised(&self.features, pair, &mut row);
                 decide(&row, &coefficients).clamp(-100.0, 100.0) as f32
             })
             .collect()
@@ -319,7 +320,7 @@ impl Supervised {
     /// comparison. Not divided by anything.
     pub(crate) fn moved(
         &self,
-        evidence: &Evidence<'_>,
+        view: View<'_>,
         pairs: &[usize],
         comparisons: usize,
         parts: &dyn Fn(usize) -> Vec<f64>,
@@ -339,7 +340,7 @@ impl Supervised {
         let mut row = Vec::new();
         let means: Vec<f64> = (0..comparisons).map(mean).collect();
         for (pair, parts) in pairs.iter().zip(&each) {
-            evidence.standardised(&self.features, *pair, &mut row);
+            view.standardised(&self.features, *pair, &mut row);
             let mut own = vec![0.0; comparisons];
             for (value, f) in row.iter().zip(&self.features) {
                 if let Of::Similarity(k) | Of::Missing(k) = f.of
@@ -362,6 +363,7 @@ impl Supervised {
 mod tests {
     use super::*;
     use crate::blocking::pair;
+    use crate::compare::NULL;
 
     /// 300 pairs of 600 records: those that match have a great first similarity. The unsupervised score goes by the
     /// second, which says nothing.
@@ -376,8 +378,12 @@ mod tests {
             let is_match = at % 3 == 0;
             pairs.push(pair(2 * at as u32, 2 * at as u32 + 1));
             let near = chance(at) * 0.4 + if is_match { 0.5 } else { 0.2 };
-            compared.similarities[0].push(if at % 50 == 7 { f32::NAN } else { near });
-            compared.similarities[1].push(chance(at + 1000));
+            compared.similarities[0].push(if at % 50 == 7 {
+                NULL
+            } else {
+                (near * 254.0) as u8
+            });
+            compared.similarities[1].push((chance(at + 1000) * 254.0) as u8);
             compared.record.push(chance(at + 2000));
             scores.push(chance(at + 1000) - 0.5);
             truth.push(is_match);
@@ -399,26 +405,30 @@ mod tests {
                 .count()
         };
         assert!(right(&scores) < 180);
-        let evidence = Evidence::new(
+        let signals = Signals::new(
             &pairs,
             sides,
-            &compared,
+            &compared.record,
             scores.clone(),
             scores,
             &[f64::NAN; 300],
             &accepted,
         );
+        let view = View {
+            compared: &compared,
+            signals: &signals,
+        };
         let labels: Vec<(usize, bool)> = (0..100).map(|at| (at, truth[at])).collect();
-        let learned = Supervised::learn(&evidence, &labels).unwrap();
+        let learned = Supervised::learn(view, &labels).unwrap();
         assert_eq!(learned.labels, [34, 66]);
-        let found = learned.scores(&evidence);
+        let found = learned.scores(view);
         assert!(right(&found) > 250, "{}", right(&found));
-        let moved = learned.moved(&evidence, &[0, 1, 2, 3, 4, 5], 2, &|_| vec![0.0, 0.0]);
+        let moved = learned.moved(view, &[0, 1, 2, 3, 4, 5], 2, &|_| vec![0.0, 0.0]);
         assert!(moved[0] > 3.0 * moved[1], "{moved:?}");
         // What was learned is the same when it was written and read.
         let text = serde_json::to_string(&learned).unwrap();
         let again: Supervised = serde_json::from_str(&text).unwrap();
-        assert_eq!(again.scores(&evidence), found);
+        assert_eq!(again.scores(view), found);
     }
 
     #[test]
@@ -441,7 +451,11 @@ mod tests {
             rows: 2,
             split: None,
         };
-        let none = Evidence::new(&[], sides, &compared, Vec::new(), Vec::new(), &[], &[]);
-        assert!(Supervised::learn(&none, &[]).is_none());
+        let signals = Signals::new(&[], sides, &[], Vec::new(), Vec::new(), &[], &[]);
+        let view = View {
+            compared: &compared,
+            signals: &signals,
+        };
+        assert!(Supervised::learn(view, &[]).is_none());
     }
 }
