@@ -41,9 +41,8 @@ pub(crate) struct Compared {
     /// For each comparison, 0 or one more than the rarity, -ln of the frequency times [`RARITY`], of the value
     /// that both agree on exactly.
     pub(crate) rarity: Vec<Vec<u8>>,
-    /// For each comparison and then for words, each pair's similarity, NaN where there is none; kept for
-    /// linking one to one only.
-    pub(crate) similarities: Vec<Vec<f32>>,
+    /// For each comparison and then for words, each pair's similarity in 254 steps, [`NULL`] where there is none.
+    pub(crate) similarities: Vec<Vec<u8>>,
     /// How alike whole records are.
     pub(crate) record: Vec<f32>,
 }
@@ -76,12 +75,29 @@ fn rarity(frequency: f32) -> u8 {
         .clamp(0.0, 250.0) as u8
 }
 
+/// A similarity in steps.
+fn steps(similarity: f32) -> u8 {
+    match similarity.is_nan() {
+        true => NULL,
+        false => (similarity.clamp(0.0, 1.0) * 254.0).round() as u8,
+    }
+}
+
+impl Compared {
+    /// The similarity of a pair by a comparison, where there is one.
+    pub(crate) fn similarity(&self, comparison: usize, pair: usize) -> Option<f64> {
+        let of = self.similarities.get(comparison)?;
+        let steps = of.get(pair).filter(|s| **s != NULL)?;
+        Some(f64::from(*steps) / 254.0)
+    }
+}
+
 /// One batch of answers.
 struct Answer {
     pairs: Vec<u32>,
     levels: Vec<Vec<u8>>,
     rarity: Vec<Vec<u8>>,
-    similarities: Vec<Vec<f32>>,
+    similarities: Vec<Vec<u8>>,
     record: Vec<f32>,
 }
 
@@ -170,15 +186,13 @@ fn table(context: &SessionContext, pairs: &[u64]) -> Result<DataFrame> {
     Ok(context.read_table(Arc::new(MemTable::try_new(schema, parts)?))?)
 }
 
-/// Compares pairs. `texts` are the records' vectors, where there are any; `keep` says whether similarities
-/// are kept.
+/// Compares pairs. `texts` are the records' vectors, where there are any.
 pub(crate) async fn compare(
     context: &SessionContext,
     normal: &Arc<Spool>,
     columns: &[Column],
     pairs: &[u64],
     texts: Option<Arc<Texts>>,
-    keep: bool,
 ) -> Result<Compared> {
     if pairs.len() > u32::MAX as usize {
         return Err(MatchError::Setting(format!(
@@ -221,7 +235,7 @@ pub(crate) async fn compare(
             while let Some(batch) = stream.next().await {
                 let answer = batch
                     .map_err(MatchError::from)
-                    .and_then(|b| answer(&b, &kinds, texts.as_deref(), keep));
+                    .and_then(|b| answer(&b, &kinds, texts.as_deref()));
                 if send.send(answer).await.is_err() {
                     break;
                 }
@@ -234,7 +248,7 @@ pub(crate) async fn compare(
     let mut out = Compared {
         levels: vec![vec![NULL; all]; count],
         rarity: vec![vec![0; all]; count],
-        similarities: vec![vec![f32::NAN; all]; if keep { columns.len() + 2 } else { 0 }],
+        similarities: vec![vec![NULL; all]; columns.len() + 2],
         record: vec![0.0; all],
     };
     let mut done = 0;
@@ -268,12 +282,7 @@ fn scatter<T: Copy>(places: &[u32], from: &[Vec<T>], to: &mut [Vec<T>]) {
     }
 }
 
-fn answer(
-    batch: &RecordBatch,
-    kinds: &[Kind],
-    texts: Option<&Texts>,
-    keep: bool,
-) -> Result<Answer> {
+fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>) -> Result<Answer> {
     let ints = |at: usize| batch.column(at).as_primitive::<UInt32Type>().values();
     let (a, b) = (ints(1), ints(2));
     let n = batch.num_rows();
@@ -295,7 +304,7 @@ fn answer(
         });
         let own = texts.and_then(|t| t.columns.get(place)?.as_ref());
         let (cuts, top) = cuts(*kind);
-        let (mut levels, mut rare, mut values) = (vec![NULL; n], vec![0_u8; n], vec![f32::NAN; n]);
+        let (mut levels, mut rare, mut values) = (vec![NULL; n], vec![0_u8; n], vec![NULL; n]);
         for row in 0..n {
             if similar.is_null(row) {
                 continue;
@@ -331,14 +340,12 @@ fn answer(
             if equal {
                 rare[row] = rarity(exact.value(row));
             }
-            values[row] = s;
+            values[row] = steps(s);
             out.record[row] += s;
         }
         out.levels.push(levels);
         out.rarity.push(rare);
-        if keep {
-            out.similarities.push(values);
-        }
+        out.similarities.push(values);
     }
     match texts {
         Some(texts) => {
@@ -349,10 +356,9 @@ fn answer(
             out.levels
                 .push(out.record.iter().map(|s| level(*s, &RECORD_CUTS)).collect());
             out.rarity.push(vec![0; n]);
-            if keep {
-                out.similarities.push(out.record.clone());
-                out.similarities.push(of(&texts.words));
-            }
+            let all_steps = |of: &[f32]| of.iter().map(|s| steps(*s)).collect();
+            out.similarities.push(all_steps(&out.record));
+            out.similarities.push(all_steps(&of(&texts.words)));
         }
         // The mean similarity; a column without a value counts as half alike.
         None => {
@@ -360,10 +366,8 @@ fn answer(
                 let nulls = out.levels.iter().filter(|l| l[row] == NULL).count();
                 *sum = (*sum + 0.5 * nulls as f32) / kinds.len().max(1) as f32;
             }
-            if keep {
-                out.similarities.push(out.record.clone());
-                out.similarities.push(out.record.clone());
-            }
+            let whole: Vec<u8> = out.record.iter().map(|s| steps(*s)).collect();
+            out.similarities.extend([whole.clone(), whole]);
         }
     }
     Ok(out)

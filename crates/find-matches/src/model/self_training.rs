@@ -28,15 +28,10 @@ pub struct Learner {
 /// The features of a pair.
 fn features(compared: &Compared, top: &[u8], pair: usize, out: &mut Vec<f64>) {
     out.clear();
+    let count = compared.similarities.len();
+    out.extend((0..count).map(|of| compared.similarity(of, pair).unwrap_or(0.0)));
     for of in &compared.similarities {
-        out.push(if of[pair].is_nan() {
-            0.0
-        } else {
-            f64::from(of[pair])
-        });
-    }
-    for of in &compared.similarities {
-        out.push(f64::from(u8::from(of[pair].is_nan())));
+        out.push(f64::from(u8::from(of[pair] == NULL)));
     }
     for (of, top) in compared.levels.iter().zip(top) {
         let level = of[pair];
@@ -93,7 +88,7 @@ pub(crate) fn learn(
         weights,
     };
     let coefficients = fit(&examples, 0.1);
-    let calibration = calibrate(&compared.record, &soft);
+    let calibration = calibrate(&compared.record[..n], &soft);
     let learner = Learner {
         top,
         coefficients,

@@ -1,0 +1,239 @@
+//! What the pairs say, what is learned from it, and what would match by that alone.
+
+use std::sync::Arc;
+
+use crate::blocking::Sides;
+use crate::blocking::grams::Texts;
+use crate::compare::{Compared, NULL, RECORD};
+use crate::decide::assignment::{greedy, without_ties};
+use crate::decide::threshold::Curve;
+use crate::explain::Decision;
+use crate::model::patterns::Patterns;
+use crate::model::{Model, em, logit, relations, self_training};
+use crate::profile::Column;
+use crate::settings::{Kind, Settings};
+
+/// What is known of the pairs.
+pub(super) struct Evidence<'a> {
+    /// The candidates, in order, and then the pairs that only teach.
+    all: Vec<u64>,
+    /// How many candidates there are.
+    real: usize,
+    pub(super) sides: Sides,
+    pub(super) columns: &'a [Column],
+    pub(super) compared: Compared,
+    pub(super) patterns: Patterns,
+    comparisons: Vec<(String, Option<Kind>)>,
+    /// The vectors of the records, where there are any.
+    pub(super) texts: Option<Arc<Texts>>,
+    /// Whether each record's nearest are its candidates, so that lists of them are full.
+    pub(super) neighbours: bool,
+}
+
+impl<'a> Evidence<'a> {
+    /// Of `all` pairs, of which the first `real` are candidates.
+    pub(super) fn new(
+        all: Vec<u64>,
+        real: usize,
+        sides: Sides,
+        columns: &'a [Column],
+        compared: Compared,
+        texts: Option<Arc<Texts>>,
+        neighbours: bool,
+    ) -> Self {
+        let mut comparisons: Vec<(String, Option<Kind>)> = columns
+            .iter()
+            .map(|c| (c.name.clone(), Some(c.kind)))
+            .collect();
+        if texts.is_some() {
+            comparisons.push((RECORD.to_owned(), None));
+        }
+        let patterns = Patterns::new(&compared);
+        Evidence {
+            all,
+            real,
+            sides,
+            columns,
+            compared,
+            patterns,
+            comparisons,
+            texts,
+            neighbours,
+        }
+    }
+
+    /// The candidates, in order.
+    pub(super) fn pairs(&self) -> &[u64] {
+        &self.all[..self.real]
+    }
+
+    /// How alike whole records are, for each candidate.
+    pub(super) fn record(&self) -> &[f32] {
+        &self.compared.record[..self.real]
+    }
+
+    /// The candidates and their patterns, when all else is done.
+    pub(super) fn into_pairs(mut self) -> (Vec<u64>, Patterns) {
+        self.all.truncate(self.real);
+        self.patterns.of.truncate(self.real);
+        (self.all, self.patterns)
+    }
+}
+
+/// What was learned, and what would match by that alone.
+pub(super) struct Learned {
+    pub(super) model: Model,
+    /// The score of each candidate by the model of patterns.
+    pub(super) plain: Vec<f32>,
+    /// The score of each candidate.
+    pub(super) scores: Vec<f32>,
+    /// Places of candidates.
+    pub(super) accepted: Vec<usize>,
+    pub(super) decision: Decision,
+}
+
+/// Learns from the pairs without labels, as if a record had one partner at most or not, and decides.
+pub(super) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settings) -> Learned {
+    let patterns = &evidence.patterns;
+    let all_record = &evidence.compared.record;
+    let chances = beginning(evidence, one_to_one);
+    let input = em::Input {
+        pairs: &evidence.all,
+        sides: evidence.sides,
+        patterns,
+        comparisons: &evidence.comparisons,
+        one_to_one,
+        relations: false,
+    };
+    let related = relations::learn(&input, evidence.columns, all_record, &chances);
+    let (mut model, mut plain) = related.unwrap_or_else(|| em::learn(&input, all_record, chances));
+    plain.truncate(evidence.real);
+    let mut scores = plain.clone();
+    let pairs = evidence.pairs();
+    if one_to_one {
+        let taken = greedy(pairs, &scores, evidence.sides);
+        let threshold = Curve::new(pairs, &scores, &taken, evidence.sides).best();
+        if let Some((learner, better)) =
+            self_training::learn(&evidence.compared, &scores, &taken, threshold)
+        {
+            model.learner = Some(learner);
+            scores = better;
+        }
+    }
+    thin_evidence(patterns, evidence.columns, &mut scores);
+    let (accepted, decision) = match one_to_one {
+        true => assign(evidence, &scores, model.prior, settings),
+        false => above(&scores, settings),
+    };
+    model.threshold = decision.threshold;
+    Learned {
+        model,
+        plain,
+        scores,
+        accepted,
+        decision,
+    }
+}
+
+/// What pairs are thought to be before anything is learned.
+fn beginning(evidence: &Evidence<'_>, one_to_one: bool) -> Vec<f32> {
+    let record = &evidence.compared.record;
+    if one_to_one {
+        let taken = greedy(&evidence.all, record, evidence.sides);
+        let threshold = Curve::new(&evidence.all, record, &taken, evidence.sides).best();
+        let mut out = vec![0.01; record.len()];
+        for at in taken {
+            out[at] = if f64::from(record[at]) > threshold {
+                0.95
+            } else {
+                0.05
+            };
+        }
+        return out;
+    }
+    // The mean of similarities is greater than a cosine over the whole record.
+    let (from, over) = match evidence.texts {
+        Some(_) => (0.3, 0.5),
+        None => (0.55, 0.35),
+    };
+    record
+        .iter()
+        .map(|s| ((s - from) / over).clamp(0.01, 0.99))
+        .collect()
+}
+
+/// One short column in common, of three or more, is weak evidence.
+fn thin_evidence(patterns: &Patterns, columns: &[Column], scores: &mut [f32]) {
+    if columns.len() < 3 {
+        return;
+    }
+    let thin: Vec<bool> = (0..patterns.len())
+        .map(|p| {
+            let given: Vec<usize> = (0..columns.len())
+                .filter(|k| patterns.level(p, *k) != NULL)
+                .collect();
+            let of = |at: usize| columns.get(at).map(|c| c.kind);
+            matches!(given.as_slice(), [one] if of(*one) != Some(Kind::Text))
+        })
+        .collect();
+    for (score, pattern) in scores.iter_mut().zip(&patterns.of) {
+        if thin[*pattern as usize] {
+            *score -= 3.0;
+        }
+    }
+}
+
+/// The pairs over the model's own zero.
+fn above(scores: &[f32], settings: &Settings) -> (Vec<usize>, Decision) {
+    let threshold = settings.shift();
+    let mut decision = Decision {
+        threshold,
+        why: "where a match is as likely as not by the model".into(),
+        ..Decision::default()
+    };
+    if threshold != 0.0 {
+        decision
+            .why
+            .push_str(", moved by the precision-recall trade-off");
+    }
+    let accepted = (0..scores.len())
+        .filter(|at| f64::from(scores[*at]) > threshold)
+        .collect();
+    (accepted, decision)
+}
+
+/// The assigned pairs over the threshold that rivals show.
+fn assign(
+    evidence: &Evidence<'_>,
+    scores: &[f32],
+    prior: f64,
+    settings: &Settings,
+) -> (Vec<usize>, Decision) {
+    let pairs = evidence.pairs();
+    let taken = greedy(pairs, scores, evidence.sides);
+    let curve = Curve::new(pairs, scores, &taken, evidence.sides);
+    // A pair's score has the share of matches among candidates in it. Among assigned pairs the share is that of
+    // records with a partner: by Bayes' rule nothing is a match below the difference of the two.
+    let floor = logit(prior) - logit(curve.matched.clamp(0.001, 0.999));
+    let threshold = curve.pick().max(floor) + settings.shift();
+    let above: Vec<usize> = taken
+        .into_iter()
+        .filter(|at| f64::from(scores[*at]) > threshold)
+        .collect();
+    let count = above.len();
+    let accepted = without_ties(pairs, scores, above);
+    let of = match evidence.sides.split {
+        Some(_) => "the smaller table's records",
+        None => "the records",
+    };
+    let decision = Decision {
+        threshold,
+        ties: (count - accepted.len()) as u64,
+        why: format!(
+            "where the F1 expected from each record's second best is greatest; {:.0} % of {of} seem to have a partner",
+            100.0 * curve.matched
+        ),
+        ..Decision::default()
+    };
+    (accepted, decision)
+}
