@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::JoinType;
 use datafusion::common::{Column, DFSchema};
 use datafusion::dataframe::DataFrame;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::FunctionRegistry;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::count;
@@ -16,6 +19,7 @@ use crate::error::Result;
 use crate::profile;
 use crate::settings::Kind;
 use crate::spool::{ROW, Spool};
+use crate::transform::{Frequencies, Transform};
 
 /// A column by its very name, whatever characters are in it.
 pub(crate) fn column(name: &str) -> Expr {
@@ -61,6 +65,7 @@ pub(crate) async fn normalise(
     context: &SessionContext,
     raw: &Arc<Spool>,
     columns: &[profile::Column],
+    saved: Option<&Transform>,
 ) -> Result<Arc<Spool>> {
     let rows = raw.scan(context, "raw")?;
     let mut shown = vec![column(ROW).alias("row")];
@@ -81,14 +86,20 @@ pub(crate) async fn normalise(
         .collect();
     let mut shown: Vec<Expr> = names.iter().map(|name| column(name)).collect();
     for (at, c) in columns.iter().enumerate() {
-        let frequent = frequencies(context, &plain, at)?;
+        let saved = saved.and_then(|s| s.frequencies.get(at));
+        let frequent = match saved {
+            Some(saved) => known(context, saved, at)?,
+            None => frequencies(context, &plain, at)?,
+        };
         let hash = call(context, "match_hash", vec![column(&value(at))])?;
         joined = joined.join_on(
             frequent,
             JoinType::Left,
             [hash.eq(column(&format!("h{at}")))],
         )?;
-        let values = (c.fill * raw.rows() as f64).max(1.0);
+        let values = saved
+            .map_or(c.fill * raw.rows() as f64, |s| s.values)
+            .max(1.0);
         let times = coalesce(vec![
             cast(column(&format!("n{at}")), DataType::Float64),
             lit(1.0),
@@ -98,8 +109,26 @@ pub(crate) async fn normalise(
     Spool::keep(context, vec![joined.select(shown)?], false).await
 }
 
-/// How often each value is there that is there more than once.
-fn frequencies(context: &SessionContext, plain: &Arc<Spool>, at: usize) -> Result<DataFrame> {
+/// Frequencies that were kept, as [`frequencies`] tells them.
+fn known(context: &SessionContext, saved: &Frequencies, at: usize) -> Result<DataFrame> {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new(format!("h{at}"), DataType::UInt64, true),
+        Field::new(format!("n{at}"), DataType::UInt64, true),
+    ]));
+    let hashes = UInt64Array::from_iter_values(saved.counts.iter().map(|(hash, _)| *hash));
+    let times = UInt64Array::from_iter_values(saved.counts.iter().map(|(_, times)| *times));
+    let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(hashes), Arc::new(times)]);
+    let batch = batch.map_err(DataFusionError::from)?;
+    let table = MemTable::try_new(schema, vec![vec![batch]])?;
+    Ok(context.read_table(Arc::new(table))?)
+}
+
+/// How often each value is there that is there more than once, by its hash.
+pub(crate) fn frequencies(
+    context: &SessionContext,
+    plain: &Arc<Spool>,
+    at: usize,
+) -> Result<DataFrame> {
     let hash = call(context, "match_hash", vec![column(&value(at))])?.alias(format!("h{at}"));
     let times = count(lit(1)).alias(format!("n{at}"));
     let rows = plain

@@ -331,7 +331,7 @@ pub(crate) async fn profile(
     Ok(out)
 }
 
-fn check_names(columns: &[Shared], settings: &Settings) -> Result<()> {
+pub(crate) fn check_names(columns: &[Shared], settings: &Settings) -> Result<()> {
     let known = || columns.iter().map(|c| c.name.as_str());
     let asked = settings
         .primary_key

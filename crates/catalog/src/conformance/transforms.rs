@@ -1,18 +1,10 @@
 //! Transforms: made, found, changed, deleted.
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-
 use crate::error::CatalogError;
 use crate::model::MlTransform;
 use crate::store::{CatalogStore, DefinitionOutcome};
 
-// In a box: all parts of the suite together are much for a stack.
-pub(super) fn transforms(store: &dyn CatalogStore) -> BoxFuture<'_, ()> {
-    part(store).boxed()
-}
-
-async fn part(store: &dyn CatalogStore) {
+pub(super) async fn transforms(store: &dyn CatalogStore) {
     assert_eq!(store.list_transforms().await.unwrap(), []);
     let given = MlTransform {
         name: "Persons".into(),

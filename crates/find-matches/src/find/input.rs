@@ -14,7 +14,7 @@ use crate::error::{MatchError, Result};
 use crate::settings::Settings;
 use crate::spool::Spool;
 
-pub(super) fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
+pub(crate) fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
     for (name, value) in [
         (
             "precision-recall trade-off",
@@ -60,7 +60,7 @@ pub(super) fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
 }
 
 /// Keeps the input, so that rows have numbers and can be read again.
-pub(super) async fn read(
+pub(crate) async fn read(
     context: &SessionContext,
     input: MatchInput,
 ) -> Result<(Arc<Spool>, Vec<align::Shared>, Sides)> {
@@ -102,7 +102,7 @@ pub(super) async fn read(
     Ok((raw, shared, sides(rows, Some(split))))
 }
 
-fn unqualified(frame: DataFrame) -> Result<DataFrame> {
+pub(crate) fn unqualified(frame: DataFrame) -> Result<DataFrame> {
     let columns: Vec<Expr> = frame
         .schema()
         .iter()

@@ -1,9 +1,10 @@
 //! What the pairs say, what is learned from it, and what would match by that alone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::blocking::Sides;
 use crate::blocking::grams::Texts;
+use crate::blocking::{Sides, rows};
 use crate::compare::{Compared, NULL, RECORD};
 use crate::decide::assignment::{greedy, without_ties};
 use crate::decide::threshold::Curve;
@@ -12,27 +13,28 @@ use crate::model::patterns::Patterns;
 use crate::model::{Model, em, logit, relations, self_training};
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
+use crate::transform::Transform;
 
 /// What is known of the pairs.
-pub(super) struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The candidates, in order, and then the pairs that only teach.
     all: Vec<u64>,
     /// How many candidates there are.
     real: usize,
-    pub(super) sides: Sides,
-    pub(super) columns: &'a [Column],
-    pub(super) compared: Compared,
-    pub(super) patterns: Patterns,
+    pub(crate) sides: Sides,
+    pub(crate) columns: &'a [Column],
+    pub(crate) compared: Compared,
+    pub(crate) patterns: Patterns,
     comparisons: Vec<(String, Option<Kind>)>,
     /// The vectors of the records, where there are any.
-    pub(super) texts: Option<Arc<Texts>>,
+    pub(crate) texts: Option<Arc<Texts>>,
     /// Whether each record's nearest are its candidates, so that lists of them are full.
-    pub(super) neighbours: bool,
+    pub(crate) neighbours: bool,
 }
 
 impl<'a> Evidence<'a> {
     /// Of `all` pairs, of which the first `real` are candidates.
-    pub(super) fn new(
+    pub(crate) fn new(
         all: Vec<u64>,
         real: usize,
         sides: Sides,
@@ -63,17 +65,17 @@ impl<'a> Evidence<'a> {
     }
 
     /// The candidates, in order.
-    pub(super) fn pairs(&self) -> &[u64] {
+    pub(crate) fn pairs(&self) -> &[u64] {
         &self.all[..self.real]
     }
 
     /// How alike whole records are, for each candidate.
-    pub(super) fn record(&self) -> &[f32] {
+    pub(crate) fn record(&self) -> &[f32] {
         &self.compared.record[..self.real]
     }
 
     /// The candidates and their patterns, when all else is done.
-    pub(super) fn into_pairs(mut self) -> (Vec<u64>, Patterns) {
+    pub(crate) fn into_pairs(mut self) -> (Vec<u64>, Patterns) {
         self.all.truncate(self.real);
         self.patterns.of.truncate(self.real);
         (self.all, self.patterns)
@@ -81,19 +83,31 @@ impl<'a> Evidence<'a> {
 }
 
 /// What was learned, and what would match by that alone.
-pub(super) struct Learned {
-    pub(super) model: Model,
+pub(crate) struct Learned {
+    pub(crate) model: Model,
     /// The score of each candidate by the model of patterns.
-    pub(super) plain: Vec<f32>,
+    pub(crate) plain: Vec<f32>,
     /// The score of each candidate.
-    pub(super) scores: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
     /// Places of candidates.
-    pub(super) accepted: Vec<usize>,
-    pub(super) decision: Decision,
+    pub(crate) accepted: Vec<usize>,
+    pub(crate) decision: Decision,
+    /// Whether each record was taken to have one partner at most.
+    pub(crate) one_to_one: bool,
+}
+
+impl Learned {
+    /// Whether pairs are assigned: each record to one partner at most, and none has more for another reason.
+    pub(crate) fn assigned(&self, pairs: &[u64]) -> bool {
+        let mut seen = HashSet::new();
+        let mut first = |row: u32| seen.insert(row);
+        let mut accepted = self.accepted.iter().map(|at| rows(pairs[*at]));
+        self.one_to_one && accepted.all(|(a, b)| first(a) && first(b))
+    }
 }
 
 /// Learns from the pairs without labels, as if a record had one partner at most or not, and decides.
-pub(super) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settings) -> Learned {
+pub(crate) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settings) -> Learned {
     let patterns = &evidence.patterns;
     let all_record = &evidence.compared.record;
     let chances = beginning(evidence, one_to_one);
@@ -126,12 +140,62 @@ pub(super) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settin
         false => above(&scores, settings),
     };
     model.threshold = decision.threshold;
+    model.unsupervised_threshold = decision.threshold;
+    model.one_to_one = one_to_one;
     Learned {
         model,
         plain,
         scores,
         accepted,
         decision,
+        one_to_one,
+    }
+}
+
+/// Scores the pairs by what was learned before, and decides by the threshold of then.
+pub(crate) fn apply(
+    evidence: &Evidence<'_>,
+    transform: &Transform,
+    settings: &Settings,
+) -> Learned {
+    let mut model = transform.model.clone();
+    let patterns = &evidence.patterns;
+    let worth: Vec<f32> = (0..patterns.len())
+        .map(|pattern| em::score(&model, patterns, pattern) as f32)
+        .collect();
+    let of = &patterns.of[..evidence.real];
+    let plain: Vec<f32> = of.iter().map(|pattern| worth[*pattern as usize]).collect();
+    let mut scores = match &model.learner {
+        Some(learner) => learner.scores(&evidence.compared, &plain),
+        None => plain.clone(),
+    };
+    thin_evidence(patterns, evidence.columns, &mut scores);
+    let one_to_one = model.one_to_one;
+    // A taught model's own threshold is its zero; what it was taught over keeps the one that it had.
+    let threshold = model.unsupervised_threshold - transform.settings.shift() + settings.shift();
+    let pairs = evidence.pairs();
+    let over = |at: &usize| f64::from(scores[*at]) > threshold;
+    let accepted: Vec<usize> = match one_to_one {
+        true => {
+            let taken = greedy(pairs, &scores, evidence.sides);
+            without_ties(pairs, &scores, taken.into_iter().filter(over).collect())
+        }
+        false => (0..scores.len()).filter(over).collect(),
+    };
+    model.threshold = threshold;
+    let decision = Decision {
+        threshold,
+        why: "as was learned before".into(),
+        gate: "what was learned before is taken to be there".into(),
+        ..Decision::default()
+    };
+    Learned {
+        model,
+        plain,
+        scores,
+        accepted,
+        decision,
+        one_to_one,
     }
 }
 

@@ -161,7 +161,7 @@ fn columns(
             theirs,
         });
     }
-    for field in table.fields().iter().filter(|f| f.name() != ROW) {
+    for field in table.fields().iter().filter(|f| !f.name().starts_with('$')) {
         let name = field.name();
         let of = shared.iter().find(|s| s.name == *name);
         // In linking, which table a row is of, and what only one table has, need not be said.
