@@ -18,8 +18,10 @@ use prepare::{Input, Prepared};
 
 mod candidates;
 pub(crate) mod describe;
+pub(crate) mod evaluate;
 pub(crate) mod input;
 pub(crate) mod judge;
+pub(crate) mod labelling;
 pub(crate) mod learn;
 pub(crate) mod prepare;
 mod probe;

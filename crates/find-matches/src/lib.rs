@@ -64,6 +64,8 @@ pub use blocking::{Blocking, Rule};
 pub use error::{MatchError, Result};
 pub use evaluate::{ColumnImportance, ConfusionMatrix, Evaluation, Figures};
 pub use explain::{Decision, Explanation};
+pub use find::evaluate::evaluate;
+pub use find::labelling::{BATCH, Labelling, Question};
 pub use find::{Given, MatchInput, Stage, Table, find_matches, find_matches_with};
 pub use incremental::Joined;
 pub use labels::{LABEL, LABELING_SET_ID, Labels};

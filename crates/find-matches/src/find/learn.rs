@@ -74,6 +74,12 @@ impl<'a> Evidence<'a> {
         &self.compared.record[..self.real]
     }
 
+    /// The candidates and how alike they are, when all else is done.
+    pub(crate) fn into_compared(mut self) -> (Vec<u64>, Compared) {
+        self.all.truncate(self.real);
+        (self.all, self.compared)
+    }
+
     /// The candidates and their patterns, when all else is done.
     pub(crate) fn into_pairs(mut self) -> (Vec<u64>, Patterns) {
         self.all.truncate(self.real);

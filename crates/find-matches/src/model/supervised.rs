@@ -302,6 +302,20 @@ impl Supervised {
         })
     }
 
+    /// The weights alone, as if they had been taught.
+    pub(crate) fn by_weights(view: View<'_>) -> Supervised {
+        let mut features = view.features();
+        features.retain(|f| f.of == Of::Weights);
+        for feature in &mut features {
+            feature.coefficient = feature.scale;
+        }
+        Supervised {
+            features,
+            intercept: 0.0,
+            labels: [0, 0],
+        }
+    }
+
     /// Each pair's score: over 0 it is a match.
     pub(crate) fn scores(&self, view: View<'_>) -> Vec<f32> {
         let mut coefficients: Vec<f64> = self.features.iter().map(|f| f.coefficient).collect();
