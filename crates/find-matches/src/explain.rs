@@ -15,6 +15,9 @@ pub struct Decision {
     pub threshold: f64,
     /// Why it lies there.
     pub why: String,
+    /// How many records an entity has, and how that is known; empty where it was set.
+    #[serde(default)]
+    pub partners: String,
     /// Whether there is anything to be found at all.
     pub gate: String,
     /// Whether most of what is over the threshold is no better than a record's other candidates.
@@ -113,6 +116,9 @@ impl fmt::Display for Explanation {
         }
         let d = &self.decision;
         writeln!(f, "Decision\n  threshold {:.2}: {}", d.threshold, d.why)?;
+        if !d.partners.is_empty() {
+            writeln!(f, "  an entity has {}", d.partners)?;
+        }
         writeln!(f, "  {}", d.gate)?;
         if d.refused > 0 {
             writeln!(

@@ -17,12 +17,14 @@ use learn::{Evidence, Learned};
 use prepare::{Input, Prepared};
 
 mod candidates;
+mod dependence;
 pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod input;
 pub(crate) mod judge;
 pub(crate) mod labelling;
 pub(crate) mod learn;
+mod null;
 pub(crate) mod prepare;
 mod probe;
 pub(crate) mod taught;

@@ -99,7 +99,8 @@ impl Texts {
         })
     }
 
-    /// The pairs of near records, and random ones that only teach.
+    /// The pairs of near records, random ones that only teach where there are great groups of equals, and how many
+    /// neighbours were looked for.
     pub(crate) fn pairs(&self, sides: Sides, settings: &Settings) -> (Vec<u64>, Vec<u64>, usize) {
         let k = settings.neighbours();
         let near = self.neighbours(sides, k);

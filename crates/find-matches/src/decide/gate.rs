@@ -113,6 +113,33 @@ pub(crate) enum Verdict {
     Passed,
     /// Most do not: each must stand for itself.
     Doubtful,
+    /// Most do not, or there are few: what counts is more than the same values make by chance.
+    Shuffled,
+}
+
+/// The accepted pairs, the best first, and how many of the first of them stand out by half; none if leads say
+/// nothing.
+fn standing(scores: &[f32], mut order: Vec<usize>, leads: &[f64]) -> (Vec<usize>, Option<usize>) {
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    let silent = order.iter().filter(|at| leads[**at].is_nan()).count();
+    if order.is_empty() || silent * 2 > order.len() {
+        return (order, None);
+    }
+    let (mut strong, mut kept) = (0.0, 0);
+    for (at, place) in order.iter().enumerate() {
+        let z = leads[*place];
+        strong += f64::from(u8::from(z.is_nan() || z >= CONVINCING));
+        if strong >= 0.5 * (at + 1) as f64 - 0.5 {
+            kept = at + 1;
+        }
+    }
+    (order, Some(kept))
+}
+
+/// Whether too few of the accepted pairs stand out.
+pub(crate) fn is_doubtful(scores: &[f32], accepted: &[usize], leads: &[f64]) -> bool {
+    let (order, kept) = standing(scores, accepted.to_vec(), leads);
+    kept.is_some_and(|kept| (kept as f64) < 0.8 * order.len() as f64)
 }
 
 /// What of the accepted pairs remains.
@@ -122,28 +149,15 @@ pub(crate) fn gate(
     leads: &[f64],
     records: usize,
 ) -> (Vec<usize>, Verdict) {
-    let mut order = accepted;
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
-    let lead: Vec<f64> = order.iter().map(|at| leads[*at]).collect();
-    let silent = lead.iter().filter(|z| z.is_nan()).count();
-    if order.is_empty() || silent * 2 > order.len() {
+    let (mut order, kept) = standing(scores, accepted, leads);
+    let Some(kept) = kept else {
         return (order, Verdict::Silent);
-    }
-    let (mut strong, mut kept) = (0.0, 0);
-    for (at, z) in lead.iter().enumerate() {
-        strong += if z.is_nan() || *z >= CONVINCING {
-            1.0
-        } else {
-            0.0
-        };
-        if strong >= 0.5 * (at + 1) as f64 - 0.5 {
-            kept = at + 1;
-        }
-    }
+    };
     if kept as f64 >= 0.8 * order.len() as f64 {
         order.truncate(kept);
         return (order, Verdict::Passed);
     }
+    let lead: Vec<f64> = order.iter().map(|at| leads[*at]).collect();
     // Benjamini and Hochberg, at 10 %, over all records.
     let chance: Vec<f64> = lead
         .iter()
@@ -166,44 +180,6 @@ pub(crate) fn gate(
         .map(|at| order[at])
         .collect();
     (kept, Verdict::Doubtful)
-}
-
-/// The lead of each record, 0 where one of its own matches lies below its gap.
-pub(crate) fn leads_of(lists: &[Vec<f32>], own: &[Vec<f32>]) -> Vec<f64> {
-    let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
-    let Some(all) = Leads::new(lists, &counts) else {
-        return vec![0.0; lists.len()];
-    };
-    let lead = |(row, own): (usize, &Vec<f32>)| {
-        let (lead, cut, _) = all.each[row];
-        if own.iter().all(|c| *c >= cut - 1e-6) {
-            lead
-        } else {
-            0.0
-        }
-    };
-    own.iter().enumerate().map(lead).collect()
-}
-
-/// The median lead of some records, each told by its greatest cosines among all others: below
-/// [`CONVINCING`] a table is doubtful. For tables whose candidates are too few to tell.
-pub(crate) fn doubtful(lists: &[Vec<f32>], cosines: &[Vec<f32>]) -> bool {
-    let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
-    let Some(all) = Leads::new(lists, &counts) else {
-        return false;
-    };
-    let mut found: Vec<f64> = Vec::new();
-    for (row, own) in cosines.iter().enumerate() {
-        let (lead, cut, _) = all.each[row];
-        found.extend(
-            own.iter()
-                .map(|c| if *c >= cut - 1e-6 { lead } else { 0.0 }),
-        );
-    }
-    found.sort_by(f64::total_cmp);
-    found
-        .get(found.len() / 2)
-        .is_some_and(|middle| *middle < CONVINCING)
 }
 
 #[cfg(test)]

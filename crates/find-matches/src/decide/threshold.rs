@@ -6,11 +6,11 @@
 
 use crate::blocking::{Sides, rows};
 
-use super::assignment::ranked;
-
 const ROUNDS: usize = 6;
 /// How much of the rivals must lie below a threshold for it to say how many records have no match.
 const LEAST: f64 = 0.2;
+/// The share of a great lead, that of one in twenty, from which on a record has a match to begin with.
+const CLEAR: f64 = 0.5;
 /// How much expected F1 the model's own zero may cost.
 const SLACK: f64 = 0.005;
 
@@ -34,7 +34,11 @@ impl Curve {
         }
         let lowest = f64::from(scores.iter().copied().fold(f32::INFINITY, f32::min)) - 1e-3;
         let (own, rival) = rivals(pairs, scores, taken, sides, lowest);
-        let n = own.len().max(1) as f64;
+        // In one table each pair is there from both of its ends, and counts once.
+        let n = match sides.split {
+            Some(_) => own.len().max(1) as f64,
+            None => (0.5 * own.len() as f64).max(1.0),
+        };
         let grid = quantiles(&own, &rival);
         let sorted = |mut v: Vec<f64>| {
             v.sort_by(f64::total_cmp);
@@ -47,8 +51,9 @@ impl Curve {
         let all = sorted(own.clone());
         let g: Vec<f64> = grid.iter().map(|t| above(&all, *t)).collect();
         let leads: Vec<f64> = own.iter().zip(&rival).map(|(a, b)| a - b).collect();
-        let middle = median(sorted(leads.clone()));
-        let mut winners: Vec<bool> = leads.iter().map(|lead| *lead >= middle).collect();
+        // Those that surely have a match: of a table with few matches most have none.
+        let clear = CLEAR * quantile(&sorted(leads.clone()), 0.95);
+        let mut winners: Vec<bool> = leads.iter().map(|lead| *lead >= clear).collect();
         let (mut f1, mut matched) = (vec![0.0; grid.len()], 0.0);
         for _ in 0..ROUNDS {
             if winners.iter().filter(|w| **w).count() < 5 {
@@ -117,32 +122,31 @@ fn first_best(values: &[f64]) -> usize {
     best
 }
 
-fn median(sorted: Vec<f64>) -> f64 {
-    let middle = |at: usize| sorted.get(at).copied().unwrap_or(0.0);
-    (middle(sorted.len().saturating_sub(1) / 2) + middle(sorted.len() / 2)) / 2.0
+/// A quantile of sorted values, interpolated as NumPy does.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = sorted.len().saturating_sub(1) as f64 * share;
+    let (low, part) = (at.floor() as usize, at.fract());
+    let value = |at: usize| sorted.get(at).copied();
+    let first = value(low).unwrap_or(0.0);
+    first + part * (value(low + 1).unwrap_or(first) - first)
 }
 
-/// 500 quantiles of both together, interpolated as NumPy does, each once.
+/// 500 quantiles of both together, each once.
 fn quantiles(own: &[f64], rival: &[f64]) -> Vec<f64> {
     let mut all: Vec<f64> = own.iter().chain(rival).copied().collect();
     all.sort_by(f64::total_cmp);
     if all.is_empty() {
         return Vec::new();
     }
-    let last = (all.len() - 1) as f64;
     let mut grid: Vec<f64> = (0..500)
-        .map(|q| {
-            let at = last * f64::from(q) / 499.0;
-            let (low, part) = (at.floor() as usize, at.fract());
-            let next = all.get(low + 1).copied().unwrap_or(all[low]);
-            all[low] + part * (next - all[low])
-        })
+        .map(|q| quantile(&all, f64::from(q) / 499.0))
         .collect();
     grid.dedup();
     grid
 }
 
-/// For each record of the smaller side, its assigned score and the best of a rival that no better pair has.
+/// For each record of the smaller side, or of the one table, its assigned score and the best of a rival that no better
+/// pair has.
 fn rivals(
     pairs: &[u64],
     scores: &[f32],
@@ -152,31 +156,32 @@ fn rivals(
 ) -> (Vec<f64>, Vec<f64>) {
     let range = sides.smaller();
     let place = |row: u32| (row - range.start) as usize;
-    let split = |pair: u64| {
+    // A pair as one of its records and the other.
+    let ends = |pair: u64| {
         let (a, b) = rows(pair);
-        if range.contains(&a) { (a, b) } else { (b, a) }
+        let own = |row: u32, other: u32| range.contains(&row).then_some((row, other));
+        [own(a, b), own(b, a)].into_iter().flatten()
     };
     let mut own = vec![lowest; range.len()];
     let mut partner: Vec<Option<(u32, f32)>> = vec![None; sides.rows as usize];
     for at in taken {
-        let (row, other) = split(pairs[*at]);
-        own[place(row)] = f64::from(scores[*at]);
-        partner[other as usize] = Some((row, scores[*at]));
-    }
-    let mut rival: Vec<Option<f64>> = vec![None; range.len()];
-    for at in ranked(scores) {
-        let (row, other) = split(pairs[at]);
-        let rival = &mut rival[place(row)];
-        let blocked =
-            partner[other as usize].is_some_and(|(of, better)| of == row || better > scores[at]);
-        if rival.is_none() && !blocked {
-            *rival = Some(f64::from(scores[at]));
+        for (row, other) in ends(pairs[*at]) {
+            own[place(row)] = f64::from(scores[*at]);
+            partner[other as usize] = Some((row, scores[*at]));
         }
     }
-    (
-        own,
-        rival.into_iter().map(|r| r.unwrap_or(lowest)).collect(),
-    )
+    let mut rival = vec![lowest; range.len()];
+    for (pair, score) in pairs.iter().zip(scores) {
+        for (row, other) in ends(*pair) {
+            let blocked =
+                partner[other as usize].is_some_and(|(of, better)| of == row || better > *score);
+            let rival = &mut rival[place(row)];
+            if !blocked {
+                *rival = rival.max(f64::from(*score));
+            }
+        }
+    }
+    (own, rival)
 }
 
 #[cfg(test)]

@@ -5,14 +5,41 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 
 use super::learn::{Evidence, Learned, learn};
-use super::{Stage, probe};
-use crate::decide::gate::{Verdict, gate, leads};
+use super::{Stage, null, probe};
+use crate::decide::gate::{self, Verdict};
+use crate::decide::groups::{CONVINCING, Groups, Tops};
 use crate::error::Result;
 use crate::explain::Decision;
 use crate::settings::Settings;
 use crate::spool::Spool;
 
-/// Learns, and takes out what nothing but chance explains.
+/// From which share of closed groups that are pairs on an entity has two records, and for the most part two.
+const PAIRS: f64 = 0.98;
+const MOSTLY_PAIRS: f64 = 0.9;
+/// Closed groups it takes to say so: of all records, and of some that are looked around.
+const GROUPS: f64 = 20.0;
+const GROUPS_SEEN: usize = 50;
+/// Below how many closed groups to an accepted pair hardly any of those is more than a neighbour.
+const GROUPS_A_PAIR: f64 = 0.1;
+/// Below which share of the records that could match few do, so that chance has a great part in it.
+const FEW: f64 = 0.15;
+/// Up to how many rows a table has no structure.
+const SMALL: u32 = 30;
+
+/// How many records an entity has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Partners {
+    /// Any number.
+    Many,
+    /// Two at most.
+    One,
+    /// Two for the most part.
+    MostlyOne,
+    /// It cannot be told from neighbours: two at most is the safe side.
+    Unclear,
+}
+
+/// Learns, finds out whether an entity has two records at most, and takes out what nothing but chance explains.
 pub(super) async fn judge(
     context: &SessionContext,
     normal: &Arc<Spool>,
@@ -22,30 +49,185 @@ pub(super) async fn judge(
 ) -> Result<Learned> {
     let mut learned = learn(evidence, settings.one_to_one, settings);
     tell(Stage::Deciding);
-    let (pairs, scores, sides) = (evidence.pairs(), &learned.scores, evidence.sides);
-    let accepted = std::mem::take(&mut learned.accepted);
-    let before = accepted.len();
-    let (accepted, verdict) = if evidence.neighbours {
-        let leads = leads(pairs, evidence.record(), sides);
-        gate(scores, accepted, &leads, sides.smaller().len())
-    } else {
-        let columns = evidence.columns;
-        probe::gate(context, normal, columns, pairs, scores, accepted, sides).await?
+    let (pairs, sides) = (evidence.pairs(), evidence.sides);
+    let leads = gate::leads(pairs, evidence.record(), sides);
+    let seen = match evidence.neighbours {
+        true => None,
+        false => probe::look(context, normal, evidence, &learned.accepted).await?,
+    };
+    let is_doubtful = |of: &Learned| match evidence.neighbours {
+        true => gate::is_doubtful(&of.scores, &of.accepted, &leads),
+        false => seen.is_some_and(|s| s.doubtful),
+    };
+    let could_match = match sides.split {
+        Some(_) => sides.smaller().len() as f64,
+        None => 0.5 * f64::from(sides.rows),
+    };
+    let few = |of: &Learned| (of.accepted.len() as f64) < FEW * could_match;
+    let mut suspicious = is_doubtful(&learned) || few(&learned);
+    let mut partners = Partners::Many;
+    if !settings.one_to_one && sides.rows > SMALL {
+        let groups = match evidence.neighbours {
+            true => groups(evidence, &learned),
+            false => seen.map(|s| s.groups).unwrap_or_default(),
+        };
+        partners = told_by(groups, evidence, &learned);
+        if partners != Partners::Many {
+            let other = learn(evidence, true, settings);
+            let is_suspicious = is_doubtful(&other) || few(&other);
+            if is_suspicious && partners != Partners::Unclear {
+                suspicious = true;
+                partners = Partners::Many;
+            } else {
+                suspicious = is_suspicious;
+                learned = other;
+            }
+        }
+        learned.decision.partners = partners.told(groups);
+    }
+    let before = learned.accepted.len();
+    let beyond = match suspicious && before > 0 && sides.rows > SMALL {
+        true => null::beyond_chance(context, normal, evidence, &learned, settings).await?,
+        false => None,
+    };
+    let (accepted, verdict) = match beyond {
+        Some(accepted) => (accepted, Verdict::Shuffled),
+        None => {
+            let accepted = std::mem::take(&mut learned.accepted);
+            stand_alone(
+                context,
+                normal,
+                evidence,
+                &learned.scores,
+                accepted,
+                &leads,
+                seen,
+            )
+            .await?
+        }
     };
     learned.decision.gate(before, accepted.len(), verdict);
     learned.accepted = accepted;
+    if partners == Partners::MostlyOne {
+        add_back(&mut learned, &leads, settings.shift());
+    }
     Ok(learned)
+}
+
+/// The closed groups by the likeness of whole records or by the model, whichever is more of pairs.
+fn groups(evidence: &Evidence<'_>, learned: &Learned) -> Groups {
+    let sides = evidence.sides;
+    let of = |scores: &[f32]| {
+        let found = Tops::new(evidence.pairs(), scores, sides).closed(0..sides.rows, sides);
+        if found.all < GROUPS - 1e-6 {
+            Groups::default()
+        } else {
+            found
+        }
+    };
+    let (by_record, by_model) = (of(evidence.record()), of(&learned.plain));
+    match by_model.share() > by_record.share() {
+        true => by_model,
+        false => by_record,
+    }
+}
+
+fn told_by(groups: Groups, evidence: &Evidence<'_>, learned: &Learned) -> Partners {
+    let accepted = learned.accepted.len() as f64;
+    if !evidence.neighbours && groups.records < GROUPS_SEEN {
+        return Partners::Many;
+    }
+    // Where all of a great group are as near to one another, no group is closed either.
+    let great_groups = evidence.great_groups || accepted > 2.0 * f64::from(evidence.sides.rows);
+    match groups.share() {
+        share if share >= PAIRS => Partners::One,
+        share if share >= MOSTLY_PAIRS => Partners::MostlyOne,
+        _ if evidence.neighbours && !great_groups && groups.all < GROUPS_A_PAIR * accepted => {
+            Partners::Unclear
+        }
+        _ => Partners::Many,
+    }
+}
+
+/// The gate for a table of which chance was not asked.
+async fn stand_alone(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    evidence: &Evidence<'_>,
+    scores: &[f32],
+    accepted: Vec<usize>,
+    leads: &[f64],
+    seen: Option<probe::Seen>,
+) -> Result<(Vec<usize>, Verdict)> {
+    let records = evidence.sides.smaller().len();
+    if evidence.neighbours {
+        return Ok(gate::gate(scores, accepted, leads, records));
+    }
+    match seen {
+        None => Ok((accepted, Verdict::Silent)),
+        Some(seen) if !seen.doubtful => Ok((accepted, Verdict::Passed)),
+        Some(_) => {
+            let mut each = vec![0.0; scores.len()];
+            let Some(found) = probe::leads(context, normal, evidence, &accepted).await? else {
+                return Ok((Vec::new(), Verdict::Doubtful));
+            };
+            for (at, lead) in accepted.iter().zip(found) {
+                each[*at] = lead;
+            }
+            let (kept, _) = gate::gate(scores, accepted, &each, records);
+            Ok((kept, Verdict::Doubtful))
+        }
+    }
+}
+
+/// Where an entity has two records for the most part: the third ones, which are as good as the second and stand out
+/// as well.
+fn add_back(learned: &mut Learned, leads: &[f64], least: f64) {
+    let mut scores: Vec<f32> = learned
+        .accepted
+        .iter()
+        .map(|at| learned.scores[*at])
+        .collect();
+    scores.sort_by(f32::total_cmp);
+    let Some(tenth) = scores.get(scores.len() / 10) else {
+        return;
+    };
+    let least = tenth.max(least as f32);
+    let mut is_match = vec![false; learned.scores.len()];
+    learned.accepted.iter().for_each(|at| is_match[*at] = true);
+    for (at, score) in learned.scores.iter().enumerate() {
+        if *score >= least && leads[at] >= CONVINCING {
+            is_match[at] = true;
+        }
+    }
+    learned.accepted = (0..is_match.len()).filter(|at| is_match[*at]).collect();
+}
+
+impl Partners {
+    fn told(self, groups: Groups) -> String {
+        let share = 100.0 * groups.share();
+        match self {
+            Partners::Many if groups.all == 0.0 => "any number of records, for there are too few groups of records that are nearer to one another than to all others to tell".into(),
+            Partners::Many => format!("any number of records: {share:.0} % of the groups of records that are nearer to one another than to all others are pairs"),
+            Partners::One => format!("two records at most: {share:.0} % of the groups of records that are nearer to one another than to all others are pairs"),
+            Partners::MostlyOne => format!("two records for the most part: {share:.0} % of the groups of records that are nearer to one another than to all others are pairs"),
+            Partners::Unclear => "two records at most, to be safe: hardly any records are nearer to one another than to all others".into(),
+        }
+    }
 }
 
 impl Decision {
     fn gate(&mut self, before: usize, after: usize, verdict: Verdict) {
         self.refused = (before - after) as u64;
-        self.doubtful = verdict == Verdict::Doubtful;
+        self.doubtful = matches!(verdict, Verdict::Doubtful | Verdict::Shuffled);
         self.gate = match verdict {
             Verdict::Silent => "could not be told from the candidates".into(),
             Verdict::Passed => "matches stand out from each record's other candidates".into(),
             Verdict::Doubtful => {
                 "most matches do not stand out from each record's other candidates, so that only those count that do by themselves".into()
+            }
+            Verdict::Shuffled => {
+                "matches are few or do not stand out, so that only those count that are better than what the same values make when columns are shuffled".into()
             }
         };
     }

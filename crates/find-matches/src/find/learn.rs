@@ -30,6 +30,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) texts: Option<Arc<Texts>>,
     /// Whether each record's nearest are its candidates, so that lists of them are full.
     pub(crate) neighbours: bool,
+    /// Whether there are great groups of equals, cut off by how many neighbours were looked for.
+    pub(crate) great_groups: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -51,6 +53,7 @@ impl<'a> Evidence<'a> {
             comparisons.push((RECORD.to_owned(), None));
         }
         let patterns = Patterns::new(&compared);
+        let great_groups = neighbours && all.len() > real;
         Evidence {
             all,
             real,
@@ -61,6 +64,7 @@ impl<'a> Evidence<'a> {
             comparisons,
             texts,
             neighbours,
+            great_groups,
         }
     }
 
@@ -123,6 +127,7 @@ pub(crate) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settin
         patterns,
         comparisons: &evidence.comparisons,
         one_to_one,
+        great_groups: evidence.great_groups && !one_to_one,
         relations: false,
     };
     let related = relations::learn(&input, evidence.columns, all_record, &chances);

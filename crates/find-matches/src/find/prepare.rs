@@ -121,22 +121,34 @@ impl Prepared {
         found: Candidates,
         settings: &Settings,
     ) -> Result<Evidence<'_>> {
-        let real = found.pairs.len();
-        let mut all = found.pairs;
-        all.extend(&found.teach);
-        let texts = found.texts.clone();
-        let compared = compare(context, &self.normal, &self.columns, &all, texts).await?;
-        let neighbours = found.texts.is_some() && settings.blocking.is_empty();
-        Ok(Evidence::new(
-            all,
-            real,
-            self.input.sides,
-            &self.columns,
-            compared,
-            found.texts,
-            neighbours,
-        ))
+        let (normal, columns, sides) = (&self.normal, &self.columns, self.input.sides);
+        gather(context, normal, columns, sides, found, settings).await
     }
+}
+
+/// Compares the candidates of some rows in normal form, and the pairs that only teach.
+pub(crate) async fn gather<'a>(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    columns: &'a [Column],
+    sides: Sides,
+    found: Candidates,
+    settings: &Settings,
+) -> Result<Evidence<'a>> {
+    let real = found.pairs.len();
+    let mut all = found.pairs;
+    all.extend(&found.teach);
+    let compared = compare(context, normal, columns, &all, found.texts.clone()).await?;
+    let neighbours = found.texts.is_some() && settings.blocking.is_empty();
+    Ok(Evidence::new(
+        all,
+        real,
+        sides,
+        columns,
+        compared,
+        found.texts,
+        neighbours,
+    ))
 }
 
 /// The columns of a transform, if the table has them.

@@ -1,5 +1,5 @@
-//! The gate where candidates agree on keys: their lists are too short to tell a lead, so that some accepted
-//! records are held against a sample of all.
+//! A look around some records, where candidates agree on keys: their lists are too short to tell a lead, so that
+//! records of accepted pairs are held against a sample of all.
 
 use std::sync::Arc;
 
@@ -8,168 +8,228 @@ use arrow::datatypes::{DataType, UInt32Type};
 use datafusion::logical_expr::cast;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use mastic_functions::sample_number;
 
-use crate::blocking::{Sides, rows};
-use crate::decide::gate::{Verdict, doubtful, gate as by_leads, leads_of};
-use crate::error::Result;
+use super::learn::Evidence;
+use crate::blocking::rows;
+use crate::decide::groups::{CONVINCING, Groups, LOOKED_AT, Tops, lead, usual};
+use crate::error::{MatchError, Result};
 use crate::normalise::{column, value};
-use crate::profile::Column;
 use crate::spool::Spool;
 use crate::vectors::{Builder, Tokens, Vectors};
 
-/// Records that are probed.
-const PROBES: usize = 300;
+/// Accepted pairs that are looked at.
+const PROBES: usize = 500;
 /// Records that stand for all.
 const SAMPLE: u64 = 50_000;
-/// The most records that are probed where a table is doubtful.
-const MOST: usize = 100_000;
-const NEIGHBOURS: usize = 10;
+/// The most accepted pairs of which each must stand for itself.
+const MOST: usize = 10_000;
+/// The rows that one query may look at.
 const BUDGET: usize = 200_000;
 
-/// What of the accepted pairs remains.
-pub(super) async fn gate(
-    context: &SessionContext,
-    normal: &Arc<Spool>,
-    columns: &[Column],
-    pairs: &[u64],
-    scores: &[f32],
-    accepted: Vec<usize>,
-    sides: Sides,
-) -> Result<(Vec<usize>, Verdict)> {
-    if accepted.len() < 5 {
-        return Ok((accepted, Verdict::Silent));
-    }
-    let mut few: Vec<usize> = accepted.clone();
-    few.sort_by_key(|at| sample_number(*at as u64));
-    few.truncate(PROBES);
-    let found = neighbours(context, normal, columns, pairs, &few, sides).await?;
-    let Some((lists, own, _)) = found else {
-        return Ok((accepted, Verdict::Silent));
-    };
-    if !doubtful(&lists, &own) {
-        return Ok((accepted, Verdict::Passed));
-    }
-    if accepted.len() > MOST {
-        return Ok((Vec::new(), Verdict::Doubtful));
-    }
-    let Some((lists, own, ends)) =
-        neighbours(context, normal, columns, pairs, &accepted, sides).await?
-    else {
-        return Ok((Vec::new(), Verdict::Doubtful));
-    };
-    let each = leads_of(&lists, &own);
-    let mut leads = vec![0.0; pairs.len()];
-    for (place, at) in accepted.iter().enumerate() {
-        let of = |end: usize| each.get(ends[place][end]).copied().unwrap_or(0.0);
-        leads[*at] = of(0).min(of(1));
-    }
-    let (kept, _) = by_leads(scores, accepted, &leads, sides.smaller().len());
-    Ok((kept, Verdict::Doubtful))
+/// What was seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    /// Whether most accepted pairs are no nearer than a record's other neighbours.
+    pub(super) doubtful: bool,
+    /// The closed groups around them.
+    pub(super) groups: Groups,
 }
 
-/// For both records of each pair: the greatest cosines to a sample of all records, with the pair's own first if
-/// it is greater; and the pair's own cosine.
-type Found = (Vec<Vec<f32>>, Vec<Vec<f32>>, Vec<[usize; 2]>);
-
-async fn neighbours(
+/// Looks around some of the accepted pairs. None if there are too few to say anything.
+pub(super) async fn look(
     context: &SessionContext,
     normal: &Arc<Spool>,
-    columns: &[Column],
-    pairs: &[u64],
-    probed: &[usize],
-    sides: Sides,
-) -> Result<Option<Found>> {
-    let every = u64::from(sides.rows).div_ceil(SAMPLE).max(1);
-    let wanted: HashSet<u32> = probed
+    evidence: &Evidence<'_>,
+    accepted: &[usize],
+) -> Result<Option<Seen>> {
+    if accepted.len() < 5 {
+        return Ok(None);
+    }
+    let mut few = accepted.to_vec();
+    few.sort_by_key(|at| sample_number(*at as u64));
+    few.truncate(PROBES);
+    let asked = ends(evidence, &few);
+    let found = near(context, normal, evidence, &asked).await?;
+    let Some(usual) = usual(found.values().map(|n| n.cosines.as_slice())) else {
+        return Ok(None);
+    };
+    let mut leads: Vec<f64> = few
         .iter()
-        .flat_map(|at| [rows(pairs[*at]).0, rows(pairs[*at]).1])
+        .map(|at| lead_of(evidence.pairs()[*at], &found, usual))
         .collect();
+    leads.sort_by(f64::total_cmp);
+    let doubtful = leads
+        .get(leads.len() / 2)
+        .is_some_and(|middle| *middle < CONVINCING);
+    let mut tops = Tops::default();
+    for (row, near) in &found {
+        tops.add(*row, &near.cosines, &near.others, usual);
+    }
+    let mut members: Vec<u32> = tops.members().filter(|m| !found.contains_key(m)).collect();
+    members.sort_unstable();
+    members.dedup();
+    for (row, near) in near(context, normal, evidence, &members).await? {
+        tops.add(row, &near.cosines, &near.others, usual);
+    }
+    let groups = tops.closed(asked.into_iter(), evidence.sides);
+    Ok(Some(Seen { doubtful, groups }))
+}
+
+/// The lead of each accepted pair, in their order; none if there are too many to look at each.
+pub(super) async fn leads(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    evidence: &Evidence<'_>,
+    accepted: &[usize],
+) -> Result<Option<Vec<f64>>> {
+    if accepted.len() > MOST {
+        return Ok(None);
+    }
+    let found = near(context, normal, evidence, &ends(evidence, accepted)).await?;
+    let usual = usual(found.values().map(|n| n.cosines.as_slice())).unwrap_or(1.0);
+    let each = accepted
+        .iter()
+        .map(|at| lead_of(evidence.pairs()[*at], &found, usual));
+    Ok(Some(each.collect()))
+}
+
+fn ends(evidence: &Evidence<'_>, accepted: &[usize]) -> Vec<u32> {
+    let ends = accepted.iter().flat_map(|at| {
+        let (a, b) = rows(evidence.pairs()[*at]);
+        [a, b]
+    });
+    let mut ends: Vec<u32> = ends.collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends
+}
+
+/// The lesser lead of a pair's records, 0 where the other one lies below the gap.
+fn lead_of(pair: u64, found: &HashMap<u32, Near>, usual: f64) -> f64 {
+    let (a, b) = rows(pair);
+    let of = |row: u32, other: u32| {
+        let Some(near) = found.get(&row) else {
+            return 0.0;
+        };
+        let (lead, above) = lead(&near.cosines, usual);
+        let is_above = near.others.iter().take(above).any(|o| *o == other);
+        if is_above { lead } else { 0.0 }
+    };
+    of(a, b).min(of(b, a))
+}
+
+/// The nearest records of one, the nearest first.
+struct Near {
+    cosines: Vec<f32>,
+    others: Vec<u32>,
+}
+
+/// The nearest of some records, among their candidates and a sample of all.
+async fn near(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    evidence: &Evidence<'_>,
+    asked: &[u32],
+) -> Result<HashMap<u32, Near>> {
+    if asked.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sides = evidence.sides;
+    let every = u64::from(sides.rows).div_ceil(SAMPLE).max(1);
+    let candidates = candidates(evidence, asked);
+    let mut wanted = vec![false; sides.rows as usize];
+    for row in asked.iter().chain(candidates.values().flatten()) {
+        wanted[*row as usize] = true;
+    }
+    let (vectors, row_at) = read(context, normal, evidence, |row| {
+        wanted[row as usize] || sample_number(u64::from(row)).is_multiple_of(every)
+    })
+    .await?;
+    let place: HashMap<u32, u32> = row_at.iter().copied().zip(0..).collect();
+    let queries = asked
+        .iter()
+        .filter_map(|row| place.get(row).copied())
+        .collect();
+    let (vectors, found) = search(vectors, queries).await?;
+    // Of a sample the second best is less: by the logarithm of how many records each stands for.
+    let gap = (every as f64).ln() as f32;
+    let lists = found.into_iter().map(|(query, list)| {
+        let row = row_at[query as usize];
+        let own = candidates.get(&row).map(Vec::as_slice).unwrap_or(&[]);
+        let sampled = list.into_iter().filter_map(|(other, cosine)| {
+            let other = row_at[other as usize];
+            let in_sample = sample_number(u64::from(other)).is_multiple_of(every);
+            let new = in_sample && sides.may(row, other) && !own.contains(&other);
+            new.then_some((other, cosine))
+        });
+        let mut all: Vec<(u32, f32)> = sampled.take(LOOKED_AT).collect();
+        lift(&mut all, gap);
+        let cosines = own.iter().filter_map(|other| {
+            let at = place.get(other)?;
+            Some((*other, vectors.cosine(query, *at)))
+        });
+        all.extend(cosines);
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all.truncate(LOOKED_AT);
+        let (others, cosines) = all.into_iter().unzip();
+        (row, Near { cosines, others })
+    });
+    Ok(lists.collect())
+}
+
+/// The candidates of some records.
+fn candidates(evidence: &Evidence<'_>, asked: &[u32]) -> HashMap<u32, Vec<u32>> {
+    let mut is_asked = vec![false; evidence.sides.rows as usize];
+    asked.iter().for_each(|row| is_asked[*row as usize] = true);
+    let mut out: HashMap<u32, Vec<u32>> = HashMap::new();
+    for pair in evidence.pairs() {
+        let (a, b) = rows(*pair);
+        for (row, other) in [(a, b), (b, a)] {
+            if is_asked[row as usize] {
+                out.entry(row).or_default().push(other);
+            }
+        }
+    }
+    out
+}
+
+/// The vectors of the rows that are wanted, and which rows they are.
+async fn read(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    evidence: &Evidence<'_>,
+    wanted: impl Fn(u32) -> bool,
+) -> Result<(Vectors, Vec<u32>)> {
+    let count = evidence.columns.len();
     let mut shown = vec![column("row")];
-    for at in 0..columns.len() {
+    for at in 0..count {
         shown.push(cast(column(&value(at)), DataType::Utf8).alias(value(at)));
     }
-    let mut stream = normal
-        .scan(context, "rows")?
-        .select(shown)?
-        .execute_stream()
-        .await?;
+    let rows = normal.scan(context, "rows")?.select(shown)?;
+    let mut stream = rows.execute_stream().await?;
     let mut builder = Builder::new(Tokens::Grams);
-    let (mut place, mut row_at, mut sampled) = (HashMap::new(), Vec::new(), Vec::new());
+    let mut row_at = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let numbers = batch.column(0).as_primitive::<UInt32Type>();
-        let texts: Vec<_> = (0..columns.len())
+        let texts: Vec<_> = (0..count)
             .map(|at| batch.column(at + 1).as_string::<i32>())
             .collect();
-        for at in 0..batch.num_rows() {
-            let row = numbers.value(at);
-            let in_sample = sample_number(u64::from(row)).is_multiple_of(every);
-            if !in_sample && !wanted.contains(&row) {
-                continue;
-            }
+        for at in (0..batch.num_rows()).filter(|at| wanted(numbers.value(*at))) {
             for text in texts.iter().filter(|t| t.is_valid(at)) {
                 builder.add(text.value(at));
             }
             builder.end_row();
-            place.insert(row, row_at.len() as u32);
-            row_at.push(row);
-            sampled.push(in_sample);
+            row_at.push(numbers.value(at));
         }
     }
-    let vectors = builder.finish();
-    let mut ends: Vec<[usize; 2]> = Vec::new();
-    let mut queries: Vec<u32> = Vec::new();
-    let mut known: HashMap<u32, usize> = HashMap::new();
-    for at in probed {
-        let (a, b) = rows(pairs[*at]);
-        let of = [a, b].map(|row| {
-            *known.entry(row).or_insert_with(|| {
-                queries.push(place.get(&row).copied().unwrap_or(0));
-                queries.len() - 1
-            })
-        });
-        ends.push(of);
-    }
-    let count = u32::try_from(vectors.len()).unwrap_or(u32::MAX);
-    let (vectors, near) = search(vectors, queries.clone(), count).await?;
-    // Of a sample the second best is less: by the logarithm of how many records each stands for.
-    let mut lists: Vec<Vec<f32>> = near
-        .into_iter()
-        .map(|(query, list)| {
-            let side = |at: u32| row_at.get(at as usize).copied().unwrap_or(0);
-            let kept = list.into_iter().filter(|(other, _)| {
-                sampled.get(*other as usize).copied().unwrap_or(false)
-                    && sides.may(side(query), side(*other))
-            });
-            kept.map(|(_, cosine)| cosine).take(NEIGHBOURS).collect()
-        })
-        .collect();
-    let mut own: Vec<Vec<f32>> = vec![Vec::new(); lists.len()];
-    for (at, ends) in probed.iter().zip(&ends) {
-        let _ = at;
-        let cosine = vectors.cosine(queries[ends[0]], queries[ends[1]]);
-        for end in ends {
-            own[*end].push(cosine);
-        }
-    }
-    let gap = (every as f64).ln() as f32;
-    for (list, own) in lists.iter_mut().zip(&own) {
-        lift(list, gap);
-        for cosine in own {
-            if !list.iter().any(|c| (c - cosine).abs() < 1e-6) {
-                list.push(*cosine);
-            }
-        }
-        list.sort_by(|a, b| b.total_cmp(a));
-        list.truncate(NEIGHBOURS);
-    }
-    Ok((!lists.is_empty()).then_some((lists, own, ends)))
+    Ok((builder.finish(), row_at))
 }
 
 /// Raises the cosines of a sample to where those of all would be: by `gap` of the usual spacings.
-fn lift(list: &mut [f32], gap: f32) {
+fn lift(list: &mut [(u32, f32)], gap: f32) {
     if gap <= 0.0 || list.len() < 3 {
         return;
     }
@@ -177,22 +237,22 @@ fn lift(list: &mut [f32], gap: f32) {
         .windows(2)
         .zip(1_u16..)
         .skip(list.len() / 2)
-        .map(|(w, k)| (w[0] - w[1]) * f32::from(k));
+        .map(|(w, k)| (w[0].1 - w[1].1) * f32::from(k));
     let (sum, count) = spacings.fold((0.0, 0_u16), |(sum, count), s| (sum + s, count + 1));
     let by = gap * sum / f32::from(count.max(1));
-    list.iter_mut().for_each(|c| *c = (*c + by).min(1.0));
+    list.iter_mut().for_each(|(_, c)| *c = (*c + by).min(1.0));
 }
 
-async fn search(
-    vectors: Vectors,
-    queries: Vec<u32>,
-    count: u32,
-) -> Result<(Vectors, Vec<(u32, Vec<(u32, f32)>)>)> {
+/// The nearest of each query, each with its cosine.
+type Lists = Vec<(u32, Vec<(u32, f32)>)>;
+
+async fn search(vectors: Vectors, queries: Vec<u32>) -> Result<(Vectors, Lists)> {
+    let count = u32::try_from(vectors.len()).unwrap_or(u32::MAX);
     tokio::task::spawn_blocking(move || {
-        // More than are wanted, for some are probed records that are not in the sample.
-        let near = vectors.nearest(&queries, 0..count, 2 * NEIGHBOURS, BUDGET);
+        // More than are wanted, for some are candidates that are not in the sample.
+        let near = vectors.nearest(&queries, 0..count, 4 * LOOKED_AT, BUDGET);
         (vectors, near)
     })
     .await
-    .map_err(|e| crate::MatchError::Spool(e.to_string()))
+    .map_err(|e| MatchError::Spool(e.to_string()))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Input<'a> {
     /// The names and kinds of the comparisons.
     pub(crate) comparisons: &'a [(String, Option<Kind>)],
     pub(crate) one_to_one: bool,
+    /// Whether there are great groups of equals, in which most matches are nobody's best: then no pair competes.
+    pub(crate) great_groups: bool,
     /// Whether there is a class of pairs that are related without being the same.
     pub(crate) relations: bool,
 }
@@ -238,6 +240,9 @@ pub(crate) fn score(model: &Model, patterns: &Patterns, pattern: usize) -> f64 {
 }
 
 fn competitors(input: &Input<'_>, scores: &[f32]) -> Vec<bool> {
+    if input.great_groups {
+        return vec![true; scores.len()];
+    }
     if input.one_to_one {
         let mut out = vec![false; scores.len()];
         for pair in greedy(input.pairs, scores, input.sides) {
@@ -302,6 +307,7 @@ mod tests {
             patterns: &patterns,
             comparisons: &comparisons,
             one_to_one: false,
+            great_groups: false,
             relations: false,
         };
         let chances = compared
