@@ -122,6 +122,7 @@ async fn main() {
             })
             .collect();
         let (mut found, mut right) = (0_usize, 0_usize);
+        let mut wrong = Vec::new();
         for rows in entities.values() {
             for (at, a) in rows.iter().enumerate() {
                 for b in &rows[at + 1..] {
@@ -129,7 +130,11 @@ async fn main() {
                         continue;
                     }
                     found += 1;
-                    right += usize::from(truth.contains(&(*a.min(b), *a.max(b))));
+                    let is_right = truth.contains(&(*a.min(b), *a.max(b)));
+                    right += usize::from(is_right);
+                    if !is_right {
+                        wrong.push((*a.min(b), *a.max(b)));
+                    }
                 }
             }
         }
@@ -160,6 +165,10 @@ async fn main() {
             found - right,
             start.elapsed().as_secs_f64()
         );
+        if std::env::var("WRONG").is_ok() {
+            wrong.sort_unstable();
+            println!("wrong: {:?}", &wrong[..wrong.len().min(400)]);
+        }
         if std::env::var("EXPLAIN").is_ok() {
             println!("{}", matched.explanation);
         }

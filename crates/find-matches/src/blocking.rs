@@ -1,12 +1,15 @@
 //! Which pairs are compared.
 //!
 //! Of small tables, and of long texts, each record's nearest neighbours by the cosine of 3-grams ([`grams`]).
-//! Of big tables of short columns, the pairs that agree on one of some keys ([`keys`]): a sort of a hash, and a
-//! walk along it, so that it spills to disk. No block over 50 rows is ever multiplied out ([`oversize`]).
+//! Of big tables of short columns, the pairs that agree on one of some keys ([`keys`]) or on two rare words ([`rare`]):
+//! hashes are made in a plan, sorted, and walked along ([`blocks`]). No block over 50 rows is ever multiplied out
+//! ([`oversize`]).
 
+pub(crate) mod blocks;
 pub(crate) mod grams;
 pub(crate) mod keys;
 pub(crate) mod oversize;
+pub(crate) mod rare;
 
 use mastic_functions::sample_number;
 use serde::{Deserialize, Serialize};

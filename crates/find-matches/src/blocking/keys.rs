@@ -4,18 +4,19 @@
 //! such set there should be three keys that do not touch it, for as few pairs as can be. All that is needed for
 //! it are counts; no pair is made before.
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, UInt32Type, UInt64Type};
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::{Expr, SortExpr, lit, when};
+use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
 use hashbrown::HashMap;
 
+use super::blocks::{at_a_time, hashes, mixed, read_all, sort, walk_all};
 use super::oversize::{MOST_ROWS, Size};
-use super::{Blocking, Rule, Sides, pair};
-use crate::error::Result;
+use super::{Blocking, Rule, Sides, rare};
+use crate::error::{MatchError, Result};
 use crate::normalise::{call, column, value};
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
@@ -101,81 +102,78 @@ pub(crate) async fn pairs(
             .filter(|k: &Key| !k.is_empty())
             .collect()
     };
-    let mut all = Vec::new();
-    for key in &chosen {
-        let rule = walk(context, rows, key, columns, sides, &mut all).await?;
-        blocking.rules.push(rule);
-        // Keys find the same pairs again and again.
-        if all.len() > 4 * sides.rows as usize {
-            all.sort_unstable();
-            all.dedup();
+    let mut all = agreeing(context, rows, columns, &chosen, sides, blocking).await?;
+    if settings.blocking.is_empty() {
+        // About nine pairs a row with those of the keys.
+        let budget = 1.125 * settings.pairs_a_row() * f64::from(sides.rows) - all.len() as f64;
+        if let Some((walked, most)) = rare::pairs(context, rows, columns, sides, budget).await? {
+            blocking.rules.push(Rule {
+                agree_on: vec![format!(
+                    "two of the four rarest words of each record that up to {most} records share"
+                )],
+                pairs: walked.pairs.len() as u64,
+                oversized_blocks: walked.oversized_blocks,
+                oversized_rows: walked.oversized_rows,
+            });
+            all.extend(walked.pairs);
+            all = unique(all).await?;
         }
     }
-    all.sort_unstable();
-    all.dedup();
     Ok(Some(all))
 }
 
-/// Sorts the rows by the hash of a key, and pairs those with the same.
-async fn walk(
+/// Pairs in order, each once.
+async fn unique(mut pairs: Vec<u64>) -> Result<Vec<u64>> {
+    let work = move || {
+        sort(&mut pairs);
+        pairs.dedup();
+        pairs
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| MatchError::Spool(e.to_string()))
+}
+
+/// The pairs that agree on one of some keys, in order, each once.
+async fn agreeing(
     context: &SessionContext,
     rows: &DataFrame,
-    key: &[Part],
     columns: &[Column],
+    keys: &[Key],
     sides: Sides,
-    pairs: &mut Vec<u64>,
-) -> Result<Rule> {
-    let parts = key
-        .iter()
-        .map(|part| part.expression(context))
-        .collect::<Result<Vec<_>>>()?;
-    let hash = call(context, "match_hash", parts)?.alias("h");
-    let sorted = rows
-        .clone()
-        .select(vec![hash, column("row")])?
-        .filter(column("h").is_not_null())?
-        .sort(vec![SortExpr::new(column("h"), true, false)])?;
-    let mut stream = sorted.execute_stream().await?;
-    let before = pairs.len();
-    let mut rule = Rule {
-        agree_on: key.iter().map(|part| part.name(columns)).collect(),
-        pairs: 0,
-        oversized_blocks: 0,
-        oversized_rows: 0,
-    };
-    let mut block: Vec<u32> = Vec::new();
-    let (mut current, mut size) = (None, 0_u64);
-    let mut end = |block: &mut Vec<u32>, size: u64| {
-        if size > MOST_ROWS {
-            rule.oversized_blocks += 1;
-            rule.oversized_rows += size;
-        } else {
-            for (at, a) in block.iter().enumerate() {
-                let others = block.iter().skip(at + 1).filter(|b| sides.may(*a, **b));
-                pairs.extend(others.map(|b| pair(*a, *b)));
-            }
+    blocking: &mut Blocking,
+) -> Result<Vec<u64>> {
+    let mut all = Vec::new();
+    for keys in keys.chunks(at_a_time(sides.rows)) {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut places = Vec::new();
+        for key in keys {
+            let place = key.iter().map(|part| {
+                parts.iter().position(|p| p == part).unwrap_or_else(|| {
+                    parts.push(*part);
+                    parts.len() - 1
+                })
+            });
+            places.push(place.collect::<Vec<_>>());
         }
-        block.clear();
-    };
-    while let Some(batch) = stream.next().await {
-        let batch = batch?;
-        let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
-        let numbers = batch.column(1).as_primitive::<UInt32Type>().values();
-        for (hash, row) in hashes.iter().zip(numbers) {
-            if current != Some(*hash) {
-                end(&mut block, size);
-                current = Some(*hash);
-                size = 0;
-            }
-            size += 1;
-            if size <= MOST_ROWS {
-                block.push(*row);
-            }
+        let mut shown = vec![column("row")];
+        for (at, part) in parts.iter().enumerate() {
+            let hash = call(context, "match_hash", vec![part.expression(context)?])?;
+            shown.push(hash.alias(format!("h{at}")));
         }
+        let hashes = hashes(context, rows.clone().select(shown)?, &places, sides.rows).await?;
+        for (key, walked) in keys.iter().zip(walk_all(hashes, MOST_ROWS, sides).await?) {
+            blocking.rules.push(Rule {
+                agree_on: key.iter().map(|part| part.name(columns)).collect(),
+                pairs: walked.pairs.len() as u64,
+                oversized_blocks: walked.oversized_blocks,
+                oversized_rows: walked.oversized_rows,
+            });
+            all.extend(walked.pairs);
+        }
+        all = unique(all).await?;
     }
-    end(&mut block, size);
-    rule.pairs = (pairs.len() - before) as u64;
-    Ok(rule)
+    Ok(all)
 }
 
 /// The parts that keys could have.
@@ -226,45 +224,30 @@ async fn sizes(
         Ok(hash.alias(format!("h{at}")))
     });
     let shown = shown.collect::<Result<Vec<_>>>()?;
-    let mut stream = rows.clone().select(shown)?.execute_stream().await?;
     let every = (u64::from(sides.rows) / COUNTED).max(1);
-    let mut counts: Vec<HashMap<u64, u64>> = vec![HashMap::new(); keys.len()];
-    while let Some(batch) = stream.next().await {
-        let batch = batch?;
-        let hashes: Vec<_> = batch
-            .columns()
-            .iter()
-            .map(|c| c.as_primitive::<UInt64Type>())
-            .collect();
-        let mut mixed = vec![0_u64; batch.num_rows()];
-        for (key, counts) in keys.iter().zip(&mut counts) {
-            mixed.fill(1);
-            for part in key {
-                let Some(hashes) = hashes.get(*part) else {
-                    continue;
-                };
-                for (row, sum) in mixed.iter_mut().enumerate() {
-                    // 0 is for what has no value.
-                    if *sum == 0 || hashes.is_null(row) {
-                        *sum = 0;
-                    } else {
-                        let next = (*sum ^ hashes.value(row)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                        *sum = (next ^ (next >> 29)).max(1);
-                    }
+    let counts: Vec<Mutex<HashMap<u64, u64>>> = keys.iter().map(|_| Mutex::default()).collect();
+    let counts = Arc::new(counts);
+    let (counted, keys) = (counts.clone(), keys.to_vec());
+    read_all(context, rows.clone().select(shown)?, move |batch| {
+        for (key, counts) in keys.iter().zip(counted.iter()) {
+            let sums = mixed(batch, 0, key);
+            let Ok(mut counts) = counts.lock() else {
+                continue;
+            };
+            for sum in sums {
+                if sum != 0 && (sum >> 8).is_multiple_of(every) {
+                    *counts.entry(sum).or_default() += 1;
                 }
             }
-            for sum in mixed
-                .iter()
-                .filter(|sum| **sum != 0 && (**sum >> 8).is_multiple_of(every))
-            {
-                *counts.entry(*sum).or_default() += 1;
-            }
         }
-    }
+    })
+    .await?;
     let weight = every as f64;
-    let size = |counts: &HashMap<u64, u64>| {
+    let size = |counts: &Mutex<HashMap<u64, u64>>| {
         let mut size = Size::default();
-        counts.values().for_each(|rows| size.add(*rows, weight));
+        if let Ok(counts) = counts.lock() {
+            counts.values().for_each(|rows| size.add(*rows, weight));
+        }
         size
     };
     Ok(counts.iter().map(size).collect())

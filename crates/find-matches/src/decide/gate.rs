@@ -115,6 +115,8 @@ pub(crate) enum Verdict {
     Doubtful,
     /// Most do not, or there are few: what counts is more than the same values make by chance.
     Shuffled,
+    /// Nothing tells equals apart.
+    Alike,
 }
 
 /// The accepted pairs, the best first, and how many of the first of them stand out by half; none if leads say

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{UInt32Type, UInt64Type};
+use arrow::datatypes::{Float64Type, UInt32Type, UInt64Type};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use mastic_functions::sample_number;
 
 use crate::error::Result;
-use crate::normalise::{call, column, value};
+use crate::normalise::{call, column, number, value};
+use crate::profile::Column;
+use crate::settings::Kind;
 use crate::spool::Spool;
 
 /// Rows that are looked at.
@@ -19,46 +21,82 @@ const AGREEING: usize = 4_000;
 const RANDOM: u64 = 20_000;
 /// Of the other columns at most this share agrees where a pair is no match.
 const OTHERS: f64 = 0.34;
+/// Below which share of the rows different values are few.
+const FEW_VALUES: f64 = 0.05;
+/// Parts that measured numbers are cut into.
+const STEPS: usize = 30;
 
 /// The columns in blocks of those that depend on one another, by their places.
 pub(super) async fn blocks(
     context: &SessionContext,
     normal: &Arc<Spool>,
-    columns: usize,
+    columns: &[Column],
 ) -> Result<Vec<Vec<usize>>> {
     let values = hashes(context, normal, columns).await?;
-    Ok(of(&values))
+    let few = FEW_VALUES * normal.rows() as f64;
+    let kinds: Vec<bool> = columns.iter().map(|c| (c.distinct as f64) < few).collect();
+    Ok(of(&values, &kinds))
 }
 
-/// The hash of each value, 0 where there is none, for each column.
+/// The hash of each value, or where among all a measured number lies, 0 where there is none, for each column.
 async fn hashes(
     context: &SessionContext,
     normal: &Arc<Spool>,
-    columns: usize,
+    columns: &[Column],
 ) -> Result<Vec<Vec<u32>>> {
     let mut shown = vec![column("row")];
-    for at in 0..columns {
-        let hash = call(context, "match_hash", vec![column(&value(at))])?;
-        shown.push(hash.alias(format!("h{at}")));
+    for (at, c) in columns.iter().enumerate() {
+        let seen = match c.kind {
+            Kind::Number => column(&number(at)),
+            _ => call(context, "match_hash", vec![column(&value(at))])?,
+        };
+        shown.push(seen.alias(format!("h{at}")));
     }
     let every = normal.rows().div_ceil(MOST_ROWS).max(1);
     let rows = normal.scan(context, "rows")?.select(shown)?;
     let mut stream = rows.execute_stream().await?;
-    let mut out = vec![Vec::new(); columns];
+    let mut out = vec![Vec::new(); columns.len()];
+    let mut numeric: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let numbers = batch.column(0).as_primitive::<UInt32Type>().values();
-        for (at, out) in out.iter_mut().enumerate() {
-            let hashes = batch.column(at + 1).as_primitive::<UInt64Type>();
-            let chosen = (0..batch.num_rows())
-                .filter(|row| sample_number(u64::from(numbers[*row])).is_multiple_of(every));
+        let chosen: Vec<usize> = (0..batch.num_rows())
+            .filter(|row| sample_number(u64::from(numbers[*row])).is_multiple_of(every))
+            .collect();
+        for (at, (out, numeric)) in out.iter_mut().zip(&mut numeric).enumerate() {
+            let chosen = chosen.iter().copied();
+            let column = batch.column(at + 1);
+            if let Some(values) = column.as_primitive_opt::<Float64Type>() {
+                numeric.extend(chosen.map(|row| match values.is_valid(row) {
+                    true => values.value(row),
+                    false => f64::NAN,
+                }));
+                continue;
+            }
+            let hashes = column.as_primitive::<UInt64Type>();
             out.extend(chosen.map(|row| match hashes.is_valid(row) {
                 true => (hashes.value(row) as u32).max(1),
                 false => 0,
             }));
         }
     }
+    for (out, numeric) in out.iter_mut().zip(numeric) {
+        if !numeric.is_empty() {
+            *out = steps(&numeric);
+        }
+    }
     Ok(out)
+}
+
+/// In which of [`STEPS`] parts of all numbers, of about as many each, a number lies; 0 where there is none.
+fn steps(numbers: &[f64]) -> Vec<u32> {
+    let mut sorted: Vec<f64> = numbers.iter().copied().filter(|n| !n.is_nan()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let step = |n: &f64| match n.is_nan() {
+        true => 0,
+        false => 1 + (STEPS * sorted.partition_point(|s| s < n) / sorted.len().max(1)) as u32,
+    };
+    numbers.iter().map(step).collect()
 }
 
 /// How many pairs agree on a column, of those that have it twice.
@@ -77,7 +115,8 @@ impl Share {
     }
 }
 
-fn of(values: &[Vec<u32>]) -> Vec<Vec<usize>> {
+/// The blocks, where columns of `kinds` have so few values that they say of what kind a record is: those are one.
+fn of(values: &[Vec<u32>], kinds: &[bool]) -> Vec<Vec<usize>> {
     let rows = values.first().map_or(0, Vec::len);
     let mut base = vec![Share::default(); values.len()];
     for at in (0..RANDOM).filter(|_| rows > 1) {
@@ -87,7 +126,12 @@ fn of(values: &[Vec<u32>]) -> Vec<Vec<usize>> {
             share.add(values, a, b);
         }
     }
-    let mut block: Vec<usize> = (0..values.len()).collect();
+    let first = kinds.iter().position(|kind| *kind).unwrap_or(0);
+    let own = kinds
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| if *kind { first } else { at });
+    let mut block: Vec<usize> = own.collect();
     for a in 0..values.len() {
         let pairs = agreeing(&values[a]);
         if pairs.len() < 10 {
@@ -165,9 +209,10 @@ mod tests {
             .collect();
         let name: Vec<u32> = (0..2000).map(|row| chance(row + 20_000, 300)).collect();
         let born: Vec<u32> = (0..2000).map(|row| chance(row + 40_000, 500)).collect();
-        let found = of(&[city, name, code, born]);
+        let found = of(&[city, name, code, born], &[false; 4]);
         assert_eq!(found, [vec![1], vec![0, 2], vec![3]]);
-        assert!(of(&[]).is_empty());
-        assert_eq!(of(&[Vec::new()]), [vec![0]]);
+        assert!(of(&[], &[]).is_empty());
+        assert_eq!(of(&[Vec::new()], &[true]), [vec![0]]);
+        assert_eq!(steps(&[5.0, f64::NAN, 1.0, 5.0, 9.0]), [8, 0, 1, 8, 23]);
     }
 }

@@ -64,7 +64,8 @@ pub(super) async fn judge(
         None => 0.5 * f64::from(sides.rows),
     };
     let few = |of: &Learned| (of.accepted.len() as f64) < FEW * could_match;
-    let mut suspicious = is_doubtful(&learned) || few(&learned);
+    // Great groups of equals have no leads: they may be many things of few kinds.
+    let mut suspicious = is_doubtful(&learned) || few(&learned) || evidence.great_groups;
     let mut partners = Partners::Many;
     if !settings.one_to_one && sides.rows > SMALL {
         let groups = match evidence.neighbours {
@@ -75,11 +76,12 @@ pub(super) async fn judge(
         if partners != Partners::Many {
             let other = learn(evidence, true, settings);
             let is_suspicious = is_doubtful(&other) || few(&other);
-            if is_suspicious && partners != Partners::Unclear {
+            // What is suspicious either way is held against chance, by the model that takes less for granted.
+            if (suspicious || is_suspicious) && partners != Partners::Unclear {
                 suspicious = true;
                 partners = Partners::Many;
             } else {
-                suspicious = is_suspicious;
+                suspicious = is_suspicious || partners == Partners::Unclear;
                 learned = other;
             }
         }
@@ -92,6 +94,10 @@ pub(super) async fn judge(
     };
     let (accepted, verdict) = match beyond {
         Some(accepted) => (accepted, Verdict::Shuffled),
+        // Many rows are equal, and all columns say of what kind they are: nothing says which are one.
+        None if evidence.great_groups && suspicious && evidence.columns.len() > 1 => {
+            (Vec::new(), Verdict::Alike)
+        }
         None => {
             let accepted = std::mem::take(&mut learned.accepted);
             stand_alone(
@@ -219,12 +225,18 @@ impl Partners {
 impl Decision {
     fn gate(&mut self, before: usize, after: usize, verdict: Verdict) {
         self.refused = (before - after) as u64;
-        self.doubtful = matches!(verdict, Verdict::Doubtful | Verdict::Shuffled);
+        self.doubtful = matches!(
+            verdict,
+            Verdict::Doubtful | Verdict::Shuffled | Verdict::Alike
+        );
         self.gate = match verdict {
             Verdict::Silent => "could not be told from the candidates".into(),
             Verdict::Passed => "matches stand out from each record's other candidates".into(),
             Verdict::Doubtful => {
                 "most matches do not stand out from each record's other candidates, so that only those count that do by themselves".into()
+            }
+            Verdict::Alike => {
+                "most records have great numbers of equals, and no column tells which of them are one: all are taken for different".into()
             }
             Verdict::Shuffled => {
                 "matches are few or do not stand out, so that only those count that are better than what the same values make when columns are shuffled".into()

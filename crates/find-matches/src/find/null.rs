@@ -27,7 +27,8 @@ use crate::normalise::column;
 use crate::settings::Settings;
 use crate::spool::Spool;
 
-/// What of the accepted pairs is more than chance makes. None if all columns depend on one another.
+/// What of the accepted pairs is more than chance makes. None if all columns depend on one another, so that they
+/// cannot be shuffled.
 pub(super) async fn beyond_chance(
     context: &SessionContext,
     normal: &Arc<Spool>,
@@ -35,7 +36,7 @@ pub(super) async fn beyond_chance(
     learned: &Learned,
     settings: &Settings,
 ) -> Result<Option<Vec<usize>>> {
-    let blocks = dependence::blocks(context, normal, evidence.columns.len()).await?;
+    let blocks = dependence::blocks(context, normal, evidence.columns).await?;
     if blocks.len() < 2 {
         return Ok(None);
     }
