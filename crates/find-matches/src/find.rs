@@ -1,5 +1,6 @@
 //! The way from tables to entities.
 
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 
@@ -59,6 +60,32 @@ pub struct Given {
     pub existing: Option<Table>,
     /// Whether [`Matched::transform`] is wanted.
     pub keep: bool,
+    /// Linking: columns are the same by their names alone, and not by their values.
+    pub by_name: bool,
+}
+
+/// The columns of [`Matched::rows`], told before anything is read: of two tables with [`Given::by_name`].
+///
+/// # Errors
+/// When tables cannot be matched, or settings make no sense, as far as that is known without rows.
+pub fn output_schema(
+    input: MatchInput,
+    settings: &Settings,
+    existing: Option<Table>,
+) -> Result<Schema> {
+    input::check(&input, settings)?;
+    let own = match existing {
+        None => input::columns(input)?,
+        Some(existing) => incremental::columns(existing, input.left)?,
+    };
+    let mut fields: Vec<Field> = own
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone().with_nullable(true))
+        .collect();
+    fields.push(Field::new("match_id", DataType::Int64, true));
+    fields.push(Field::new("match_confidence", DataType::Float64, true));
+    Ok(Schema::new(fields))
 }
 
 /// Where the work is.
@@ -107,7 +134,10 @@ pub async fn find_matches_with(
 ) -> Result<Matched> {
     let transform = given.transform.as_ref();
     let (input, join) = match given.existing {
-        None => (Input::read(context, input, settings, tell).await?, None),
+        None => (
+            Input::read(context, input, settings, given.by_name, tell).await?,
+            None,
+        ),
         Some(existing) => {
             let read = incremental::read(context, existing, input, settings, transform, tell);
             let (input, join) = read.await?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt32Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema, UInt32Type};
 use datafusion::common::{JoinType, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::expr_fn::coalesce;
@@ -97,7 +97,7 @@ pub(crate) async fn read(
     let name = new.left.name.clone();
     let (old, fresh) = alike(existing, new.left)?;
     let shared = align::of_one(fresh.schema().as_arrow());
-    let fresh = Spool::keep(context, vec![fresh], false).await?;
+    let fresh = Spool::keep(context, vec![fresh], true).await?;
     if fresh.rows() == 0 {
         return Err(MatchError::Empty { table: name });
     }
@@ -132,6 +132,12 @@ pub(crate) async fn read(
         changed,
     };
     Ok((input, join))
+}
+
+/// The columns that come of both.
+pub(crate) fn columns(existing: Table, new: Table) -> Result<Schema> {
+    let (_, new) = alike(existing, new)?;
+    Ok(new.schema().as_arrow().clone())
 }
 
 /// Both with the same columns: the old one's. The old one's entities come last.
@@ -240,11 +246,10 @@ fn unknown(
     key: Option<&str>,
 ) -> Result<DataFrame> {
     let new = fresh.scan(context, "fresh")?;
-    let all: Vec<String> = new
-        .schema()
-        .fields()
-        .iter()
+    let fields = new.schema().fields().iter();
+    let all: Vec<String> = fields
         .map(|f| f.name().clone())
+        .filter(|n| n != ROW)
         .collect();
     let by: Vec<String> = match key {
         Some(key) => vec![key.to_owned()],
@@ -280,7 +285,10 @@ fn unknown(
     let right: Vec<&str> = right.iter().map(String::as_str).collect();
     let there = numbered(old.scan(context, "old")?, "$o")?
         .select(right.iter().map(|n| column(n)).collect::<Vec<_>>())?;
-    let joined = numbered(new, "$f")?.join(there, JoinType::LeftAnti, &left, &right, None)?;
+    // In the order in which they came.
+    let joined = numbered(new, "$f")?
+        .join(there, JoinType::LeftAnti, &left, &right, None)?
+        .sort(vec![column(ROW).sort(true, false)])?;
     let mut shown: Vec<Expr> = all.iter().map(|n| column(n)).collect();
     shown.push(lit(ScalarValue::Int64(None)).alias(OLD_ID));
     shown.push(lit(ScalarValue::Float64(None)).alias(OLD_CONFIDENCE));

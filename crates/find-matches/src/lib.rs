@@ -66,7 +66,7 @@ pub use evaluate::{ColumnImportance, ConfusionMatrix, Evaluation, Figures};
 pub use explain::{Decision, Explanation};
 pub use find::evaluate::evaluate;
 pub use find::labelling::{BATCH, Labelling, Question};
-pub use find::{Given, MatchInput, Stage, Table, find_matches, find_matches_with};
+pub use find::{Given, MatchInput, Stage, Table, find_matches, find_matches_with, output_schema};
 pub use incremental::Joined;
 pub use labels::{LABEL, LABELING_SET_ID, Labels};
 pub use model::self_training::Learner;

@@ -32,7 +32,7 @@ pub async fn evaluate(
     transform: Option<&Transform>,
     tell: &(dyn Fn(Stage) + Send + Sync),
 ) -> Result<Evaluation> {
-    let input = Input::read(context, input, settings, tell).await?;
+    let input = Input::read(context, input, settings, false, tell).await?;
     let labelled = labelled(context, &input, Some(labels), settings).await?;
     let labelled = labelled.unwrap_or_default();
     if labelled.pairs.is_empty() {

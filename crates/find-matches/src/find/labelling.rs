@@ -89,7 +89,7 @@ impl Labelling {
         labels: Option<&Labels>,
         tell: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<Labelling> {
-        let input = Input::read(context, input, settings, tell).await?;
+        let input = Input::read(context, input, settings, false, tell).await?;
         let mut tied = Vec::new();
         if let Some(labels) = labels {
             tied = crate::labels::tie(context, &input.raw, &input.shared, labels, settings).await?;

@@ -35,6 +35,7 @@ impl Input {
         context: &SessionContext,
         tables: MatchInput,
         settings: &Settings,
+        by_name: bool,
         tell: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<Input> {
         input::check(&tables, settings)?;
@@ -44,7 +45,7 @@ impl Input {
             .flatten()
             .map(|t| t.name.clone())
             .collect();
-        let (raw, shared, sides) = input::read(context, tables).await?;
+        let (raw, shared, sides) = input::read(context, tables, by_name).await?;
         Ok(Input {
             raw,
             shared,

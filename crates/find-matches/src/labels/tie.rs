@@ -136,7 +136,8 @@ fn columns(
     let theirs = |ours: &str| {
         find_name(labels, ours).map(str::to_owned).or_else(|| {
             let mut names = labels.rows.schema().fields().iter().map(|f| f.name());
-            names.find(|n| local(n) == local(ours)).cloned()
+            let same = |n: &&String| !n.starts_with('$') && local(n) == local(ours);
+            names.find(same).cloned()
         })
     };
     let lacks = |ours: &str| {

@@ -98,6 +98,7 @@ pub(super) async fn run(arguments: &Match, global: &Global, setting: &Setting) -
         },
         transform: transform.as_ref().map(|(_, learned)| learned.clone()),
         keep: arguments.save.is_some(),
+        by_name: false,
     };
     let matched = find_matches_with(session.context(), input, &settings, given, &|stage| {
         line.say(say(stage))
