@@ -1,15 +1,13 @@
 //! Pairs compared: for each comparison a level, 0 for the least alike, and the rarity of what agrees exactly.
 //!
-//! The pairs are joined with the normal forms of both records; edit distances are functions in that plan. A
-//! comparison takes two bytes a pair, so that 10 million pairs of 8 columns are 160 MB.
+//! Edit distances are functions in a plan over the pairs and the normal forms of both records. A comparison takes
+//! three bytes a pair, so that 10 million pairs of 8 columns are 240 MB.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt32Type};
-use datafusion::common::{JoinType, ScalarValue};
-use datafusion::dataframe::DataFrame;
-use datafusion::datasource::MemTable;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float32Type, UInt32Type};
+use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 use datafusion::physical_plan::execute_stream_partitioned;
@@ -17,12 +15,13 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use crate::blocking::grams::Texts;
-use crate::blocking::rows;
 use crate::error::{MatchError, Result};
+use crate::gather;
 use crate::normalise::{call, column, frequency, number, value};
 use crate::profile::Column;
 use crate::settings::Kind;
 use crate::spool::Spool;
+use crate::transform::Transform;
 
 /// The level of a comparison where a side has no value.
 pub(crate) const NULL: u8 = u8::MAX;
@@ -164,35 +163,14 @@ fn expressions(context: &SessionContext, columns: &[Column], vectors: bool) -> R
     Ok(out)
 }
 
-/// The pairs as a table of a pair's place and its two rows.
-fn table(context: &SessionContext, pairs: &[u64]) -> Result<DataFrame> {
-    let field = |name| Field::new(name, DataType::UInt32, false);
-    let schema = Arc::new(Schema::new(vec![field("p"), field("a"), field("b")]));
-    let mut parts = vec![Vec::new(); 2];
-    let mut place = 0_u32;
-    for (n, chunk) in pairs.chunks(8192).enumerate() {
-        let places = UInt32Array::from_iter_values(place..place + chunk.len() as u32);
-        place += chunk.len() as u32;
-        let a = UInt32Array::from_iter_values(chunk.iter().map(|p| rows(*p).0));
-        let b = UInt32Array::from_iter_values(chunk.iter().map(|p| rows(*p).1));
-        let batch = RecordBatch::try_new(
-            schema.clone(),
-            vec![Arc::new(places), Arc::new(a), Arc::new(b)],
-        );
-        if let Some(part) = parts.get_mut(n % 2) {
-            part.push(batch.map_err(datafusion::error::DataFusionError::from)?);
-        }
-    }
-    Ok(context.read_table(Arc::new(MemTable::try_new(schema, parts)?))?)
-}
-
-/// Compares pairs. `texts` are the records' vectors, where there are any.
+/// Compares pairs. `texts` are the records' vectors, where there are any; how frequent values are may be `saved`.
 pub(crate) async fn compare(
     context: &SessionContext,
     normal: &Arc<Spool>,
     columns: &[Column],
-    pairs: &[u64],
+    pairs: Arc<Vec<u64>>,
     texts: Option<Arc<Texts>>,
+    saved: Option<&Transform>,
 ) -> Result<Compared> {
     if pairs.len() > u32::MAX as usize {
         return Err(MatchError::Setting(format!(
@@ -200,29 +178,8 @@ pub(crate) async fn compare(
             pairs.len()
         )));
     }
-    let side = |prefix: &str| -> Result<DataFrame> {
-        let rows = normal.scan(context, "rows")?;
-        let names: Vec<String> = rows
-            .schema()
-            .fields()
-            .iter()
-            .map(|f| f.name().clone())
-            .collect();
-        let shown = names.iter().map(|n| {
-            let kept = column(n);
-            // Views are handed on by a join without copying the text.
-            let kept = if n.starts_with('v') {
-                cast(kept, DataType::Utf8View)
-            } else {
-                kept
-            };
-            kept.alias(format!("{prefix}{n}"))
-        });
-        Ok(rows.select(shown.collect::<Vec<_>>())?)
-    };
-    let joined = table(context, pairs)?
-        .join(side("l")?, JoinType::Inner, &["a"], &["lrow"], None)?
-        .join(side("r")?, JoinType::Inner, &["b"], &["rrow"], None)?;
+    let all = pairs.len();
+    let joined = gather::pairs(context, normal, pairs, saved).await?;
     let mut shown = vec![column("p"), column("a"), column("b")];
     shown.extend(expressions(context, columns, texts.is_some())?);
     let plan = joined.select(shown)?.create_physical_plan().await?;
@@ -244,7 +201,6 @@ pub(crate) async fn compare(
     }
     drop(send);
     let count = columns.len() + usize::from(texts.is_some());
-    let all = pairs.len();
     let mut out = Compared {
         levels: vec![vec![NULL; all]; count],
         rarity: vec![vec![0; all]; count],

@@ -160,7 +160,7 @@ pub async fn find_matches_with(
     }
     tell(Stage::Comparing(prepared.blocking.pairs));
     let grams = found.texts.as_ref().and_then(|t| t.grams.clone());
-    let evidence = prepared.gather(context, found, settings).await?;
+    let evidence = prepared.gather(context, found, settings, transform).await?;
 
     tell(Stage::Learning);
     let mut learned = match transform {

@@ -25,8 +25,8 @@
 //! what each level is worth (Fellegi and Sunter 1969), with rare values worth more; and the *decision* draws a
 //! threshold, takes out what nothing but chance explains, and assigns or clusters.
 //!
-//! Rows move only inside plans: profiles are aggregates, normal forms and edit distances expressions, blocking
-//! sorts and pairs joins. What is held in memory are row numbers: 8 bytes a pair, and 2 a comparison. For up to
+//! Rows move inside plans: profiles are aggregates, normal forms, hashes and edit distances expressions. What is held in
+//! memory are the normal forms while pairs are compared, and row numbers: 8 bytes a pair, and 3 a comparison. For up to
 //! 20,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
 //!
 //! This crate knows no scripts, and opens no files.
@@ -48,6 +48,7 @@ mod error;
 mod evaluate;
 mod explain;
 mod find;
+mod gather;
 mod incremental;
 mod known;
 mod labels;

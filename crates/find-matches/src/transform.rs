@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Float64Type, UInt64Type};
-use datafusion::logical_expr::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{cast, lit};
 use datafusion::prelude::SessionContext;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{MatchError, Result};
+use crate::gather::hash;
 use crate::model::Model;
-use crate::normalise::{column, frequencies};
+use crate::normalise::{column, value};
 use crate::profile::Column;
 use crate::settings::Settings;
 use crate::spool::Spool;
@@ -110,24 +112,26 @@ impl Transform {
     ) -> Result<Transform> {
         let mut all = Vec::new();
         for (at, c) in columns.iter().enumerate() {
-            let (hash, times) = (format!("h{at}"), format!("n{at}"));
-            let counted = frequencies(context, normal, at)?.select(vec![
-                column(&hash),
-                cast(column(&times), DataType::Float64).alias(&times),
-            ])?;
-            let most = counted
+            let text = cast(column(&value(at)), DataType::Utf8).alias("v");
+            let most = normal
+                .scan(context, "normal")?
+                .filter(column(&value(at)).is_not_null())?
+                .aggregate(vec![text], vec![count(lit(1)).alias("c")])?
+                .filter(column("c").gt(lit(1)))?
                 .sort(vec![
-                    column(&times).sort(false, false),
-                    column(&hash).sort(true, false),
+                    column("c").sort(false, false),
+                    column("v").sort(true, false),
                 ])?
                 .limit(0, Some(MOST_VALUES))?
+                .select(vec![column("v"), cast(column("c"), DataType::Int64)])?
                 .collect()
                 .await?;
             let mut counts = Vec::new();
             for batch in &most {
-                let hashes = batch.column(0).as_primitive::<UInt64Type>().values();
-                let times = batch.column(1).as_primitive::<Float64Type>().values();
-                counts.extend(hashes.iter().zip(times).map(|(h, n)| (*h, *n as u64)));
+                let texts = batch.column(0).as_string::<i32>();
+                let times = batch.column(1).as_primitive::<Int64Type>().values();
+                let hashes = texts.iter().map(|t| hash(t.unwrap_or_default()));
+                counts.extend(hashes.zip(times).map(|(h, n)| (h, *n as u64)));
             }
             all.push(Frequencies {
                 values: c.fill * normal.rows() as f64,

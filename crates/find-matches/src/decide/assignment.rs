@@ -2,13 +2,24 @@
 
 use std::collections::HashMap;
 
+use crate::blocking::blocks::sort;
 use crate::blocking::{Sides, rows};
 
 /// Places of pairs, the greatest score first; of equal ones, the first pair.
 pub(crate) fn ranked(scores: &[f32]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    order
+    // A score as a number in the order of scores, the greatest first, and then the place.
+    let key = |(at, score): (u64, &f32)| {
+        let bits = score.to_bits();
+        let ascending = if bits >> 31 == 1 {
+            !bits
+        } else {
+            bits | 1 << 31
+        };
+        u64::from(!ascending) << 32 | at
+    };
+    let mut keys: Vec<u64> = (0..).zip(scores).map(key).collect();
+    sort(&mut keys);
+    keys.into_iter().map(|key| key as u32 as usize).collect()
 }
 
 /// The assignment, as places of pairs.
@@ -79,6 +90,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_greatest_score_is_first(scores in prop::collection::vec(prop::num::f32::NORMAL | prop::num::f32::ZERO, 0..50)) {
+            let mut expected: Vec<usize> = (0..scores.len()).collect();
+            expected.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+            prop_assert_eq!(ranked(&scores), expected);
+        }
+
         #[test]
         fn no_record_twice_and_none_left_over(edges in prop::collection::btree_map((0_u32..8, 8_u32..16), -5.0_f32..5.0, 0..40)) {
             let pairs: Vec<u64> = edges.keys().map(|(a, b)| pair(*a, *b)).collect();

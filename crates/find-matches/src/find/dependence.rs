@@ -26,16 +26,17 @@ const FEW_VALUES: f64 = 0.05;
 /// Parts that measured numbers are cut into.
 const STEPS: usize = 30;
 
-/// The columns in blocks of those that depend on one another, by their places.
+/// The columns in blocks of those that depend on one another, by their places; and whether all have few values, so that
+/// they say of what kind a record is.
 pub(super) async fn blocks(
     context: &SessionContext,
     normal: &Arc<Spool>,
     columns: &[Column],
-) -> Result<Vec<Vec<usize>>> {
+) -> Result<(Vec<Vec<usize>>, bool)> {
     let values = hashes(context, normal, columns).await?;
     let few = FEW_VALUES * normal.rows() as f64;
     let kinds: Vec<bool> = columns.iter().map(|c| (c.distinct as f64) < few).collect();
-    Ok(of(&values, &kinds))
+    Ok((of(&values, &kinds), kinds.iter().all(|kind| *kind)))
 }
 
 /// The hash of each value, or where among all a measured number lies, 0 where there is none, for each column.

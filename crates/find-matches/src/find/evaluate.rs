@@ -47,7 +47,7 @@ pub async fn evaluate(
     };
     let (prepared, found) = Prepared::new(context, input, settings, known, tell).await?;
     tell(Stage::Comparing(prepared.blocking.pairs));
-    let evidence = prepared.gather(context, found, settings).await?;
+    let evidence = prepared.gather(context, found, settings, transform).await?;
     tell(Stage::Learning);
     let learned = match transform {
         None => judge::judge(context, &prepared.normal, &evidence, settings, tell).await?,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 
 use super::learn::{Evidence, Learned, learn};
-use super::{Stage, null, probe};
+use super::null::{self, Beyond};
+use super::{Stage, probe};
 use crate::decide::gate::{self, Verdict};
 use crate::decide::groups::{CONVINCING, Groups, Tops};
 use crate::error::Result;
@@ -73,6 +74,10 @@ pub(super) async fn judge(
             false => seen.map(|s| s.groups).unwrap_or_default(),
         };
         partners = told_by(groups, evidence, &learned);
+        // Where pairs that are related are a class of their own, a record's rivals are told already.
+        if partners == Partners::MostlyOne && learned.model.related > 0.0 {
+            partners = Partners::Many;
+        }
         if partners != Partners::Many {
             let other = learn(evidence, true, settings);
             let is_suspicious = is_doubtful(&other) || few(&other);
@@ -89,16 +94,17 @@ pub(super) async fn judge(
     }
     let before = learned.accepted.len();
     let beyond = match suspicious && before > 0 && sides.rows > SMALL {
-        true => null::beyond_chance(context, normal, evidence, &learned, settings).await?,
+        true => Some(null::beyond_chance(context, normal, evidence, &learned, settings).await?),
         false => None,
     };
+    let several = evidence.columns.len() > 1;
     let (accepted, verdict) = match beyond {
-        Some(accepted) => (accepted, Verdict::Shuffled),
+        Some(Beyond::Kept(accepted)) => (accepted, Verdict::Shuffled),
         // Many rows are equal, and all columns say of what kind they are: nothing says which are one.
-        None if evidence.great_groups && suspicious && evidence.columns.len() > 1 => {
-            (Vec::new(), Verdict::Alike)
-        }
-        None => {
+        Some(Beyond::OnlyKinds) if evidence.great_groups && several => (Vec::new(), Verdict::Alike),
+        // Records have neighbours, as those of a time series have, and chance cannot be asked.
+        Some(_) if partners == Partners::Unclear && several => (Vec::new(), Verdict::Alike),
+        _ => {
             let accepted = std::mem::take(&mut learned.accepted);
             stand_alone(
                 context,
@@ -236,7 +242,7 @@ impl Decision {
                 "most matches do not stand out from each record's other candidates, so that only those count that do by themselves".into()
             }
             Verdict::Alike => {
-                "most records have great numbers of equals, and no column tells which of them are one: all are taken for different".into()
+                "most records are as near to many others, and no column tells which of them are one: all are taken for different".into()
             }
             Verdict::Shuffled => {
                 "matches are few or do not stand out, so that only those count that are better than what the same values make when columns are shuffled".into()

@@ -98,7 +98,7 @@ impl Labelling {
         let (prepared, found) =
             Prepared::new(context, input, settings, Known::default(), tell).await?;
         tell(Stage::Comparing(prepared.blocking.pairs));
-        let evidence = prepared.gather(context, found, settings).await?;
+        let evidence = prepared.gather(context, found, settings, None).await?;
         tell(Stage::Learning);
         let learned = judge::judge(context, &prepared.normal, &evidence, settings, tell).await?;
         let signals = taught::signals(&evidence, &learned);

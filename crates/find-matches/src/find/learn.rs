@@ -265,7 +265,8 @@ fn thin_evidence(patterns: &Patterns, columns: &[Column], scores: &mut [f32]) {
 }
 
 /// Columns of which nearly every row has its own value tell rows apart: countries of one region and currency are not
-/// one country if their names and codes differ. A match agrees on a quarter of those at least.
+/// one country if their names and codes differ. Where most of what would match does not agree on a quarter of those,
+/// a match has to.
 fn told_apart(evidence: &Evidence<'_>, scores: &mut [f32]) {
     let rows = f64::from(evidence.sides.rows);
     let telling = evidence.columns.iter().enumerate().filter_map(|(k, c)| {
@@ -283,7 +284,7 @@ fn told_apart(evidence: &Evidence<'_>, scores: &mut [f32]) {
         return;
     }
     let patterns = &evidence.patterns;
-    let apart: Vec<bool> = (0..patterns.len())
+    let mut apart: Vec<bool> = (0..patterns.len())
         .map(|p| {
             let levels = telling
                 .iter()
@@ -296,6 +297,17 @@ fn told_apart(evidence: &Evidence<'_>, scores: &mut [f32]) {
             given >= 2 && (agree == 0 || 4 * agree < given)
         })
         .collect();
+    // Unless most of what would match agrees, so that the others are matches with many mistakes.
+    let (mut all, mut refused) = (0_u64, 0_u64);
+    for (score, pattern) in scores.iter().zip(&patterns.of) {
+        if *score > 0.0 {
+            all += 1;
+            refused += u64::from(apart[*pattern as usize]);
+        }
+    }
+    if 2 * refused < all {
+        apart.fill(false);
+    }
     for (score, pattern) in scores.iter_mut().zip(&patterns.of) {
         if apart[*pattern as usize] {
             *score -= APART;

@@ -27,18 +27,30 @@ use crate::normalise::column;
 use crate::settings::Settings;
 use crate::spool::Spool;
 
-/// What of the accepted pairs is more than chance makes. None if all columns depend on one another, so that they
-/// cannot be shuffled.
+/// What shuffled columns say.
+pub(super) enum Beyond {
+    /// These accepted pairs are more than chance makes.
+    Kept(Vec<usize>),
+    /// All columns depend on one another, so that they cannot be shuffled.
+    OneBlock,
+    /// All columns have few values: they say of what kind a record is, and not which.
+    OnlyKinds,
+}
+
+/// What of the accepted pairs is more than chance makes.
 pub(super) async fn beyond_chance(
     context: &SessionContext,
     normal: &Arc<Spool>,
     evidence: &Evidence<'_>,
     learned: &Learned,
     settings: &Settings,
-) -> Result<Option<Vec<usize>>> {
-    let blocks = dependence::blocks(context, normal, evidence.columns).await?;
+) -> Result<Beyond> {
+    let (blocks, kinds) = dependence::blocks(context, normal, evidence.columns).await?;
     if blocks.len() < 2 {
-        return Ok(None);
+        return Ok(match kinds {
+            true => Beyond::OnlyKinds,
+            false => Beyond::OneBlock,
+        });
     }
     let sides = evidence.sides;
     let orders: Vec<Vec<u32>> = (0..blocks.len())
@@ -57,7 +69,7 @@ pub(super) async fn beyond_chance(
         &mut ignored,
     )
     .await?;
-    let chance = gather(context, &shuffled, columns, sides, found, settings).await?;
+    let chance = gather(context, &shuffled, columns, sides, found, settings, None).await?;
 
     // Matched titles stay matched where a block is shuffled as a whole: such pairs are no chance.
     let matched = match evidence.neighbours {
@@ -106,7 +118,7 @@ pub(super) async fn beyond_chance(
             .collect(),
     );
     let beyond = |at: &usize| evidence.record()[*at] >= cosine || learned.plain[*at] >= score;
-    Ok(Some(
+    Ok(Beyond::Kept(
         learned.accepted.iter().copied().filter(beyond).collect(),
     ))
 }

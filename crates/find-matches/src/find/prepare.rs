@@ -91,7 +91,7 @@ impl Prepared {
                 (found.columns, found.dropped)
             }
         };
-        let normal = normalise(context, raw, &columns, known.transform).await?;
+        let normal = normalise(context, raw, &columns).await?;
         tell(Stage::Blocking);
         let mut blocking = Blocking::default();
         let found = candidates::find(
@@ -121,9 +121,10 @@ impl Prepared {
         context: &SessionContext,
         found: Candidates,
         settings: &Settings,
+        saved: Option<&Transform>,
     ) -> Result<Evidence<'_>> {
         let (normal, columns, sides) = (&self.normal, &self.columns, self.input.sides);
-        gather(context, normal, columns, sides, found, settings).await
+        gather(context, normal, columns, sides, found, settings, saved).await
     }
 }
 
@@ -135,11 +136,22 @@ pub(crate) async fn gather<'a>(
     sides: Sides,
     found: Candidates,
     settings: &Settings,
+    saved: Option<&Transform>,
 ) -> Result<Evidence<'a>> {
     let real = found.pairs.len();
     let mut all = found.pairs;
     all.extend(&found.teach);
-    let compared = compare(context, normal, columns, &all, found.texts.clone()).await?;
+    let all = Arc::new(all);
+    let compared = compare(
+        context,
+        normal,
+        columns,
+        all.clone(),
+        found.texts.clone(),
+        saved,
+    )
+    .await?;
+    let all = Arc::try_unwrap(all).unwrap_or_else(|all| all.to_vec());
     let neighbours = found.texts.is_some() && settings.blocking.is_empty();
     Ok(Evidence::new(
         all,
