@@ -29,6 +29,13 @@
 //! memory are the normal forms while pairs are compared, and row numbers: 8 bytes a pair, and 3 a comparison. For up to
 //! 20,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
 //!
+//! # With labels, and again
+//!
+//! Labels ([`Labels`], in Glue's form) teach a second model over all that ([`Supervised`]), and are enforced if
+//! [`Settings::enforce_provided_labels`] says so; [`evaluate`] measures what they are worth by labels that it holds out, and a
+//! [`Labelling`] chooses which pairs are worth asking about. What was learned is a [`Transform`], which scores other tables, and
+//! new records that join entities that are there ([`Given::existing`]): [`find_matches_with`] takes all of it.
+//!
 //! This crate knows no scripts, and opens no files.
 
 #![cfg_attr(
