@@ -614,3 +614,85 @@ fn new_records_without_entities_to_join_are_refused() {
     let told = lake.mastic(["match", "people.csv", "--incremental"]);
     assert_eq!(told.code, 2, "{told}");
 }
+
+#[test]
+fn a_script_matches_with_labels_and_transforms() {
+    let lake = Lake::new();
+    let (text, truth) = persons(400, true);
+    let rows = lines(&text);
+    let (old, new) = rows.split_at(300);
+    lake.file("old.csv", table(old));
+    lake.file("new.csv", table(new));
+    lake.ok([
+        "match",
+        "old.csv",
+        "--save",
+        "persons",
+        "-o",
+        "entities.csv",
+    ]);
+    lake.ok([
+        "match",
+        "new.csv",
+        "--transform",
+        "persons",
+        "--incremental",
+        "-o",
+        "all.csv",
+    ]);
+    lake.file(
+        "grow.yaml",
+        "name: grow\nsources:\n  old: {path: entities.csv}\n  new: {path: new.csv}\nframes:\n  all:\n    - from: new\n    \
+         - find_matches: {existing: old, transform: persons}\nsinks:\n  - {frame: all, path: grown, format: csv}\n",
+    );
+    // The same as the command makes of it, from the entities that are there.
+    let told = lake.ok(["run", "grow.yaml"]);
+    let files = lake.files("grown");
+    let grown: String = files
+        .iter()
+        .filter(|(name, _)| name.ends_with(".csv"))
+        .map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap())
+        .collect();
+    assert_eq!(
+        column(&grown, "match_id"),
+        column(&lake.read("all.csv"), "match_id"),
+        "{told}"
+    );
+    assert!(f1(&column(&grown, "match_id"), &truth) > 0.97);
+
+    let label = |second: &str| {
+        format!(
+            "labeling_set_id,label,{HEADER}one,x,{}\none,x,{second}\n",
+            old[0]
+        )
+    };
+    lake.file("labels.csv", label(old[1]));
+    lake.file(
+        "taught.yaml",
+        "name: taught\nsources:\n  people: {path: old.csv}\n  labels: {path: labels.csv}\nframes:\n  people:\n    \
+         - find_matches: {labels: labels, enforce_provided_labels: true}\nsinks:\n  - {frame: people, path: taught, format: csv, mode: overwrite}\n",
+    );
+    lake.ok(["run", "taught.yaml"]);
+    let files = lake.files("taught");
+    let taught = files
+        .iter()
+        .find(|(name, _)| name.ends_with(".csv"))
+        .unwrap();
+    let ids = column(std::str::from_utf8(taught.1).unwrap(), "match_id");
+    assert_eq!(ids[0], ids[1]);
+    // A label of nobody is told with its line, and nothing is written.
+    lake.file(
+        "labels.csv",
+        label("9999,no,body,no road,no city,1900-01-01"),
+    );
+    lake.fails(
+        ["run", "taught.yaml"],
+        "labelling set 'one' of labels, line 3: the row is not in the table: id: 9999, first: no",
+    );
+    // Nor does anything of a transform that is not there.
+    lake.file(
+        "wrong.yaml",
+        "sources:\n  people: {path: old.csv}\nframes:\n  people:\n    - find_matches: {transform: person}\nsinks:\n  - {frame: people, path: wrong}\n",
+    );
+    lake.fails(["run", "wrong.yaml", "--check"], "did you mean 'persons'?");
+}
