@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use mastic_tests::persons::{HEADER, column, f1, persons};
-use mastic_tests::{Lake, Output};
+use mastic_tests::{Lake, Output, repository};
 
 /// The lines of a table, each with the person.
 fn lines(text: &str) -> Vec<&str> {
@@ -642,7 +642,8 @@ fn a_script_matches_with_labels_and_transforms() {
     ]);
     lake.file(
         "grow.yaml",
-        "name: grow\nsources:\n  old: {path: entities.csv}\n  new: {path: new.csv}\nframes:\n  all:\n    - from: new\n    \
+        "name: grow\nsources:\n  old: {path: entities.csv}\n  new: {path: new.csv}\nframes:\n  \
+         old:\n    - resolve_choice: {born: cast:string}\n  all:\n    - from: new\n    - resolve_choice: {born: cast:string}\n    \
          - find_matches: {existing: old, transform: persons}\nsinks:\n  - {frame: all, path: grown, format: csv}\n",
     );
     // The same as the command makes of it, from the entities that are there.
@@ -670,7 +671,7 @@ fn a_script_matches_with_labels_and_transforms() {
     lake.file(
         "taught.yaml",
         "name: taught\nsources:\n  people: {path: old.csv}\n  labels: {path: labels.csv}\nframes:\n  people:\n    \
-         - find_matches: {labels: labels, enforce_provided_labels: true}\nsinks:\n  - {frame: people, path: taught, format: csv, mode: overwrite}\n",
+         - resolve_choice: {born: cast:string}\n    - find_matches: {labels: labels, enforce_provided_labels: true}\nsinks:\n  - {frame: people, path: taught, format: csv, mode: overwrite}\n",
     );
     lake.ok(["run", "taught.yaml"]);
     let files = lake.files("taught");
@@ -689,10 +690,46 @@ fn a_script_matches_with_labels_and_transforms() {
         ["run", "taught.yaml"],
         "labelling set 'one' of labels, line 3: the row is not in the table: id: 9999, first: no",
     );
-    // Nor does anything of a transform that is not there.
+    // Values of several types are no text to compare.
+    lake.file(
+        "mixed.yaml",
+        "sources:\n  people: {path: old.csv}\nframes:\n  people:\n    - find_matches: {comparisons: [first, born]}\nsinks:\n  - {frame: people, path: mixed}\n",
+    );
+    lake.fails(
+        ["run", "mixed.yaml", "--check"],
+        "'born' is choice<date,string>, but one type is needed",
+    );
+    // Nor does anything come of a transform that is not there.
     lake.file(
         "wrong.yaml",
         "sources:\n  people: {path: old.csv}\nframes:\n  people:\n    - find_matches: {transform: person}\nsinks:\n  - {frame: people, path: wrong}\n",
     );
     lake.fails(["run", "wrong.yaml", "--check"], "did you mean 'persons'?");
+}
+
+// The truth is the code that both lists have, which the script does not look at.
+#[test]
+fn the_sample_links_countries_by_their_names() {
+    let lake = Lake::new();
+    let samples = repository().join("samples");
+    let countries = samples.join("lake/countries").display().to_string();
+    lake.ok(["crawl", countries.as_str(), "--database", "demo"]);
+    let script = samples
+        .join("scripts/countries_linked.yaml")
+        .display()
+        .to_string();
+    lake.ok(["run", script.as_str()]);
+    let answer = lake
+        .sql("SELECT count(*) AS n, sum(CAST(is_right AS int)) AS r FROM demo.countries_linked");
+    let numbers: Vec<u32> = answer
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split(',')
+        .map(|n| n.parse().unwrap())
+        .collect();
+    assert!(
+        numbers[0] >= 240 && numbers[1] >= numbers[0] - 2,
+        "{answer}"
+    );
 }

@@ -1,8 +1,10 @@
 //! `mastic match`: entities of tables of persons that are made here, with known truth.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fmt::Write as _;
+
 use mastic_tests::Lake;
-use mastic_tests::persons::{HEADER, column, f1, persons};
+use mastic_tests::persons::{Chance, HEADER, column, f1, persons};
 
 #[test]
 fn duplicates_of_a_table_are_found() {

@@ -6,11 +6,12 @@ use datafusion::common::DFSchema;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Extension, LogicalPlan};
 use mastic_find_matches::{MatchError, MatchInput, Settings, Table, Transform, output_schema};
+use mastic_schema::choice;
 use mastic_schema::names::closest;
 use mastic_schema::origin::LINE;
 
 use crate::run::{MatchNode, Role, Spec};
-use crate::{DynamicFrame, FrameError, Result};
+use crate::{ChoiceAction, DynamicFrame, FrameError, Result};
 
 /// How [`DynamicFrame::find_matches`] goes about it.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,35 @@ pub struct MatchFrames {
     pub existing: Option<(String, DynamicFrame)>,
 }
 
+impl FindMatches {
+    /// That no field is compared whose values are of several types: they would be no text.
+    fn settled(&self, frame: &DynamicFrame) -> Result<()> {
+        let settings = &self.settings;
+        let is_compared = |name: &String| match &self.transform {
+            Some(transform) => transform.columns.iter().any(|c| c.name == *name),
+            None if settings.ignore.contains(name) => false,
+            None => {
+                settings.comparisons.is_empty()
+                    || settings.comparisons.iter().any(|c| c.column == *name)
+            }
+        };
+        for field in frame.fields() {
+            if choice::is_choice(field.data_type()) && is_compared(field.name()) {
+                return Err(FrameError::TypeMismatch {
+                    path: field.name().clone(),
+                    expected: "one type".to_owned(),
+                    found: choice::format_type(field.data_type()),
+                    hint: Some(format!(
+                        "settle it before: resolve_choice: {{{}: cast:string}}",
+                        field.name()
+                    )),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl DynamicFrame {
     /// Finds which records mean the same thing: adds `match_id` and `match_confidence`; linking two frames has the
     /// records of both, with `source`. Fields are the same in both if their names are, whatever their case and punctuation.
@@ -51,12 +81,13 @@ impl DynamicFrame {
             rows,
         };
         let own = self.clone().into_dataframe();
-        let with = frames
-            .with
-            .map(|(name, frame)| (name, frame.into_dataframe()));
-        let existing = frames
-            .existing
-            .map(|(name, frame)| (name, frame.into_dataframe()));
+        let others = [&frames.with, &frames.existing].into_iter().flatten();
+        for frame in others.map(|(_, frame)| frame).chain([&self]) {
+            options.settled(frame)?;
+        }
+        let plan = |(name, frame): (String, DynamicFrame)| (name, frame.into_dataframe());
+        let with = frames.with.map(plan);
+        let existing = frames.existing.map(plan);
         self.named_in(&options.settings)?;
         let input = MatchInput {
             left: table(&frames.own, own.clone()),
@@ -78,7 +109,8 @@ impl DynamicFrame {
         inputs.extend(with.map(|(name, rows)| (Role::Right, name, rows)));
         inputs.extend(existing.map(|(name, rows)| (Role::Existing, name, rows)));
         if let Some((name, labels)) = frames.labels {
-            // With the lines, for what is wrong with a label is told with its line.
+            // A label says which record it is of by text. With the lines, for what is wrong with a label is told with its line.
+            let labels = labels.resolve_choices(&ChoiceAction::Cast("string".to_owned()))?;
             let line = labels
                 .inner
                 .schema()

@@ -24,10 +24,10 @@ Examples:
   mastic match left.csv right.csv --one-to-one --output linked.csv
   mastic match shop.customers --compare name --compare born:code --blocking 'born' --output csv
 
-  mastic match label customers.csv --labels labels.csv           say of the most telling pairs what they are
+  mastic match label customers.csv --labels labels.csv           label the most telling pairs
   mastic match evaluate customers.csv --labels labels.csv        how good that makes it
   mastic match customers.csv --labels labels.csv --save customers --output entities.csv
-  mastic match new.csv --transform customers --incremental       new records join the entities of entities.csv
+  mastic match new.csv --transform customers --incremental       new records join entities.csv
 
 A table that is called like a command is written ./label or DATABASE.label."
 )]
