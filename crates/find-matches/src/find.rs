@@ -165,7 +165,7 @@ pub async fn find_matches_with(
     tell(Stage::Learning);
     let mut learned = match transform {
         None => judge::judge(context, &prepared.normal, &evidence, settings, tell).await?,
-        Some(transform) => learn::apply(&evidence, transform, settings),
+        Some(transform) => learn::apply(&evidence, transform, settings, known.new),
     };
     tell(Stage::Deciding);
     if labelled.is_some() || learned.model.supervised.is_some() {

@@ -29,6 +29,7 @@ use crate::find::prepare::Input;
 use crate::find::{MatchInput, Stage, Table, input};
 use crate::model::sigmoid;
 use crate::normalise::column;
+use crate::profile::check_names;
 use crate::settings::Settings;
 use crate::spool::{ROW, Spool};
 use crate::transform::Transform;
@@ -97,6 +98,7 @@ pub(crate) async fn read(
     let name = new.left.name.clone();
     let (old, fresh) = alike(existing, new.left)?;
     let shared = align::of_one(fresh.schema().as_arrow());
+    check_names(&shared, settings)?;
     let fresh = Spool::keep(context, vec![fresh], true).await?;
     if fresh.rows() == 0 {
         return Err(MatchError::Empty { table: name });

@@ -422,7 +422,7 @@ async fn distinct(
     Ok((rows - given, rows == different, given - different))
 }
 
-async fn check_key(
+pub(crate) async fn check_key(
     context: &SessionContext,
     rows: DataFrame,
     name: &str,

@@ -18,7 +18,8 @@ use crate::settings::Settings;
 use crate::spool::Spool;
 use crate::vectors::Rarity;
 
-/// The form of the document that this program writes.
+/// The form of the document that this program writes. Who changes how values and 3-grams are hashed
+/// ([`crate::gather::hash`], `mastic_functions::matching::grams`) changes it.
 const FORMAT: u32 = 1;
 /// The most values of a column whose frequencies are kept: the most frequent. Others count as there once.
 const MOST_VALUES: usize = 100_000;

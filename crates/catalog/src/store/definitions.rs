@@ -1,8 +1,6 @@
 //! Classifiers, crawlers and transforms: definitions with a name, kept as JSON.
 
 use chrono::{DateTime, Utc};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -227,21 +225,6 @@ async fn forget_classifiers(tx: &mut Tx, action: &str, crawler: &str) -> Result<
     tx.execute(action, delete, args![crawler]).await.map(drop)
 }
 
-/// Writes a transform. In a box, as what it does is beside all other changes on the stack.
-pub(super) fn put_transform<'a>(
-    tx: &'a mut Tx,
-    transform: Box<MlTransform>,
-    replace: bool,
-    now: DateTime<Utc>,
-) -> BoxFuture<'a, Result<DefinitionOutcome>> {
-    put(tx, *transform, replace, now).boxed()
-}
-
-/// Deletes a transform.
-pub(super) fn delete_transform<'a>(tx: &'a mut Tx, name: &'a str) -> BoxFuture<'a, Result<()>> {
-    delete::<MlTransform>(tx, name).boxed()
-}
-
 /// Deletes a crawler. Its history stays.
 pub(super) async fn delete_crawler(tx: &mut Tx, name: &str) -> Result<()> {
     forget_classifiers(tx, &format!("delete the crawler {name}"), name).await?;
@@ -267,7 +250,7 @@ pub(super) async fn delete_classifier(tx: &mut Tx, name: &str) -> Result<()> {
     delete::<Classifier>(tx, name).await
 }
 
-async fn delete<D: Definition>(tx: &mut Tx, name: &str) -> Result<()> {
+pub(super) async fn delete<D: Definition>(tx: &mut Tx, name: &str) -> Result<()> {
     let deleted = tx
         .execute(
             &format!("delete the {} {name}", D::WHAT),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::error::{CatalogError, Result};
 use crate::model::named::check_name;
-use crate::model::{Database, RunState, Table, VersionId};
+use crate::model::{Database, MlTransform, RunState, Table, VersionId};
 
 /// Names have at most this many characters (Glue API: `NameString`).
 const MAX_NAME: usize = 255;
@@ -180,13 +180,12 @@ impl Work<'_> {
             }
             Change::PutTransform { transform, replace } => {
                 let name = transform.name.clone();
-                let put = definitions::put_transform(self.tx, transform, replace, self.now);
-                let outcome = put.await?;
+                let outcome = definitions::put(self.tx, *transform, replace, self.now).await?;
                 report_definition(&mut self.applied.transforms, name, outcome);
                 Ok(())
             }
             Change::DeleteTransform { name } => {
-                definitions::delete_transform(self.tx, &name).await?;
+                definitions::delete::<MlTransform>(self.tx, &name).await?;
                 let applied = &mut self.applied.transforms;
                 report_definition(applied, name, DefinitionOutcome::Deleted);
                 Ok(())

@@ -51,7 +51,7 @@ pub async fn evaluate(
     tell(Stage::Learning);
     let learned = match transform {
         None => judge::judge(context, &prepared.normal, &evidence, settings, tell).await?,
-        Some(transform) => learn::apply(&evidence, transform, settings),
+        Some(transform) => learn::apply(&evidence, transform, settings, None),
     };
     tell(Stage::Deciding);
     Ok(measure(&evidence, &learned, &labelled, settings))

@@ -16,7 +16,7 @@ use hashbrown::{HashMap, HashSet};
 use mastic_functions::sample_number;
 
 use super::prepare::{Input, Prepared};
-use super::{MatchInput, Stage, judge, labelled, taught};
+use super::{MatchInput, Stage, judge, taught};
 use crate::blocking::{Sides, rows};
 use crate::compare::Compared;
 use crate::decide::assignment::greedy;
@@ -94,7 +94,9 @@ impl Labelling {
         if let Some(labels) = labels {
             tied = crate::labels::tie(context, &input.raw, &input.shared, labels, settings).await?;
         }
-        let known = labelled(context, &input, labels, settings).await?;
+        let (sides, one_to_one) = (input.sides, settings.one_to_one);
+        let known = labels.map(|l| Labelled::new(&l.name, &tied, sides, one_to_one));
+        let known = known.transpose()?;
         let (prepared, found) =
             Prepared::new(context, input, settings, Known::default(), tell).await?;
         tell(Stage::Comparing(prepared.blocking.pairs));

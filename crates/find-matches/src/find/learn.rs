@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::blocking::grams::Texts;
 use crate::blocking::{Sides, rows};
 use crate::compare::{Compared, NULL, RECORD};
-use crate::decide::assignment::{greedy, without_ties};
+use crate::decide::assignment::{greedy, ranked, without_ties};
 use crate::decide::threshold::Curve;
 use crate::explain::Decision;
 use crate::model::patterns::Patterns;
@@ -169,11 +169,50 @@ pub(crate) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settin
     }
 }
 
-/// Scores the pairs by what was learned before, and decides by the threshold of then.
+/// Where a record had one partner: what of the pairs of new records, which begin with row `first`, matches. An old
+/// record is free for them, whatever other old ones it matches. A second new one for the same is one whose best it
+/// is, if it is over the model's own zero, and over nine in ten of those that are assigned.
+fn taken_by_new(
+    pairs: &[u64],
+    scores: &[f32],
+    sides: Sides,
+    first: u32,
+    threshold: f64,
+) -> Vec<usize> {
+    let own: Vec<usize> = (0..pairs.len())
+        .filter(|at| rows(pairs[*at]).1 >= first)
+        .collect();
+    let (some, worth): (Vec<u64>, Vec<f32>) =
+        own.iter().map(|at| (pairs[*at], scores[*at])).unzip();
+    let mut over = greedy(&some, &worth, sides);
+    over.retain(|at| f64::from(worth[*at]) > threshold);
+    let mut out = without_ties(&some, &worth, over);
+    let mut reached: Vec<f32> = out.iter().map(|at| worth[*at]).collect();
+    reached.sort_by(f32::total_cmp);
+    let least = reached.get(reached.len() / 10).copied().unwrap_or(0.0);
+    let least = least.max(0.0).max(threshold as f32);
+    let known: HashSet<usize> = out.iter().copied().collect();
+    let mut seen = HashSet::new();
+    for at in ranked(&worth) {
+        let (a, b) = rows(some[at]);
+        // Each new record's best comes first.
+        let best = [a, b].into_iter().filter(|row| *row >= first);
+        let is_best = best.fold(false, |is, row| seen.insert(row) || is);
+        if is_best && worth[at] > least && !known.contains(&at) {
+            out.push(at);
+        }
+    }
+    let mut out: Vec<usize> = out.into_iter().map(|at| own[at]).collect();
+    out.sort_unstable();
+    out
+}
+
+/// Scores the pairs by what was learned before, and decides by the threshold of then. Rows from `new` on are new.
 pub(crate) fn apply(
     evidence: &Evidence<'_>,
     transform: &Transform,
     settings: &Settings,
+    new: Option<u32>,
 ) -> Learned {
     let mut model = transform.model.clone();
     let patterns = &evidence.patterns;
@@ -192,12 +231,13 @@ pub(crate) fn apply(
     let threshold = model.unsupervised_threshold - transform.settings.shift() + settings.shift();
     let pairs = evidence.pairs();
     let over = |at: &usize| f64::from(scores[*at]) > threshold;
-    let accepted: Vec<usize> = match one_to_one {
-        true => {
+    let accepted: Vec<usize> = match (one_to_one, new) {
+        (true, Some(first)) => taken_by_new(pairs, &scores, evidence.sides, first, threshold),
+        (true, None) => {
             let taken = greedy(pairs, &scores, evidence.sides);
             without_ties(pairs, &scores, taken.into_iter().filter(over).collect())
         }
-        false => (0..scores.len()).filter(over).collect(),
+        (false, _) => (0..scores.len()).filter(over).collect(),
     };
     model.threshold = threshold;
     let decision = Decision {
@@ -368,4 +408,24 @@ fn assign(
         ..Decision::default()
     };
     (accepted, decision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocking::pair;
+
+    #[test]
+    fn old_records_are_free_for_new_ones() {
+        // 0 and 1 match each other; 2 and 4 are new and match 0 best; 3 is new and matches nothing.
+        let pairs = [pair(0, 1), pair(0, 2), pair(0, 3), pair(0, 4), pair(1, 2)];
+        let scores = [9.0, 8.0, -2.0, 8.5, 7.0];
+        let sides = Sides {
+            rows: 5,
+            split: None,
+        };
+        // 4 is assigned to 0, 2 to 1; 0 is the best of 2, too, and as good.
+        let found = taken_by_new(&pairs, &scores, sides, 2, -3.0);
+        assert_eq!(found, [1, 3, 4]);
+    }
 }

@@ -15,7 +15,7 @@ use crate::compare::compare;
 use crate::error::{MatchError, Result};
 use crate::known::Known;
 use crate::normalise::{column, normalise};
-use crate::profile::{Column, Dropped, check_names, profile};
+use crate::profile::{Column, Dropped, check_key, check_names, profile};
 use crate::settings::Settings;
 use crate::spool::{ROW, Spool};
 use crate::transform::Transform;
@@ -76,7 +76,14 @@ impl Prepared {
         let (raw, sides) = (&input.raw, input.sides);
         tell(Stage::Profiling(raw.rows()));
         let (columns, dropped) = match known.transform {
-            Some(transform) => saved(transform, &input, settings)?,
+            Some(transform) => {
+                let found = saved(transform, &input, settings)?;
+                if let (Some(key), None) = (&settings.primary_key, sides.split) {
+                    let table = input.names.first().map_or("", String::as_str);
+                    check_key(context, raw.scan(context, "raw")?, key, table).await?;
+                }
+                found
+            }
             None => {
                 let all = raw.scan(context, "raw")?;
                 let each = match sides.split {

@@ -53,7 +53,7 @@ pub(crate) struct Match {
     #[arg(long, requires = "save")]
     pub(crate) replace: bool,
     /// Apply what was learned before, and kept under a name
-    #[arg(long, value_name = "NAME", conflicts_with = "labels")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) transform: Option<String>,
     /// Have new records join the entities that the transform was saved with; --output says where all go [default:
     /// where those are]
