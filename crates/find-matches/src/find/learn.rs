@@ -196,8 +196,10 @@ fn taken_by_new(
     for at in ranked(&worth) {
         let (a, b) = rows(some[at]);
         // Each new record's best comes first.
-        let best = [a, b].into_iter().filter(|row| *row >= first);
-        let is_best = best.fold(false, |is, row| seen.insert(row) || is);
+        let mut is_best = false;
+        for row in [a, b].into_iter().filter(|row| *row >= first) {
+            is_best |= seen.insert(row);
+        }
         if is_best && worth[at] > least && !known.contains(&at) {
             out.push(at);
         }
