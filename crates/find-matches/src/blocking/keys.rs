@@ -29,6 +29,8 @@ const MOST_KEYS: usize = 30;
 const MOST_COLUMNS: usize = 12;
 /// The most columns that are thought to be wrong at once.
 const WRONG_AT_ONCE: usize = 4;
+/// From how many rows on a table is big.
+const BIG: u32 = 200_000;
 /// About how many rows of each key are counted.
 const COUNTED: u64 = 50_000;
 
@@ -104,8 +106,9 @@ pub(crate) async fn pairs(
     };
     let mut all = agreeing(context, rows, columns, &chosen, sides, blocking).await?;
     if settings.blocking.is_empty() {
-        // About nine pairs a row with those of the keys.
-        let budget = 1.125 * settings.pairs_a_row() * f64::from(sides.rows) - all.len() as f64;
+        // About nine pairs a row with those of the keys; of big tables three, for time.
+        let share = if sides.rows > BIG { 0.375 } else { 1.125 };
+        let budget = share * settings.pairs_a_row() * f64::from(sides.rows) - all.len() as f64;
         if let Some((walked, most)) = rare::pairs(context, rows, columns, sides, budget).await? {
             blocking.rules.push(Rule {
                 agree_on: vec![format!(

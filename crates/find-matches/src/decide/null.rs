@@ -29,7 +29,7 @@ mod tests {
             .map(|n| 0.5 + 0.01 * n as f32)
             .chain((0..10).map(|n| 0.3 + 0.01 * n as f32))
             .collect();
-        let chance = vec![0.55, 0.39, 0.39, 0.38, 0.37, 0.36];
+        let chance = vec![0.55, 0.395, 0.395, 0.385, 0.375, 0.365];
         assert_eq!(threshold(found.clone(), chance), 0.5);
         // Nine are too few to say anything.
         assert_eq!(threshold(found[..9].to_vec(), Vec::new()), f32::INFINITY);
