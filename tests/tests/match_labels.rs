@@ -733,3 +733,52 @@ fn the_sample_links_countries_by_their_names() {
         "{answer}"
     );
 }
+
+// A label file says which row it means by the row's values alone.
+#[test]
+fn rows_that_are_equal_are_asked_about_once() {
+    let lake = Lake::new();
+    let mut text = String::from("name,city\n");
+    for name in [
+        "anna smith",
+        "anna smyth",
+        "bob jones",
+        "carl king",
+        "dora lund",
+        "eve moss",
+    ] {
+        writeln!(text, "{name},york\n{name},york\n{name},leeds").unwrap();
+    }
+    lake.file("people.csv", &text);
+    let args = [
+        "match",
+        "label",
+        "people.csv",
+        "--labels",
+        "labels.csv",
+        "--count",
+        "100",
+    ];
+    let told = lake.mastic_fed(args, "n\n".repeat(200).as_bytes());
+    assert_eq!(told.code, 0, "{told}");
+    let labels = lake.read("labels.csv");
+    let rows: Vec<String> = lines(&labels)
+        .iter()
+        .map(|l| l.splitn(3, ',').last().unwrap().to_owned())
+        .collect();
+    assert!(
+        rows.len() > 20 && rows.chunks(2).all(|pair| pair[0] != pair[1]),
+        "{labels}"
+    );
+    lake.ok([
+        "match",
+        "people.csv",
+        "--labels",
+        "labels.csv",
+        "--enforce-labels",
+        "-o",
+        "out.csv",
+    ]);
+    let ids = column(&lake.read("out.csv"), "match_id");
+    assert_ne!(ids[0], ids[3]);
+}

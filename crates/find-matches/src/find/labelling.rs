@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, UInt32Type};
-use datafusion::logical_expr::{cast, lit};
+use datafusion::functions::expr_fn::{btrim, coalesce};
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::{ExprFunctionExt, cast, lit};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use hashbrown::{HashMap, HashSet};
@@ -63,6 +65,8 @@ pub struct Labelling {
     said: HashMap<usize, bool>,
     /// Pairs that are not asked about again.
     asked: HashSet<usize>,
+    /// Rows that repeat another in every column: a label file cannot tell them from that one.
+    repeats: HashSet<u32>,
     /// All labelled rows, to see whether answers contradict each other.
     tied: Vec<Tied>,
     rounds: u64,
@@ -109,6 +113,10 @@ impl Labelling {
         let (pairs, compared) = evidence.into_compared();
         let raw = prepared.input.raw;
         let columns = columns(context, &raw)?;
+        let repeats = match settings.primary_key {
+            Some(_) => HashSet::new(),
+            None => repeats(context, &raw, &columns).await?,
+        };
         let mut out = Labelling {
             context: context.clone(),
             raw,
@@ -122,6 +130,7 @@ impl Labelling {
             one_to_one: settings.one_to_one,
             said: HashMap::new(),
             asked: HashSet::new(),
+            repeats,
             tied,
             rounds: 0,
         };
@@ -250,7 +259,11 @@ impl Labelling {
             true => greedy(&self.pairs, scores, self.sides),
             false => self.best_or_likely(),
         };
-        could.retain(|at| !self.asked.contains(at));
+        could.retain(|at| {
+            let (a, b) = rows(self.pairs[*at]);
+            let is_repeat = self.repeats.contains(&a) || self.repeats.contains(&b);
+            !is_repeat && !self.asked.contains(at)
+        });
         if self.said.is_empty() && self.rounds == 0 {
             // Spread over the scores, the greatest first.
             could.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
@@ -317,6 +330,42 @@ impl Labelling {
         }
         Ok(out)
     }
+}
+
+/// All but the first of rows that are equal.
+async fn repeats(
+    context: &SessionContext,
+    raw: &Arc<Spool>,
+    columns: &[String],
+) -> Result<HashSet<u32>> {
+    let parts = columns.iter().map(|c| {
+        btrim(vec![coalesce(vec![
+            cast(column(c), DataType::Utf8),
+            lit(""),
+        ])])
+    });
+    let number = row_number()
+        .partition_by(parts.collect())
+        .order_by(vec![column(ROW).sort(true, false)])
+        .build()?;
+    let again = raw
+        .scan(context, "records")?
+        .window(vec![number.alias("$number")])?
+        .filter(column("$number").gt(lit(1_u64)))?
+        .select(vec![column(ROW)])?;
+    let mut stream = again.execute_stream().await?;
+    let mut out = HashSet::new();
+    while let Some(batch) = stream.next().await {
+        out.extend(
+            batch?
+                .column(0)
+                .as_primitive::<UInt32Type>()
+                .values()
+                .iter()
+                .copied(),
+        );
+    }
+    Ok(out)
 }
 
 /// The columns that can be shown as text.
