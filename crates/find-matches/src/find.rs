@@ -214,35 +214,43 @@ fn teach(
     let signals = taught::signals(evidence, learned);
     let view = taught::view(evidence, &signals);
     let known = learned.model.supervised.take();
-    let supervised = known.or_else(|| Supervised::learn(view, &labels));
-    let mut scores = match &supervised {
-        Some(supervised) => supervised.scores(view),
-        None => signals.scores().to_vec(),
+    let taught = || match labels.is_empty() {
+        true => None,
+        false => Supervised::learn(view, &labels),
     };
-    let threshold = settings.shift();
     let enforced = settings.enforce_provided_labels && labelled.is_some();
+    let assigned = learned.assigned(pairs);
+    let Some(supervised) = known.or_else(taught) else {
+        // Too little to learn from: what was found stays, but for what is said outright.
+        if enforced {
+            taught::enforce(&mut learned.scores, &labels);
+            learned.accepted = taught::amend(pairs, &learned.accepted, &labels, assigned);
+            learned
+                .decision
+                .why
+                .push_str("; what is labelled is as it is labelled");
+        }
+        return;
+    };
+    let mut scores = supervised.scores(view);
+    let threshold = settings.shift();
     if enforced {
         taught::enforce(&mut scores, &labels);
     }
-    let assigned = learned.assigned(pairs);
     learned.accepted = taught::accept(pairs, &scores, sides, assigned, threshold);
     learned.scores = scores;
     learned.model.threshold = threshold;
     learned.decision = Decision {
         threshold,
-        why: match &supervised {
-            Some(s) => format!(
-                "where a match is as likely as not, as {} labelled pairs that match and {} that do not have taught{}",
-                s.labels[0],
-                s.labels[1],
-                if enforced {
-                    "; what is labelled is as it is labelled"
-                } else {
-                    ""
-                }
-            ),
-            None => "as without labels, which say too little to learn from".into(),
-        },
+        why: format!(
+            "where a match is as likely as not, as {} labelled pairs that match and {} that do not have taught{}",
+            supervised.labels[0],
+            supervised.labels[1],
+            match enforced {
+                true => "; what is labelled is as it is labelled",
+                false => "",
+            }
+        ),
         gate: "labels say what there is to be found".into(),
         doubtful: false,
         refused: 0,
@@ -250,7 +258,7 @@ fn teach(
         sizes: Vec::new(),
         ..std::mem::take(&mut learned.decision)
     };
-    learned.model.supervised = supervised;
+    learned.model.supervised = Some(supervised);
 }
 
 fn finish(
