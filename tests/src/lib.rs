@@ -19,6 +19,7 @@
 )]
 
 pub mod pack;
+pub mod persons;
 pub mod report;
 pub mod s3;
 

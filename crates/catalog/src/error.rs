@@ -64,6 +64,14 @@ pub enum CatalogError {
         /// The crawler whose name is nearest to it, if one is near.
         did_you_mean: Option<String>,
     },
+    /// There is no such transform. Glue: `EntityNotFoundException`.
+    #[error("transform {name} does not exist")]
+    TransformNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The transform whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
     /// There is no such crawl, or its history is no longer kept ([`crate::KEPT_CRAWLS`]).
     #[error("the history has no crawl {id}")]
     CrawlNotFound {
@@ -304,6 +312,7 @@ impl CatalogError {
             Self::DatabaseNotFound { did_you_mean, .. }
             | Self::ClassifierNotFound { did_you_mean, .. }
             | Self::CrawlerNotFound { did_you_mean, .. }
+            | Self::TransformNotFound { did_you_mean, .. }
             | Self::JobNotFound { did_you_mean, .. }
             | Self::BookmarkNotFound { did_you_mean, .. } => did_you_mean
                 .as_ref()

@@ -212,13 +212,13 @@ pub use model::{
     CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption, CsvSerdeOption,
     DEAD_AFTER_SECONDS, Database, DateColumnStatisticsData, DecimalColumnStatisticsData,
     DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData, GrokClassifier, HEARTBEAT_SECONDS,
-    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, NewCommit, NewCrawl, NewRun,
-    Order, Parameters, Partition, PendingCommit, PlannedBookmark, RecrawlBehavior, RecrawlPolicy,
-    RewindTo, Run, RunBeat, RunCast, RunOutcome, RunProcess, RunScript, RunState, RunStep,
-    RunSummary, RunTotals, RunVolume, S3Target, SchemaChangePolicy, Seen, SerDeInfo, SinkCommit,
-    SkewedInfo, SourceObject, StorageDescriptor, StringColumnStatisticsData, Table,
-    TableStatistics, TableVersion, UpdateBehavior, VersionId, XmlClassifier, chosen_columns,
-    parameters, set_choices,
+    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, MlTransform, NewCommit,
+    NewCrawl, NewRun, Order, Parameters, Partition, PendingCommit, PlannedBookmark,
+    RecrawlBehavior, RecrawlPolicy, RewindTo, Run, RunBeat, RunCast, RunOutcome, RunProcess,
+    RunScript, RunState, RunStep, RunSummary, RunTotals, RunVolume, S3Target, SchemaChangePolicy,
+    Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject, StorageDescriptor,
+    StringColumnStatisticsData, Table, TableStatistics, TableVersion, UpdateBehavior, VersionId,
+    XmlClassifier, chosen_columns, parameters, set_choices,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{

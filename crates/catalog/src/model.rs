@@ -24,6 +24,7 @@ mod process;
 mod run;
 mod statistics;
 mod time;
+mod transform;
 mod version;
 
 pub use bookmark::{
@@ -53,6 +54,7 @@ pub use statistics::{
     TableStatistics,
 };
 pub(crate) use time::optional as optional_time;
+pub use transform::MlTransform;
 pub use version::VersionId;
 
 /// The value of a partition whose key is NULL, in paths and in [`Partition::values`].

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::{
-    Classifier, Crawl, CrawlState, Crawler, Database, NewCrawl, Partition, Table, TableStatistics,
-    TableVersion, VersionId,
+    Classifier, Crawl, CrawlState, Crawler, Database, MlTransform, NewCrawl, Partition, Table,
+    TableStatistics, TableVersion, VersionId,
 };
 use crate::predicate::PartitionPredicate;
 
@@ -167,6 +167,12 @@ pub trait CatalogStore: RunStore + BookmarkStore + Send + Sync + Debug {
     /// One crawler. Case counts.
     async fn get_crawler(&self, name: &str) -> Result<Crawler>;
 
+    /// All transforms by name.
+    async fn list_transforms(&self) -> Result<Vec<MlTransform>>;
+
+    /// One transform. Case counts.
+    async fn get_transform(&self, name: &str) -> Result<MlTransform>;
+
     /// Begins a crawl's entry in the history, and returns its number. Only the newest [`KEPT_CRAWLS`] are kept.
     ///
     /// Two crawls of one crawler at once are allowed. But those of the same crawler (without one: of the same targets
@@ -266,6 +272,27 @@ pub trait CatalogStore: RunStore + BookmarkStore + Send + Sync + Debug {
         let put = Change::PutCrawler { crawler, replace };
         let applied = self.apply(ChangeSet::new("").with(put)).await?;
         Ok(only_outcome(&applied.crawlers))
+    }
+
+    /// Applies [`Change::PutTransform`] alone.
+    async fn put_transform(
+        &self,
+        transform: MlTransform,
+        replace: bool,
+    ) -> Result<DefinitionOutcome> {
+        let put = Change::PutTransform {
+            transform: Box::new(transform),
+            replace,
+        };
+        let applied = self.apply(ChangeSet::new("").with(put)).await?;
+        Ok(only_outcome(&applied.transforms))
+    }
+
+    /// Applies [`Change::DeleteTransform`] alone.
+    async fn delete_transform(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let delete = Change::DeleteTransform { name };
+        self.apply(ChangeSet::new("").with(delete)).await.map(drop)
     }
 
     /// Applies [`Change::DeleteCrawler`] alone.

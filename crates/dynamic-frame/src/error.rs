@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use datafusion::error::DataFusionError;
+use mastic_find_matches::MatchError;
 use mastic_schema::hive::TypeError;
 
 use crate::run::ErrorRecord;
@@ -163,6 +164,9 @@ pub enum FrameError {
     /// A transform would leave a frame without a field.
     #[error("no field would be left")]
     NoFieldsLeft,
+    /// Records that cannot be matched so.
+    #[error(transparent)]
+    Match(#[from] MatchError),
     /// The engine could not make a plan of it.
     #[error("{}", brief(source))]
     Engine {
@@ -223,6 +227,7 @@ impl FrameError {
             Self::NoSchema { .. } => {
                 Some("give its type, as in schema: struct<a:bigint>, or an Avro schema".to_owned())
             }
+            Self::Match(error) => error.hint(),
             Self::OutOfRange { .. } | Self::BadType { .. } | Self::Engine { .. } => None,
         }
     }

@@ -135,8 +135,9 @@ pub use frame::DynamicFrame;
 pub use path::Path;
 pub use run::{CastCount, ErrorRecord, Ledger, StepCount, error_fields, share};
 pub use transforms::{
-    Change, ChoiceAction, Comparison, Fill, FillMethod, FlatMap, JoinKey, JoinKind, Kmeans, Lookup,
-    Mapping, Missing, Multiple, OnError, Unbox, UnboxFormat, sql_frames,
+    Change, ChoiceAction, Comparison, Fill, FillMethod, FindMatches, FlatMap, JoinKey, JoinKind,
+    Kmeans, Lookup, Mapping, MatchFrames, Missing, Multiple, OnError, Unbox, UnboxFormat,
+    sql_frames,
 };
 
 /// What every transform gives: the next frame, or why there is none.

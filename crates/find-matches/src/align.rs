@@ -45,7 +45,8 @@ pub(crate) fn of_one(schema: &Schema) -> Vec<Shared> {
         .collect()
 }
 
-/// Both tables with the same columns: those that they share under the left one's names, then what only one has.
+/// Both tables with the same columns: those that they share under the left one's names, then what only one has. Names
+/// say which are the same, and then values.
 pub(crate) async fn of_two(
     context: &SessionContext,
     left: DataFrame,
@@ -55,19 +56,7 @@ pub(crate) async fn of_two(
         left.schema().as_arrow().clone(),
         right.schema().as_arrow().clone(),
     );
-    let mut partner: Vec<Option<usize>> = vec![None; a.fields().len()];
-    let mut free: Vec<usize> = (0..b.fields().len()).collect();
-    for (at, field) in a.fields().iter().enumerate() {
-        let name = local(field.name());
-        let same = |other: &usize| {
-            b.fields()
-                .get(*other)
-                .is_some_and(|f| local(f.name()) == name)
-        };
-        if let Some(found) = free.iter().position(|o| !name.is_empty() && same(o)) {
-            partner[at] = Some(free.remove(found));
-        }
-    }
+    let (mut partner, mut free) = named(&a, &b);
     let open: Vec<usize> = (0..partner.len())
         .filter(|at| partner[*at].is_none())
         .collect();
@@ -89,8 +78,48 @@ pub(crate) async fn of_two(
             }
         }
     }
+    together(left, right, &partner, &free)
+}
+
+/// The same, by names alone: which columns there are does not depend on the rows.
+pub(crate) fn of_two_by_name(
+    left: DataFrame,
+    right: DataFrame,
+) -> Result<(DataFrame, DataFrame, Vec<Shared>)> {
+    let (partner, free) = named(left.schema().as_arrow(), right.schema().as_arrow());
+    together(left, right, &partner, &free)
+}
+
+/// For each column of the left table the right one's of the same name, and the right one's that have none.
+fn named(a: &Schema, b: &Schema) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut partner: Vec<Option<usize>> = vec![None; a.fields().len()];
+    let mut free: Vec<usize> = (0..b.fields().len()).collect();
+    for (at, field) in a.fields().iter().enumerate() {
+        let name = local(field.name());
+        let same = |other: &usize| {
+            b.fields()
+                .get(*other)
+                .is_some_and(|f| local(f.name()) == name)
+        };
+        if let Some(found) = free.iter().position(|o| !name.is_empty() && same(o)) {
+            partner[at] = Some(free.remove(found));
+        }
+    }
+    (partner, free)
+}
+
+fn together(
+    left: DataFrame,
+    right: DataFrame,
+    partner: &[Option<usize>],
+    free: &[usize],
+) -> Result<(DataFrame, DataFrame, Vec<Shared>)> {
+    let (a, b) = (
+        left.schema().as_arrow().clone(),
+        right.schema().as_arrow().clone(),
+    );
     let (mut of_left, mut of_right, mut shared) = (Vec::new(), Vec::new(), Vec::new());
-    for (field, other) in a.fields().iter().zip(&partner) {
+    for (field, other) in a.fields().iter().zip(partner) {
         let name = field.name();
         let theirs = other.and_then(|o| b.fields().get(o));
         let (x, y) = match theirs {

@@ -21,6 +21,7 @@ use crate::normalise::{call, column, frequency, number, value};
 use crate::profile::Column;
 use crate::settings::Kind;
 use crate::spool::Spool;
+use crate::transform::Transform;
 
 /// The level of a comparison where a side has no value.
 pub(crate) const NULL: u8 = u8::MAX;
@@ -162,13 +163,14 @@ fn expressions(context: &SessionContext, columns: &[Column], vectors: bool) -> R
     Ok(out)
 }
 
-/// Compares pairs. `texts` are the records' vectors, where there are any.
+/// Compares pairs. `texts` are the records' vectors, where there are any; how frequent values are may be `saved`.
 pub(crate) async fn compare(
     context: &SessionContext,
     normal: &Arc<Spool>,
     columns: &[Column],
     pairs: Arc<Vec<u64>>,
     texts: Option<Arc<Texts>>,
+    saved: Option<&Transform>,
 ) -> Result<Compared> {
     if pairs.len() > u32::MAX as usize {
         return Err(MatchError::Setting(format!(
@@ -177,7 +179,7 @@ pub(crate) async fn compare(
         )));
     }
     let all = pairs.len();
-    let joined = gather::pairs(context, normal, pairs).await?;
+    let joined = gather::pairs(context, normal, pairs, saved).await?;
     let mut shown = vec![column("p"), column("a"), column("b")];
     shown.extend(expressions(context, columns, texts.is_some())?);
     let plan = joined.select(shown)?.create_physical_plan().await?;

@@ -49,6 +49,12 @@ pub enum MatchError {
     /// A setting out of its range, or that means nothing.
     #[error("{0}")]
     Setting(String),
+    /// Labels that contradict each other or name rows that are not there, with set and line.
+    #[error("{0}")]
+    Label(String),
+    /// A saved transform that does not fit, or is none.
+    #[error("{0}")]
+    Transform(String),
     /// Text that was read in an encoding that it is not in.
     #[error(
         "'{column}' holds text in an encoding that was not recognised: {share:.1} % of its values have the replacement character U+FFFD"
@@ -80,6 +86,9 @@ impl MatchError {
             MatchError::PrimaryKey { .. } => Some(
                 "a primary key has no nulls and no value twice; leave it out, and rows are told apart by their place"
                     .into(),
+            ),
+            MatchError::Label(_) => Some(
+                "correct the label file, or empty the label of the rows that are not to be used".into(),
             ),
             MatchError::Encoding { .. } => {
                 Some("convert the files to UTF-8, or leave the column out with --ignore".into())

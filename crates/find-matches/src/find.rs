@@ -1,32 +1,34 @@
 //! The way from tables to entities.
 
-use std::sync::Arc;
-
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::lit;
 use datafusion::prelude::SessionContext;
 
-use crate::blocking::{Blocking, Sides};
-use crate::compare::compare;
-use crate::decide::cluster::cluster;
+use crate::blocking::rows;
 use crate::error::Result;
 use crate::explain::{Decision, Explanation};
-use crate::normalise::{column, normalise};
+use crate::incremental::{self, Join};
+use crate::known::Known;
+use crate::labels::{Labelled, Labels, tie};
+use crate::model::supervised::Supervised;
 use crate::output::{Matched, Outcome, Summary};
-use crate::profile::{Column, profile};
 use crate::settings::Settings;
-use crate::spool::{ROW, Spool};
-use candidates::Candidates;
-use learn::Evidence;
+use crate::transform::Transform;
+use learn::{Evidence, Learned};
+use prepare::{Input, Prepared};
 
 mod candidates;
 mod dependence;
-mod describe;
-mod input;
-mod judge;
-mod learn;
+pub(crate) mod describe;
+pub(crate) mod evaluate;
+pub(crate) mod input;
+pub(crate) mod judge;
+pub(crate) mod labelling;
+pub(crate) mod learn;
 mod null;
+pub(crate) mod prepare;
 mod probe;
+pub(crate) mod taught;
 
 /// A table to be matched.
 #[derive(Debug, Clone)]
@@ -44,6 +46,46 @@ pub struct MatchInput {
     pub left: Table,
     /// The right one, where two are linked.
     pub right: Option<Table>,
+}
+
+/// What is known before a table is matched.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// What people say of pairs: it teaches, and is enforced if the settings say so.
+    pub labels: Option<Labels>,
+    /// What was learned before. Nothing is learned then, but from labels if it was not taught by any.
+    pub transform: Option<Transform>,
+    /// Records that have entities already, in the columns `match_id` and `match_confidence`: what is matched joins
+    /// them. It needs a transform.
+    pub existing: Option<Table>,
+    /// Whether [`Matched::transform`] is wanted.
+    pub keep: bool,
+    /// Linking: columns are the same by their names alone, and not by their values.
+    pub by_name: bool,
+}
+
+/// The columns of [`Matched::rows`], told before anything is read: of two tables with [`Given::by_name`].
+///
+/// # Errors
+/// When tables cannot be matched, or settings make no sense, as far as that is known without rows.
+pub fn output_schema(
+    input: MatchInput,
+    settings: &Settings,
+    existing: Option<Table>,
+) -> Result<Schema> {
+    input::check(&input, settings)?;
+    let own = match existing {
+        None => input::columns(input)?,
+        Some(existing) => incremental::columns(existing, input.left)?,
+    };
+    let mut fields: Vec<Field> = own
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone().with_nullable(true))
+        .collect();
+    fields.push(Field::new("match_id", DataType::Int64, true));
+    fields.push(Field::new("match_confidence", DataType::Float64, true));
+    Ok(Schema::new(fields))
 }
 
 /// Where the work is.
@@ -75,53 +117,195 @@ pub async fn find_matches(
     settings: &Settings,
     tell: &(dyn Fn(Stage) + Send + Sync),
 ) -> Result<Matched> {
-    input::check(&input, settings)?;
-    tell(Stage::Reading);
-    let names: Vec<String> = [Some(&input.left), input.right.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(|t| t.name.clone())
-        .collect();
-    let (raw, shared, sides) = input::read(context, input).await?;
-    tell(Stage::Profiling(raw.rows()));
-    let all = raw.scan(context, "raw")?;
-    let each = match sides.split {
-        None => vec![all.clone()],
-        Some(split) => vec![
-            all.clone().filter(column(ROW).lt(lit(split)))?,
-            all.clone().filter(column(ROW).gt_eq(lit(split)))?,
-        ],
-    };
-    let profile = profile(context, all, &each, &shared, settings, &names).await?;
-    let normal = normalise(context, &raw, &profile.columns).await?;
-    let columns = &profile.columns;
+    find_matches_with(context, input, settings, Given::default(), tell).await
+}
 
-    tell(Stage::Blocking);
-    let mut blocking = Blocking::default();
-    let found = candidates::find(context, &normal, columns, sides, settings, &mut blocking).await?;
-    blocking.pairs = found.pairs.len() as u64;
-    tell(Stage::Comparing(blocking.pairs));
-    let evidence = gather(context, &normal, columns, sides, found, settings).await?;
+/// As [`find_matches`], with labels, with what was learned before, or with records that have entities already.
+///
+/// # Errors
+/// As [`find_matches`]; when labels contradict each other or name rows that are not there; when a transform does not
+/// fit the table.
+pub async fn find_matches_with(
+    context: &SessionContext,
+    input: MatchInput,
+    settings: &Settings,
+    given: Given,
+    tell: &(dyn Fn(Stage) + Send + Sync),
+) -> Result<Matched> {
+    let transform = given.transform.as_ref();
+    let (input, join) = match given.existing {
+        None => (
+            Input::read(context, input, settings, given.by_name, tell).await?,
+            None,
+        ),
+        Some(existing) => {
+            let read = incremental::read(context, existing, input, settings, transform, tell);
+            let (input, join) = read.await?;
+            (input, Some(join))
+        }
+    };
+    let known = Known {
+        transform,
+        keep: given.keep,
+        new: join.as_ref().map(|join| join.first),
+    };
+    let labelled = labelled(context, &input, given.labels.as_ref(), settings).await?;
+    let (mut prepared, mut found) = Prepared::new(context, input, settings, known, tell).await?;
+    if settings.enforce_provided_labels
+        && let Some(labelled) = &labelled
+    {
+        // What is enforced need not have been found.
+        found.add(labelled.pairs.iter().map(|l| l.pair));
+        prepared.blocking.pairs = found.pairs.len() as u64;
+    }
+    tell(Stage::Comparing(prepared.blocking.pairs));
+    let grams = found.texts.as_ref().and_then(|t| t.grams.clone());
+    let evidence = prepared.gather(context, found, settings, transform).await?;
 
     tell(Stage::Learning);
-    let learned = judge::judge(context, &normal, &evidence, settings, tell).await?;
+    let mut learned = match transform {
+        None => judge::judge(context, &prepared.normal, &evidence, settings, tell).await?,
+        Some(transform) => learn::apply(&evidence, transform, settings, known.new),
+    };
+    tell(Stage::Deciding);
+    if labelled.is_some() || learned.model.supervised.is_some() {
+        teach(&evidence, &mut learned, labelled.as_ref(), settings);
+    }
+    let transform = match given.keep {
+        true => {
+            let (columns, linked) = (&prepared.columns, prepared.input.sides.split.is_some());
+            let (normal, model) = (&prepared.normal, learned.model.clone());
+            Some(
+                Transform::learned(context, normal, settings, linked, columns, grams, model)
+                    .await?,
+            )
+        }
+        false => None,
+    };
+    finish(
+        context, &prepared, evidence, learned, settings, join, transform,
+    )
+}
+
+/// The labelled pairs, if there are labels.
+pub(crate) async fn labelled(
+    context: &SessionContext,
+    input: &Input,
+    labels: Option<&Labels>,
+    settings: &Settings,
+) -> Result<Option<Labelled>> {
+    let Some(labels) = labels else {
+        return Ok(None);
+    };
+    let rows = tie(context, &input.raw, &input.shared, labels, settings).await?;
+    let found = Labelled::new(&labels.name, &rows, input.sides, settings.one_to_one)?;
+    Ok(Some(found))
+}
+
+/// Decides by what labels teach, and say.
+fn teach(
+    evidence: &Evidence<'_>,
+    learned: &mut Learned,
+    labelled: Option<&Labelled>,
+    settings: &Settings,
+) {
+    let (pairs, sides) = (evidence.pairs(), evidence.sides);
+    let labels = labelled.map_or_else(Vec::new, |l| taught::places(pairs, l));
+    let signals = taught::signals(evidence, learned);
+    let view = taught::view(evidence, &signals);
+    let known = learned.model.supervised.take();
+    let taught = || match labels.is_empty() {
+        true => None,
+        false => Supervised::learn(view, &labels),
+    };
+    let enforced = settings.enforce_provided_labels && labelled.is_some();
+    let assigned = learned.assigned(pairs);
+    let Some(supervised) = known.or_else(taught) else {
+        // Too little to learn from: what was found stays, but for what is said outright.
+        if enforced {
+            taught::enforce(&mut learned.scores, &labels);
+            learned.accepted = taught::amend(pairs, &learned.accepted, &labels, assigned);
+            learned
+                .decision
+                .why
+                .push_str("; what is labelled is as it is labelled");
+        }
+        return;
+    };
+    let mut scores = supervised.scores(view);
+    let threshold = settings.shift();
+    if enforced {
+        taught::enforce(&mut scores, &labels);
+    }
+    learned.accepted = taught::accept(pairs, &scores, sides, assigned, threshold);
+    learned.scores = scores;
+    learned.model.threshold = threshold;
+    learned.decision = Decision {
+        threshold,
+        why: format!(
+            "where a match is as likely as not, as {} labelled pairs that match and {} that do not have taught{}",
+            supervised.labels[0],
+            supervised.labels[1],
+            match enforced {
+                true => "; what is labelled is as it is labelled",
+                false => "",
+            }
+        ),
+        gate: "labels say what there is to be found".into(),
+        doubtful: false,
+        refused: 0,
+        ties: 0,
+        sizes: Vec::new(),
+        ..std::mem::take(&mut learned.decision)
+    };
+    learned.model.supervised = Some(supervised);
+}
+
+fn finish(
+    context: &SessionContext,
+    prepared: &Prepared,
+    evidence: Evidence<'_>,
+    learned: Learned,
+    settings: &Settings,
+    join: Option<Join>,
+    transform: Option<Transform>,
+) -> Result<Matched> {
     let (model, decision, accepted) = (learned.model, learned.decision, learned.accepted);
+    let (pairs, sides) = (evidence.pairs(), evidence.sides);
+    let mut accepted = accepted;
+    if let Some(join) = &join {
+        // Old records are compared as rivals of new ones; they match no others than before.
+        accepted.retain(|at| rows(pairs[*at]).1 >= join.first);
+    }
     let threshold = model.threshold as f32;
     let relative: Vec<f32> = learned.scores.iter().map(|s| s - threshold).collect();
-    let entities = cluster(evidence.pairs(), &relative, &accepted, sides);
-    let described = describe::describe(evidence.pairs(), &relative, &accepted, &entities);
+    let rows = prepared.input.raw.rows();
+    let (described, joined) = match &join {
+        None => {
+            let entities =
+                taught::entities(pairs, &learned.scores, &accepted, sides, model.threshold);
+            (
+                describe::describe(pairs, &relative, &accepted, &entities),
+                None,
+            )
+        }
+        Some(join) => {
+            let (described, joined) = join.describe(pairs, &relative, &accepted, sides);
+            (described, Some(joined))
+        }
+    };
     let count: u64 = described.sizes.iter().map(|(_, count)| count).sum();
     let summary = Summary {
-        rows: raw.rows(),
-        pairs: blocking.pairs,
+        rows,
+        pairs: prepared.blocking.pairs,
         matches: accepted.len() as u64,
         entities: count,
-        duplicates: raw.rows() - count,
+        duplicates: rows - count,
     };
     let explanation = Explanation {
-        columns: profile.columns.clone(),
-        dropped: profile.dropped,
-        blocking,
+        columns: prepared.columns.clone(),
+        dropped: prepared.dropped.clone(),
+        blocking: prepared.blocking.clone(),
         decision: Decision {
             sizes: described.sizes,
             ..decision
@@ -140,9 +324,9 @@ pub async fn find_matches(
         patterns,
         model: model.clone(),
     };
-    Matched::new(
+    let matched = Matched::new(
         context,
-        &raw,
+        &prepared.input.raw,
         settings,
         described.ids,
         described.confidence,
@@ -150,32 +334,10 @@ pub async fn find_matches(
         explanation,
         model,
         summary,
-    )
-}
-
-/// Compares the candidates, and the pairs that only teach.
-async fn gather<'a>(
-    context: &SessionContext,
-    normal: &Arc<Spool>,
-    columns: &'a [Column],
-    sides: Sides,
-    found: Candidates,
-    settings: &Settings,
-) -> Result<Evidence<'a>> {
-    let real = found.pairs.len();
-    let mut all = found.pairs;
-    all.extend(&found.teach);
-    let all = Arc::new(all);
-    let compared = compare(context, normal, columns, all.clone(), found.texts.clone()).await?;
-    let all = Arc::try_unwrap(all).unwrap_or_else(|all| all.to_vec());
-    let neighbours = found.texts.is_some() && settings.blocking.is_empty();
-    Ok(Evidence::new(
-        all,
-        real,
-        sides,
-        columns,
-        compared,
-        found.texts,
-        neighbours,
-    ))
+    )?;
+    Ok(Matched {
+        transform,
+        joined,
+        ..matched
+    })
 }

@@ -17,11 +17,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
+use hashbrown::HashMap;
 
 use crate::blocking::rows;
 use crate::error::{MatchError, Result};
 use crate::normalise::frequency;
 use crate::spool::Spool;
+use crate::transform::{Frequencies, Transform};
 
 /// Pairs of a batch.
 const BATCH: usize = 8192;
@@ -39,9 +41,10 @@ pub(crate) async fn pairs(
     context: &SessionContext,
     normal: &Arc<Spool>,
     pairs: Arc<Vec<u64>>,
+    saved: Option<&Transform>,
 ) -> Result<DataFrame> {
     let rows = normal.scan(context, "rows")?;
-    let held = Arc::new(hold(context, rows, normal.rows()).await?);
+    let held = Arc::new(hold(context, rows, normal.rows(), saved).await?);
     let mut fields: Vec<Field> = ["p", "a", "b"]
         .map(|name| Field::new(name, DataType::UInt32, false))
         .into();
@@ -67,7 +70,12 @@ pub(crate) async fn pairs(
 }
 
 /// Reads all rows, texts as views.
-async fn hold(context: &SessionContext, frame: DataFrame, count: u64) -> Result<Held> {
+async fn hold(
+    context: &SessionContext,
+    frame: DataFrame,
+    count: u64,
+    saved: Option<&Transform>,
+) -> Result<Held> {
     let plan = frame.create_physical_plan().await?;
     let mut tasks = Vec::new();
     for mut stream in execute_stream_partitioned(plan, context.task_ctx())? {
@@ -103,17 +111,22 @@ async fn hold(context: &SessionContext, frame: DataFrame, count: u64) -> Result<
     let given = given.filter(|(f, _)| f.name() != "row");
     let (mut names, mut columns): (Vec<String>, Vec<ArrayRef>) =
         given.map(|(f, c)| (f.name().clone(), c.clone())).unzip();
-    let texts: Vec<(String, ArrayRef)> = names
+    let saved = |at: usize| saved.and_then(|s| s.frequencies.get(at).cloned());
+    let texts: Vec<(String, ArrayRef, Option<Frequencies>)> = names
         .iter()
         .zip(&columns)
-        .filter_map(|(name, c)| Some((name.strip_prefix('v')?, c)))
-        .filter_map(|(at, c)| Some((frequency(at.parse().ok()?), c.clone())))
+        .filter_map(|(name, c)| Some((name.strip_prefix('v')?.parse().ok()?, c)))
+        .map(|(at, c)| (frequency(at), c.clone(), saved(at)))
         .collect();
     let counted = tokio::task::spawn_blocking(move || {
         std::thread::scope(|scope| {
-            let each = texts
-                .iter()
-                .map(|(name, c)| (name, scope.spawn(|| frequencies(c))));
+            let each = texts.iter().map(|(name, c, saved)| {
+                let count = || match saved {
+                    Some(saved) => known(c, saved),
+                    None => frequencies(c),
+                };
+                (name, scope.spawn(count))
+            });
             let each: Vec<_> = each.collect();
             let ended = each
                 .into_iter()
@@ -153,8 +166,25 @@ fn frequencies(values: &ArrayRef) -> ArrayRef {
     Arc::new(Float32Array::from(out))
 }
 
+/// The same, as it was of other rows.
+fn known(values: &ArrayRef, saved: &Frequencies) -> ArrayRef {
+    let texts = values.as_string_view();
+    let counts: HashMap<u64, u64> = saved.counts.iter().copied().collect();
+    let all = saved.values.max(1.0);
+    let shares = (0..texts.len()).map(|at| {
+        let times = texts
+            .is_valid(at)
+            .then(|| counts.get(&hash(texts.value(at))));
+        match times {
+            None => 0.0,
+            Some(times) => (times.copied().unwrap_or(1) as f64 / all) as f32,
+        }
+    });
+    Arc::new(shares.collect::<Float32Array>())
+}
+
 /// FNV-1a, mixed at the end so that its upper half is as good as the lower.
-fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
     let sum = text.bytes().fold(0xCBF2_9CE4_8422_2325, step);
     (sum ^ (sum >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
@@ -263,5 +293,17 @@ mod tests {
         let found = frequencies(&(Arc::new(values) as ArrayRef));
         let found = found.as_primitive::<arrow::datatypes::Float32Type>();
         assert_eq!(found.values(), &[0.5, 0.0, 0.25, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn frequencies_may_be_those_of_other_rows() {
+        let values = arrow::array::StringViewArray::from(vec![Some("a"), None, Some("z")]);
+        let saved = Frequencies {
+            values: 10.0,
+            counts: vec![(hash("a"), 4), (hash("b"), 2)],
+        };
+        let found = known(&(Arc::new(values) as ArrayRef), &saved);
+        let found = found.as_primitive::<arrow::datatypes::Float32Type>();
+        assert_eq!(found.values(), &[0.4, 0.0, 0.1]);
     }
 }

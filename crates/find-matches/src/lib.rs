@@ -29,6 +29,13 @@
 //! memory are the normal forms while pairs are compared, and row numbers: 8 bytes a pair, and 3 a comparison. For up to
 //! 20,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
 //!
+//! # With labels, and again
+//!
+//! Labels ([`Labels`], in Glue's form) teach a second model over all that ([`Supervised`]), and are enforced if
+//! [`Settings::enforce_provided_labels`] says so; [`evaluate`] measures what they are worth by labels that it holds out, and a
+//! [`Labelling`] chooses which pairs are worth asking about. What was learned is a [`Transform`], which scores other tables, and
+//! new records that join entities that are there ([`Given::existing`]): [`find_matches_with`] takes all of it.
+//!
 //! This crate knows no scripts, and opens no files.
 
 #![cfg_attr(
@@ -45,23 +52,35 @@ mod blocking;
 mod compare;
 mod decide;
 mod error;
+mod evaluate;
 mod explain;
 mod find;
 mod gather;
+mod incremental;
+mod known;
+mod labels;
 mod model;
 mod normalise;
 mod output;
 mod profile;
 mod settings;
 mod spool;
+mod transform;
 mod vectors;
 
 pub use blocking::{Blocking, Rule};
 pub use error::{MatchError, Result};
+pub use evaluate::{ColumnImportance, ConfusionMatrix, Evaluation, Figures};
 pub use explain::{Decision, Explanation};
-pub use find::{MatchInput, Stage, Table, find_matches};
+pub use find::evaluate::evaluate;
+pub use find::labelling::{BATCH, Labelling, Question};
+pub use find::{Given, MatchInput, Stage, Table, find_matches, find_matches_with, output_schema};
+pub use incremental::Joined;
+pub use labels::{LABEL, LABELING_SET_ID, Labels};
 pub use model::self_training::Learner;
+pub use model::supervised::{Feature, Of, Supervised};
 pub use model::{ComparisonModel, Model};
 pub use output::{Matched, Summary};
 pub use profile::{Column, Dropped};
 pub use settings::{Comparison, Kind, Settings};
+pub use transform::{Frequencies, Grams, Transform};

@@ -5,6 +5,7 @@ pub(crate) mod logistic;
 pub(crate) mod patterns;
 pub(crate) mod relations;
 pub(crate) mod self_training;
+pub(crate) mod supervised;
 pub(crate) mod tf;
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,13 @@ pub struct Model {
     pub comparisons: Vec<ComparisonModel>,
     /// Linking one to one: the learner trained on the model's own assignment.
     pub learner: Option<self_training::Learner>,
+    /// What was learned from labels, over all that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervised: Option<supervised::Supervised>,
+    /// Whether a record has one partner at most.
+    pub one_to_one: bool,
+    /// Pairs over this score were matches before labels were heard.
+    pub unsupervised_threshold: f64,
     /// Pairs over this score are matches.
     pub threshold: f64,
 }

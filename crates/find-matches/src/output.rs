@@ -24,11 +24,13 @@ use crate::blocking::rows;
 use crate::compare::NULL;
 use crate::error::Result;
 use crate::explain::Explanation;
+use crate::incremental::{Joined, OLD_CONFIDENCE, OLD_ID};
 use crate::model::patterns::Patterns;
 use crate::model::{Model, em, sigmoid};
 use crate::normalise::column;
 use crate::settings::Settings;
 use crate::spool::{ROW, Spool};
+use crate::transform::Transform;
 
 /// How much there was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,10 @@ pub struct Matched {
     pub model: Model,
     /// How much there was.
     pub summary: Summary,
+    /// What was learned, to be applied again, if it was to be kept.
+    pub transform: Option<Transform>,
+    /// What became of new records, if they were to join others.
+    pub joined: Option<Joined>,
 }
 
 /// The scored pairs.
@@ -94,7 +100,7 @@ impl Matched {
             .fields()
             .iter()
             .map(|f| f.name().clone())
-            .filter(|n| n != ROW)
+            .filter(|n| !n.starts_with('$') || n != ROW && n != OLD_ID && n != OLD_CONFIDENCE)
             .collect();
         let joined = all.join(
             entities(context, ids, confidence)?,
@@ -140,6 +146,8 @@ impl Matched {
             explanation,
             model,
             summary,
+            transform: None,
+            joined: None,
         })
     }
 }

@@ -331,7 +331,7 @@ pub(crate) async fn profile(
     Ok(out)
 }
 
-fn check_names(columns: &[Shared], settings: &Settings) -> Result<()> {
+pub(crate) fn check_names(columns: &[Shared], settings: &Settings) -> Result<()> {
     let known = || columns.iter().map(|c| c.name.as_str());
     let asked = settings
         .primary_key
@@ -422,7 +422,7 @@ async fn distinct(
     Ok((rows - given, rows == different, given - different))
 }
 
-async fn check_key(
+pub(crate) async fn check_key(
     context: &SessionContext,
     rows: DataFrame,
     name: &str,

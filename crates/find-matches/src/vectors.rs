@@ -8,6 +8,10 @@ use std::cmp::Ordering;
 
 use hashbrown::HashMap;
 use mastic_functions::matching::grams;
+use serde::{Deserialize, Serialize};
+
+/// The most grams of which it is kept in how many texts they are.
+const MOST_GRAMS: usize = 300_000;
 
 /// Vectors, one a row, of ascending grams with their weights.
 #[derive(Debug, Default)]
@@ -16,6 +20,15 @@ pub(crate) struct Vectors {
     grams: Vec<u32>,
     weights: Vec<f32>,
     vocabulary: usize,
+}
+
+/// In how many texts each gram is, to weigh other texts by.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rarity {
+    /// How many texts there were.
+    rows: u32,
+    /// Grams that are in two texts or more, with how many; others count as in one.
+    documents: Vec<(u64, u32)>,
 }
 
 /// What a text is taken apart into.
@@ -87,13 +100,48 @@ impl Builder {
         self.starts.push(self.grams.len());
     }
 
+    /// In how many of the rows each gram is, the most frequent ones first.
+    pub(crate) fn rarity(&self) -> Rarity {
+        let each = self.ids.iter().filter_map(|(gram, id)| {
+            let documents = self.documents.get(*id as usize)?;
+            (*documents > 1).then_some((*gram, *documents))
+        });
+        let mut documents: Vec<(u64, u32)> = each.collect();
+        documents.sort_unstable_by_key(|(gram, documents)| (u32::MAX - documents, *gram));
+        documents.truncate(MOST_GRAMS);
+        Rarity {
+            rows: u32::try_from(self.starts.len() - 1).unwrap_or(u32::MAX),
+            documents,
+        }
+    }
+
+    /// Weighs all rows by what is known of other texts.
+    pub(crate) fn finish_by(mut self, known: &Rarity) -> Vectors {
+        let mut documents = vec![1; self.documents.len()];
+        for (gram, count) in &known.documents {
+            if let Some(own) = self
+                .ids
+                .get(gram)
+                .and_then(|id| documents.get_mut(*id as usize))
+            {
+                *own = *count;
+            }
+        }
+        self.documents = documents;
+        self.weigh(known.rows as f32)
+    }
+
     /// Weighs all rows.
-    pub(crate) fn finish(mut self) -> Vectors {
+    pub(crate) fn finish(self) -> Vectors {
         let rows = (self.starts.len() - 1) as f32;
+        self.weigh(rows)
+    }
+
+    fn weigh(mut self, rows: f32) -> Vectors {
         let rarity: Vec<f32> = self
             .documents
             .iter()
-            .map(|d| ((1.0 + rows) / (1.0 + *d as f32)).ln())
+            .map(|d| ((1.0 + rows) / (1.0 + *d as f32)).ln().max(0.0))
             .collect();
         for bounds in self.starts.windows(2) {
             let &[from, to] = bounds else { continue };
@@ -328,6 +376,33 @@ mod tests {
                 v.cosine(a, b)
             );
         }
+    }
+
+    // What is known of texts weighs the same texts as they weigh themselves, where all that is in one text only is
+    // taken for what is in none.
+    #[test]
+    fn texts_are_weighed_by_others() {
+        let texts = ["anna smith", "anna smyth", "bob jones", "anna anna jones"];
+        let builder = || {
+            let mut builder = Builder::new(Tokens::Grams);
+            for text in texts {
+                builder.add(text);
+                builder.end_row();
+            }
+            builder
+        };
+        let known = builder().rarity();
+        let (own, by) = (builder().finish(), builder().finish_by(&known));
+        for (a, b) in [(0, 1), (0, 2), (0, 3), (2, 3), (3, 3)] {
+            assert!((own.cosine(a, b) - by.cosine(a, b)).abs() < 1e-6);
+        }
+        let mut one = Builder::new(Tokens::Grams);
+        one.add("anna smith");
+        one.end_row();
+        one.add("anna");
+        one.end_row();
+        let (alone, by) = (one.finish_by(&known), own.cosine(0, 3));
+        assert!(alone.cosine(0, 1) > 0.0 && by > 0.0);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The steps that bring something into a frame's records, or make several of one, planned.
 
-use mastic_dynamic_frame::DynamicFrame;
+use mastic_dynamic_frame::{DynamicFrame, FindMatches, MatchFrames};
 
 use crate::error::ScriptError;
 use crate::graph::{Input, resolve};
 use crate::plan::{PlannedSink, Planner};
-use crate::script::{EnrichStep, FrameDef, SinkDef, StepDef};
+use crate::script::{EnrichStep, FrameDef, MatchStep, SinkDef, StepDef};
 use crate::sinks;
-use crate::source::Text;
+use crate::source::{Span, Text};
 
 /// What these steps keep for the whole script.
 #[derive(Debug, Default)]
@@ -68,6 +68,7 @@ impl Planner<'_> {
                 let texts: Vec<&Text> = texts.iter().collect();
                 self.told(frame.kmeans(kmeans), &texts, at)
             }
+            EnrichStep::Match(step) => self.matched(def, step, frame, at).await,
             EnrichStep::Repartition { num, by } if by.is_empty() => Some(frame.repartition(*num)),
             EnrichStep::Repartition { num, by } => {
                 let paths: Vec<&str> = by.iter().map(Text::as_str).collect();
@@ -85,6 +86,49 @@ impl Planner<'_> {
                 self.told(frame.union_widened(other), &[name], name.span())
             }),
         }
+    }
+
+    async fn matched(
+        &mut self,
+        def: &FrameDef,
+        step: &MatchStep,
+        frame: DynamicFrame,
+        at: Span,
+    ) -> Option<DynamicFrame> {
+        let mut named = |name: &Option<Text>| match name {
+            None => Some(None),
+            Some(name) => {
+                let frame = self.named(def, name)?;
+                Some(Some((name.as_str().to_owned(), frame)))
+            }
+        };
+        let frames = MatchFrames {
+            own: def.name.as_str().to_owned(),
+            with: named(&step.with)?,
+            labels: named(&step.labels)?,
+            existing: named(&step.existing)?,
+        };
+        let transform = match &step.transform {
+            None => None,
+            Some(name) => match self.sources.transform(name.as_str()).await {
+                Ok(transform) => Some(transform),
+                Err(error) => {
+                    let source = &self.script.source;
+                    let mut told = ScriptError::new(source, name.span(), error.message);
+                    told.did_you_mean = error.did_you_mean;
+                    told.hint = error.hint;
+                    self.errors.push(told);
+                    return None;
+                }
+            },
+        };
+        let options = FindMatches {
+            settings: step.over(transform.as_ref().map(|t| &t.settings)),
+            transform,
+            best: step.best,
+        };
+        let texts: Vec<&Text> = step.texts.iter().collect();
+        self.told(frame.find_matches(frames, &options), &texts, at)
     }
 
     /// The frame that a name stands for, read once for all lookups of the script.

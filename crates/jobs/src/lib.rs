@@ -169,8 +169,9 @@ pub use look::plan_looking;
 pub use plan::{Plan, PlannedSink, plan, plan_reading};
 pub use run::{OnSinkProgress, Prepared, Report, RunError, SinkReport};
 pub use script::{
-    ERRORS, EnrichStep, FrameDef, MappingDef, Origin, Parameter, ParameterType, RelationDef,
-    RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step, StepDef,
+    ERRORS, EnrichStep, FrameDef, MappingDef, MatchStep, Origin, Parameter, ParameterType,
+    RelationDef, RowsDef, Script, ShapeStep, SinkDef, SinkFormat, SinkMode, SourceDef, Step,
+    StepDef,
 };
 pub use source::{Source, Span, Text};
 pub use sources::{Reading, SourceError, Sources};

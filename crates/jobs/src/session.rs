@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::Fields;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_catalog::CatalogError;
+use mastic_find_matches::Transform;
 use mastic_lake::LakeError;
 use mastic_query::frame::{FrameOptions, FrameSource, Looked, SeenObject};
 use mastic_query::{QueryError, Session};
@@ -66,6 +67,20 @@ impl Sources for Session {
                 Err(source_error(&error).meant(meant))
             }
         }
+    }
+
+    async fn transform(&self, name: &str) -> Result<Transform, SourceError> {
+        let kept = match self.catalog().get_transform(name).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                let meant = match &error {
+                    CatalogError::TransformNotFound { did_you_mean, .. } => did_you_mean.clone(),
+                    _ => None,
+                };
+                return Err(SourceError::new(error.to_string()).meant(meant));
+            }
+        };
+        Transform::from_value(kept.model).map_err(|error| SourceError::new(error.to_string()))
     }
 
     fn context(&self) -> &SessionContext {

@@ -9,6 +9,7 @@ use datafusion::common::TableReference;
 use datafusion::prelude::{DataFrame, SessionContext};
 use mastic_connect::{ConnectError, ConnectionTable, Relation};
 use mastic_dynamic_frame::{ErrorRecord, Ledger};
+use mastic_find_matches::Transform;
 use mastic_lake::format::{BadRecord, BadRecords};
 use mastic_query::frame::{FrameOptions, FrameSource, Looked, SeenObject};
 
@@ -67,6 +68,13 @@ pub trait Sources: Send + Sync {
         let options = FrameOptions::new(source_records("catalog", &ledger));
         let table = self.open(&source, &options).await?;
         Ok(table.schema().as_arrow().fields().clone())
+    }
+
+    /// A transform of record matching that was saved, by its name.
+    async fn transform(&self, name: &str) -> Result<Transform, SourceError> {
+        Err(SourceError::new(format!(
+            "there is no catalog that the transform '{name}' could be in"
+        )))
     }
 
     /// The session that plans are made in.

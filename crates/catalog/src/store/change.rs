@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    BookmarkPosition, Classifier, Crawler, Database, Partition, PlannedBookmark, RunOutcome,
-    RunState, Table, VersionId,
+    BookmarkPosition, Classifier, Crawler, Database, MlTransform, Partition, PlannedBookmark,
+    RunOutcome, RunState, Table, VersionId,
 };
 
 /// How many versions of a table are kept unless a [`ChangeSet`] says otherwise. Glue keeps up to 100,000 and leaves
@@ -136,6 +136,18 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// Makes a transform, or gives it another definition. Its times and its version are of no account.
+    PutTransform {
+        /// The transform.
+        transform: Box<MlTransform>,
+        /// If it exists: give it this definition, instead of failing.
+        replace: bool,
+    },
+    /// Deletes a transform.
+    DeleteTransform {
+        /// Its name.
+        name: String,
+    },
     /// Advances a bookmark by what a run has processed. [`crate::CatalogError::BookmarkConflict`] if it is at another
     /// version than the run has read, [`crate::CatalogError::BookmarkBusy`] if another run is committing it. A paused
     /// bookmark stays where it is.
@@ -246,6 +258,9 @@ pub struct Applied {
     /// What became of crawlers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crawlers: Vec<AppliedDefinition>,
+    /// What became of transforms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transforms: Vec<AppliedDefinition>,
     /// What became of bookmarks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bookmarks: Vec<AppliedBookmark>,
@@ -268,6 +283,7 @@ impl Applied {
                 .classifiers
                 .iter()
                 .chain(&self.crawlers)
+                .chain(&self.transforms)
                 .any(|definition| definition.outcome != DefinitionOutcome::Unchanged)
             || self
                 .bookmarks
@@ -316,7 +332,7 @@ pub struct AppliedRun {
     pub ended: Option<RunState>,
 }
 
-/// What became of a classifier or a crawler.
+/// What became of a classifier, a crawler or a transform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AppliedDefinition {
     /// Its name.
@@ -325,7 +341,7 @@ pub struct AppliedDefinition {
     pub outcome: DefinitionOutcome,
 }
 
-/// What became of a classifier or a crawler.
+/// What became of a classifier, a crawler or a transform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum DefinitionOutcome {
     /// It is new.

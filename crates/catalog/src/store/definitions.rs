@@ -1,4 +1,4 @@
-//! Classifiers and crawlers: definitions with a name, kept as JSON.
+//! Classifiers, crawlers and transforms: definitions with a name, kept as JSON.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,9 +9,9 @@ use super::partitions::to_json;
 use super::{Change, DefinitionOutcome};
 use crate::error::{CatalogError, Result};
 use crate::model::named::{Stamp, check_name};
-use crate::model::{Classifier, Crawler};
+use crate::model::{Classifier, Crawler, MlTransform};
 
-/// What classifiers and crawlers have in common.
+/// What classifiers, crawlers and transforms have in common.
 pub(super) trait Definition: Serialize + DeserializeOwned + Send {
     /// Its word in messages.
     const WHAT: &'static str;
@@ -66,11 +66,34 @@ impl Definition for Crawler {
     }
 }
 
+impl Definition for MlTransform {
+    const WHAT: &'static str = "transform";
+    const TABLE: &'static str = "transforms";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.same_definition(other)
+    }
+
+    fn stamp(&mut self) -> Stamp<'_> {
+        Self::stamp(self)
+    }
+
+    fn not_found(name: String, did_you_mean: Option<String>) -> CatalogError {
+        CatalogError::TransformNotFound { name, did_you_mean }
+    }
+}
+
 /// That a change of definitions names and says what is allowed.
 pub(super) fn check(change: &Change) -> Result<()> {
     match change {
         Change::PutClassifier { classifier, .. } => classifier.check(),
         Change::PutCrawler { crawler, .. } => crawler.check(),
+        Change::PutTransform { transform, .. } => transform.check(),
+        Change::DeleteTransform { name } => check_name(MlTransform::WHAT, name),
         Change::DeleteClassifier { name } => check_name(Classifier::WHAT, name),
         Change::DeleteCrawler { name } => check_name(Crawler::WHAT, name),
         _ => Ok(()),
@@ -227,7 +250,7 @@ pub(super) async fn delete_classifier(tx: &mut Tx, name: &str) -> Result<()> {
     delete::<Classifier>(tx, name).await
 }
 
-async fn delete<D: Definition>(tx: &mut Tx, name: &str) -> Result<()> {
+pub(super) async fn delete<D: Definition>(tx: &mut Tx, name: &str) -> Result<()> {
     let deleted = tx
         .execute(
             &format!("delete the {} {name}", D::WHAT),

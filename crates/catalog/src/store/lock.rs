@@ -53,7 +53,9 @@ pub(super) async fn lock(tx: &mut Tx, changes: &[Change]) -> Result<()> {
             Change::PutClassifier { .. }
             | Change::DeleteClassifier { .. }
             | Change::PutCrawler { .. }
-            | Change::DeleteCrawler { .. } => {
+            | Change::DeleteCrawler { .. }
+            | Change::PutTransform { .. }
+            | Change::DeleteTransform { .. } => {
                 locks.insert(lock_key(&["definitions"]), true);
             }
             Change::CommitBookmark { job, .. } | Change::SetBookmark { job, .. } => {

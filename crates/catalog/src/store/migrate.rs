@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../catalog/0001_catalog.sql"),
     include_str!("../../../../catalog/0002_crawlers.sql"),
     include_str!("../../../../catalog/0003_jobs.sql"),
+    include_str!("../../../../catalog/0004_transforms.sql"),
 ];
 
 /// The schema version this program knows.

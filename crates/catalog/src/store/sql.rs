@@ -14,8 +14,8 @@ use super::{
 };
 use crate::error::Result;
 use crate::model::{
-    Classifier, Crawl, CrawlState, Crawler, Database, NewCrawl, Partition, Table, TableStatistics,
-    TableVersion, VersionId,
+    Classifier, Crawl, CrawlState, Crawler, Database, MlTransform, NewCrawl, Partition, Table,
+    TableStatistics, TableVersion, VersionId,
 };
 use crate::predicate::PartitionPredicate;
 
@@ -190,6 +190,14 @@ impl CatalogStore for SqlStore {
     }
 
     async fn get_crawler(&self, name: &str) -> Result<Crawler> {
+        definitions::get(&mut self.pool.begin_read().await?, name).await
+    }
+
+    async fn list_transforms(&self) -> Result<Vec<MlTransform>> {
+        definitions::list(&mut self.pool.begin_read().await?).await
+    }
+
+    async fn get_transform(&self, name: &str) -> Result<MlTransform> {
         definitions::get(&mut self.pool.begin_read().await?, name).await
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::error::{CatalogError, Result};
 use crate::model::named::check_name;
-use crate::model::{Database, RunState, Table, VersionId};
+use crate::model::{Database, MlTransform, RunState, Table, VersionId};
 
 /// Names have at most this many characters (Glue API: `NameString`).
 const MAX_NAME: usize = 255;
@@ -67,7 +67,9 @@ fn normalize(change: &mut Change) -> Result<()> {
         Change::PutClassifier { .. }
         | Change::DeleteClassifier { .. }
         | Change::PutCrawler { .. }
-        | Change::DeleteCrawler { .. } => definitions::check(change)?,
+        | Change::DeleteCrawler { .. }
+        | Change::PutTransform { .. }
+        | Change::DeleteTransform { .. } => definitions::check(change)?,
         Change::CommitBookmark {
             job,
             run_id,
@@ -173,6 +175,18 @@ impl Work<'_> {
             Change::DeleteCrawler { name } => {
                 definitions::delete_crawler(self.tx, &name).await?;
                 let applied = &mut self.applied.crawlers;
+                report_definition(applied, name, DefinitionOutcome::Deleted);
+                Ok(())
+            }
+            Change::PutTransform { transform, replace } => {
+                let name = transform.name.clone();
+                let outcome = definitions::put(self.tx, *transform, replace, self.now).await?;
+                report_definition(&mut self.applied.transforms, name, outcome);
+                Ok(())
+            }
+            Change::DeleteTransform { name } => {
+                definitions::delete::<MlTransform>(self.tx, &name).await?;
+                let applied = &mut self.applied.transforms;
                 report_definition(applied, name, DefinitionOutcome::Deleted);
                 Ok(())
             }

@@ -15,6 +15,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use super::batch::{BatchExec, Operator};
 use super::exchange::{ExchangeExec, ExchangeNode};
 use super::explode::ExplodeNode;
+use super::matching::{MatchExec, MatchNode};
 use super::number::{Number, NumberNode};
 use super::shared::{ReadNode, SharedNode};
 use super::step::{StepExec, StepNode, WatchedExpr};
@@ -91,6 +92,10 @@ impl ExtensionPlanner for Nodes {
         if node.as_any().is::<SharedNode>() {
             // A frame that is run by itself: there is nobody to share with.
             return Ok(physical_inputs.first().cloned());
+        }
+        if let Some(matching) = node.as_any().downcast_ref::<MatchNode>() {
+            let exec = MatchExec::new(matching, physical_inputs.to_vec());
+            return Ok(Some(Arc::new(exec)));
         }
         let Some(step) = node.as_any().downcast_ref::<StepNode>() else {
             return Ok(None);

@@ -6,6 +6,7 @@ mod drop_fields;
 mod drop_null_fields;
 mod fill_missing;
 mod filter;
+mod find_matches;
 mod flat_map;
 mod join;
 mod kmeans;
@@ -27,6 +28,7 @@ mod unnest;
 
 pub use apply_mapping::{Mapping, OnError};
 pub use fill_missing::{Fill, FillMethod};
+pub use find_matches::{FindMatches, MatchFrames};
 pub use flat_map::FlatMap;
 pub use join::{JoinKey, JoinKind};
 pub use kmeans::Kmeans;

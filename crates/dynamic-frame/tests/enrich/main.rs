@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod fill_missing;
+mod find_matches;
 mod flat_map;
 mod kmeans;
 mod lookup;

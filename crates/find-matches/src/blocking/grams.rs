@@ -8,10 +8,12 @@ use futures::StreamExt;
 
 use super::{Sides, pair, random};
 use crate::error::Result;
+use crate::known::Known;
 use crate::normalise::{column, value};
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
-use crate::vectors::{Builder, Tokens, Vectors};
+use crate::transform::Grams;
+use crate::vectors::{Builder, Rarity, Tokens, Vectors};
 
 /// Every record's texts as vectors.
 #[derive(Debug)]
@@ -22,14 +24,20 @@ pub(crate) struct Texts {
     pub(crate) words: Vectors,
     /// 3-grams of each column that is no number.
     pub(crate) columns: Vec<Option<Vectors>>,
+    /// How rare parts of them are, if that is to be kept.
+    pub(crate) grams: Option<Grams>,
 }
 
 /// The rows that one query may look at.
 const BUDGET: usize = 50_000;
 
 impl Texts {
-    /// Of the normal forms of the columns.
-    pub(crate) async fn read(rows: DataFrame, columns: &[Column]) -> Result<Texts> {
+    /// Of the normal forms of the columns, weighed as is known, if it is.
+    pub(crate) async fn read(
+        rows: DataFrame,
+        columns: &[Column],
+        known: Known<'_>,
+    ) -> Result<Texts> {
         let mut shown = vec![column("row")];
         for at in 0..columns.len() {
             let text = cast(column(&value(at)), arrow::datatypes::DataType::Utf8);
@@ -68,10 +76,26 @@ impl Texts {
                 each.iter_mut().flatten().for_each(Builder::end_row);
             }
         }
+        let grams = known.keep.then(|| Grams {
+            record: record.rarity(),
+            words: words.rarity(),
+            columns: each
+                .iter()
+                .map(|b| b.as_ref().map(Builder::rarity))
+                .collect(),
+        });
+        let by = |builder: Builder, known: Option<&Rarity>| match known {
+            Some(known) => builder.finish_by(known),
+            None => builder.finish(),
+        };
+        let saved = known.transform.and_then(|t| t.grams.as_ref());
+        let of = |at: usize| saved.and_then(|g| g.columns.get(at)?.as_ref());
+        let each = each.into_iter().enumerate();
         Ok(Texts {
-            record: record.finish(),
-            words: words.finish(),
-            columns: each.into_iter().map(|b| b.map(Builder::finish)).collect(),
+            record: by(record, saved.map(|g| &g.record)),
+            words: by(words, saved.map(|g| &g.words)),
+            columns: each.map(|(at, b)| b.map(|b| by(b, of(at)))).collect(),
+            grams,
         })
     }
 
@@ -87,6 +111,25 @@ impl Texts {
         let pairs = unique(&near);
         let teach = random(sides, 2 * u64::from(sides.rows), &pairs);
         (pairs, teach, 5 * k)
+    }
+
+    /// The pairs of these records and of those near them, with the nearest of each.
+    pub(crate) fn pairs_of(&self, rows: std::ops::Range<u32>, all: u32, k: usize) -> Vec<u64> {
+        let own: Vec<u32> = rows.clone().collect();
+        let near = self.record.nearest(&own, 0..all, k, BUDGET);
+        let mut others: Vec<u32> = near
+            .iter()
+            .flat_map(|(_, list)| list.iter().map(|(other, _)| *other))
+            .filter(|other| !rows.contains(other))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        let further = self.record.nearest(&others, 0..all, k, BUDGET);
+        let mut pairs = unique(&near);
+        pairs.extend(unique(&further));
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
     }
 
     fn neighbours(&self, sides: Sides, k: usize) -> Vec<(u32, Vec<(u32, f32)>)> {

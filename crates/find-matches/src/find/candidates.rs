@@ -7,15 +7,27 @@ use datafusion::prelude::SessionContext;
 use crate::blocking::grams::Texts;
 use crate::blocking::{Blocking, Sides, keys, random};
 use crate::error::{MatchError, Result};
+use crate::known::Known;
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
 use crate::spool::Spool;
 
 /// Candidates, pairs that only teach, and vectors where there are any.
-pub(super) struct Candidates {
-    pub(super) pairs: Vec<u64>,
+pub(crate) struct Candidates {
+    pub(crate) pairs: Vec<u64>,
     pub(super) teach: Vec<u64>,
-    pub(super) texts: Option<Arc<Texts>>,
+    pub(crate) texts: Option<Arc<Texts>>,
+}
+
+impl Candidates {
+    /// Adds pairs, whatever blocking says.
+    pub(super) fn add(&mut self, pairs: impl Iterator<Item = u64>) {
+        self.pairs.extend(pairs);
+        self.pairs.sort_unstable();
+        self.pairs.dedup();
+        let real = &self.pairs;
+        self.teach.retain(|pair| real.binary_search(pair).is_err());
+    }
 }
 
 pub(super) async fn find(
@@ -24,6 +36,7 @@ pub(super) async fn find(
     columns: &[Column],
     sides: Sides,
     settings: &Settings,
+    known: Known<'_>,
     blocking: &mut Blocking,
 ) -> Result<Candidates> {
     let rows = normal.scan(context, "rows")?;
@@ -31,7 +44,9 @@ pub(super) async fn find(
     let text = columns.iter().find(|c| c.kind == Kind::Text);
     let ruled = !settings.blocking.is_empty();
     let mut uncovered = false;
-    if ruled || !small && text.is_none() {
+    // What was learned without vectors is applied without, and with them where they were there.
+    let saved = known.transform.map(|t| t.grams.is_some());
+    if ruled || saved == Some(false) || !small && text.is_none() {
         if let Some(pairs) = keys::pairs(context, &rows, columns, sides, settings, blocking).await?
         {
             blocking.method = match ruled {
@@ -42,23 +57,31 @@ pub(super) async fn find(
                 ),
             };
             let teach = random(sides, u64::from(sides.rows).min(500_000), &pairs);
-            let texts = match ruled && small {
-                true => Some(Arc::new(Texts::read(rows, columns).await?)),
+            let texts = match saved.unwrap_or(ruled && small) {
+                true => Some(Arc::new(Texts::read(rows, columns, known).await?)),
                 false => None,
             };
             return Ok(Candidates {
-                pairs,
+                pairs: known.among(pairs),
                 teach,
                 texts,
             });
         }
         uncovered = true;
     }
-    let texts = Arc::new(Texts::read(rows, columns).await?);
+    let texts = Arc::new(Texts::read(rows, columns, known).await?);
+    let new = known.new;
     let (search, options) = (texts.clone(), settings.clone());
-    let (pairs, teach, k) = tokio::task::spawn_blocking(move || search.pairs(sides, &options))
-        .await
-        .map_err(|e| MatchError::Spool(e.to_string()))?;
+    let (pairs, teach, k) = tokio::task::spawn_blocking(move || match new {
+        Some(from) => {
+            let k = options.neighbours();
+            let pairs = search.pairs_of(from..sides.rows, sides.rows, k);
+            (pairs, Vec::new(), k)
+        }
+        None => search.pairs(sides, &options),
+    })
+    .await
+    .map_err(|e| MatchError::Spool(e.to_string()))?;
     let why = match (small, text) {
         (true, _) => format!("{} rows are few enough to search all", sides.rows),
         (_, Some(text)) => format!("'{}' is long text, which no key holds", text.name),
@@ -70,6 +93,6 @@ pub(super) async fn find(
     Ok(Candidates {
         pairs,
         teach,
-        texts: Some(texts),
+        texts: (saved != Some(false)).then_some(texts),
     })
 }

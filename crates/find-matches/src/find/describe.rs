@@ -4,17 +4,17 @@ use crate::blocking::rows;
 use crate::model::sigmoid;
 
 /// What is told of each row, and of all.
-pub(super) struct Described {
+pub(crate) struct Described {
     /// Each row's entity.
-    pub(super) ids: Vec<i64>,
+    pub(crate) ids: Vec<i64>,
     /// How sure that is, for each row.
-    pub(super) confidence: Vec<f64>,
+    pub(crate) confidence: Vec<f64>,
     /// How many entities there are of each size.
-    pub(super) sizes: Vec<(u64, u64)>,
+    pub(crate) sizes: Vec<(u64, u64)>,
 }
 
 /// Ids by the order of first rows, each row's confidence, and how many entities there are of each size.
-pub(super) fn describe(
+pub(crate) fn describe(
     pairs: &[u64],
     relative: &[f32],
     accepted: &[usize],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit};
@@ -14,7 +15,7 @@ use crate::error::{MatchError, Result};
 use crate::settings::Settings;
 use crate::spool::Spool;
 
-pub(super) fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
+pub(crate) fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
     for (name, value) in [
         (
             "precision-recall trade-off",
@@ -60,9 +61,10 @@ pub(super) fn check(input: &MatchInput, settings: &Settings) -> Result<()> {
 }
 
 /// Keeps the input, so that rows have numbers and can be read again.
-pub(super) async fn read(
+pub(crate) async fn read(
     context: &SessionContext,
     input: MatchInput,
+    by_name: bool,
 ) -> Result<(Arc<Spool>, Vec<align::Shared>, Sides)> {
     let empty = |table: String| MatchError::Empty { table };
     let sides = |rows: u64, split: Option<u64>| Sides {
@@ -83,11 +85,12 @@ pub(super) async fn read(
             rows => return Ok((raw, shared, sides(rows, None))),
         }
     };
-    let (left, right_rows, shared) = align::of_two(context, left, unqualified(right.rows)?).await?;
-    let (a, b) = source_names(&input.left.name, &right.name);
-    let name = source_column(&shared);
-    let left = left.with_column(name, lit(a))?;
-    let right_rows = right_rows.with_column(name, lit(b))?;
+    let right_rows = unqualified(right.rows)?;
+    let (left, right_rows, shared) = match by_name {
+        true => align::of_two_by_name(left, right_rows)?,
+        false => align::of_two(context, left, right_rows).await?,
+    };
+    let (left, right_rows) = sourced(left, right_rows, &shared, &input.left.name, &right.name)?;
     let first = Spool::keep(context, vec![left], true).await?;
     let second = Spool::keep(context, vec![right_rows], true).await?;
     if first.rows() == 0 {
@@ -102,7 +105,34 @@ pub(super) async fn read(
     Ok((raw, shared, sides(rows, Some(split))))
 }
 
-fn unqualified(frame: DataFrame) -> Result<DataFrame> {
+/// Both with a column that says which is which.
+fn sourced(
+    left: DataFrame,
+    right: DataFrame,
+    shared: &[align::Shared],
+    of_left: &str,
+    of_right: &str,
+) -> Result<(DataFrame, DataFrame)> {
+    let (a, b) = source_names(of_left, of_right);
+    let name = source_column(shared);
+    Ok((
+        left.with_column(name, lit(a))?,
+        right.with_column(name, lit(b))?,
+    ))
+}
+
+/// The columns that come of these tables; of two, where names alone say which columns are the same.
+pub(crate) fn columns(input: MatchInput) -> Result<Schema> {
+    let left = unqualified(input.left.rows)?;
+    let Some(right) = input.right else {
+        return Ok(left.schema().as_arrow().clone());
+    };
+    let (left, right_rows, shared) = align::of_two_by_name(left, unqualified(right.rows)?)?;
+    let (left, _) = sourced(left, right_rows, &shared, &input.left.name, &right.name)?;
+    Ok(left.schema().as_arrow().clone())
+}
+
+pub(crate) fn unqualified(frame: DataFrame) -> Result<DataFrame> {
     let columns: Vec<Expr> = frame
         .schema()
         .iter()

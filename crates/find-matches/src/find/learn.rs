@@ -1,17 +1,19 @@
 //! What the pairs say, what is learned from it, and what would match by that alone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::blocking::Sides;
 use crate::blocking::grams::Texts;
+use crate::blocking::{Sides, rows};
 use crate::compare::{Compared, NULL, RECORD};
-use crate::decide::assignment::{greedy, without_ties};
+use crate::decide::assignment::{greedy, ranked, without_ties};
 use crate::decide::threshold::Curve;
 use crate::explain::Decision;
 use crate::model::patterns::Patterns;
 use crate::model::{Model, em, logit, relations, self_training};
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
+use crate::transform::Transform;
 
 /// The share of different values from which on nearly every row has its own.
 const OWN_VALUES: f64 = 0.8;
@@ -19,27 +21,27 @@ const OWN_VALUES: f64 = 0.8;
 const APART: f32 = 20.0;
 
 /// What is known of the pairs.
-pub(super) struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The candidates, in order, and then the pairs that only teach.
     all: Vec<u64>,
     /// How many candidates there are.
     real: usize,
-    pub(super) sides: Sides,
-    pub(super) columns: &'a [Column],
-    pub(super) compared: Compared,
-    pub(super) patterns: Patterns,
+    pub(crate) sides: Sides,
+    pub(crate) columns: &'a [Column],
+    pub(crate) compared: Compared,
+    pub(crate) patterns: Patterns,
     comparisons: Vec<(String, Option<Kind>)>,
     /// The vectors of the records, where there are any.
-    pub(super) texts: Option<Arc<Texts>>,
+    pub(crate) texts: Option<Arc<Texts>>,
     /// Whether each record's nearest are its candidates, so that lists of them are full.
-    pub(super) neighbours: bool,
+    pub(crate) neighbours: bool,
     /// Whether there are great groups of equals, cut off by how many neighbours were looked for.
-    pub(super) great_groups: bool,
+    pub(crate) great_groups: bool,
 }
 
 impl<'a> Evidence<'a> {
     /// Of `all` pairs, of which the first `real` are candidates.
-    pub(super) fn new(
+    pub(crate) fn new(
         all: Vec<u64>,
         real: usize,
         sides: Sides,
@@ -72,17 +74,23 @@ impl<'a> Evidence<'a> {
     }
 
     /// The candidates, in order.
-    pub(super) fn pairs(&self) -> &[u64] {
+    pub(crate) fn pairs(&self) -> &[u64] {
         &self.all[..self.real]
     }
 
     /// How alike whole records are, for each candidate.
-    pub(super) fn record(&self) -> &[f32] {
+    pub(crate) fn record(&self) -> &[f32] {
         &self.compared.record[..self.real]
     }
 
+    /// The candidates and how alike they are, when all else is done.
+    pub(crate) fn into_compared(mut self) -> (Vec<u64>, Compared) {
+        self.all.truncate(self.real);
+        (self.all, self.compared)
+    }
+
     /// The candidates and their patterns, when all else is done.
-    pub(super) fn into_pairs(mut self) -> (Vec<u64>, Patterns) {
+    pub(crate) fn into_pairs(mut self) -> (Vec<u64>, Patterns) {
         self.all.truncate(self.real);
         self.patterns.of.truncate(self.real);
         (self.all, self.patterns)
@@ -90,19 +98,31 @@ impl<'a> Evidence<'a> {
 }
 
 /// What was learned, and what would match by that alone.
-pub(super) struct Learned {
-    pub(super) model: Model,
+pub(crate) struct Learned {
+    pub(crate) model: Model,
     /// The score of each candidate by the model of patterns.
-    pub(super) plain: Vec<f32>,
+    pub(crate) plain: Vec<f32>,
     /// The score of each candidate.
-    pub(super) scores: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
     /// Places of candidates.
-    pub(super) accepted: Vec<usize>,
-    pub(super) decision: Decision,
+    pub(crate) accepted: Vec<usize>,
+    pub(crate) decision: Decision,
+    /// Whether each record was taken to have one partner at most.
+    pub(crate) one_to_one: bool,
+}
+
+impl Learned {
+    /// Whether pairs are assigned: each record to one partner at most, and none has more for another reason.
+    pub(crate) fn assigned(&self, pairs: &[u64]) -> bool {
+        let mut seen = HashSet::new();
+        let mut first = |row: u32| seen.insert(row);
+        let mut accepted = self.accepted.iter().map(|at| rows(pairs[*at]));
+        self.one_to_one && accepted.all(|(a, b)| first(a) && first(b))
+    }
 }
 
 /// Learns from the pairs without labels, as if a record had one partner at most or not, and decides.
-pub(super) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settings) -> Learned {
+pub(crate) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settings) -> Learned {
     let patterns = &evidence.patterns;
     let all_record = &evidence.compared.record;
     let chances = beginning(evidence, one_to_one);
@@ -137,12 +157,104 @@ pub(super) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settin
         false => above(&scores, settings),
     };
     model.threshold = decision.threshold;
+    model.unsupervised_threshold = decision.threshold;
+    model.one_to_one = one_to_one;
     Learned {
         model,
         plain,
         scores,
         accepted,
         decision,
+        one_to_one,
+    }
+}
+
+/// Where a record had one partner: what of the pairs of new records, which begin with row `first`, matches. An old
+/// record is free for them, whatever other old ones it matches. A second new one for the same is one whose best it
+/// is, if it is over the model's own zero, and over nine in ten of those that are assigned.
+fn taken_by_new(
+    pairs: &[u64],
+    scores: &[f32],
+    sides: Sides,
+    first: u32,
+    threshold: f64,
+) -> Vec<usize> {
+    let own: Vec<usize> = (0..pairs.len())
+        .filter(|at| rows(pairs[*at]).1 >= first)
+        .collect();
+    let (some, worth): (Vec<u64>, Vec<f32>) =
+        own.iter().map(|at| (pairs[*at], scores[*at])).unzip();
+    let mut over = greedy(&some, &worth, sides);
+    over.retain(|at| f64::from(worth[*at]) > threshold);
+    let mut out = without_ties(&some, &worth, over);
+    let mut reached: Vec<f32> = out.iter().map(|at| worth[*at]).collect();
+    reached.sort_by(f32::total_cmp);
+    let least = reached.get(reached.len() / 10).copied().unwrap_or(0.0);
+    let least = least.max(0.0).max(threshold as f32);
+    let known: HashSet<usize> = out.iter().copied().collect();
+    let mut seen = HashSet::new();
+    for at in ranked(&worth) {
+        let (a, b) = rows(some[at]);
+        // Each new record's best comes first.
+        let mut is_best = false;
+        for row in [a, b].into_iter().filter(|row| *row >= first) {
+            is_best |= seen.insert(row);
+        }
+        if is_best && worth[at] > least && !known.contains(&at) {
+            out.push(at);
+        }
+    }
+    let mut out: Vec<usize> = out.into_iter().map(|at| own[at]).collect();
+    out.sort_unstable();
+    out
+}
+
+/// Scores the pairs by what was learned before, and decides by the threshold of then. Rows from `new` on are new.
+pub(crate) fn apply(
+    evidence: &Evidence<'_>,
+    transform: &Transform,
+    settings: &Settings,
+    new: Option<u32>,
+) -> Learned {
+    let mut model = transform.model.clone();
+    let patterns = &evidence.patterns;
+    let worth: Vec<f32> = (0..patterns.len())
+        .map(|pattern| em::score(&model, patterns, pattern) as f32)
+        .collect();
+    let of = &patterns.of[..evidence.real];
+    let plain: Vec<f32> = of.iter().map(|pattern| worth[*pattern as usize]).collect();
+    let mut scores = match &model.learner {
+        Some(learner) => learner.scores(&evidence.compared, &plain),
+        None => plain.clone(),
+    };
+    thin_evidence(patterns, evidence.columns, &mut scores);
+    let one_to_one = model.one_to_one;
+    // A taught model's own threshold is its zero; what it was taught over keeps the one that it had.
+    let threshold = model.unsupervised_threshold - transform.settings.shift() + settings.shift();
+    let pairs = evidence.pairs();
+    let over = |at: &usize| f64::from(scores[*at]) > threshold;
+    let accepted: Vec<usize> = match (one_to_one, new) {
+        (true, Some(first)) => taken_by_new(pairs, &scores, evidence.sides, first, threshold),
+        (true, None) => {
+            let taken = greedy(pairs, &scores, evidence.sides);
+            without_ties(pairs, &scores, taken.into_iter().filter(over).collect())
+        }
+        (false, _) => (0..scores.len()).filter(over).collect(),
+    };
+    model.threshold = threshold;
+    let decision = Decision {
+        threshold,
+        why: "as was learned before".into(),
+        gate: "what was learned before is taken to be there".into(),
+        ..Decision::default()
+    };
+    Learned {
+        model,
+        plain,
+        scores,
+        accepted,
+        decision,
+        one_to_one,
     }
 }
 
@@ -298,4 +410,24 @@ fn assign(
         ..Decision::default()
     };
     (accepted, decision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocking::pair;
+
+    #[test]
+    fn old_records_are_free_for_new_ones() {
+        // 0 and 1 match each other; 2 and 4 are new and match 0 best; 3 is new and matches nothing.
+        let pairs = [pair(0, 1), pair(0, 2), pair(0, 3), pair(0, 4), pair(1, 2)];
+        let scores = [9.0, 8.0, -2.0, 8.5, 7.0];
+        let sides = Sides {
+            rows: 5,
+            split: None,
+        };
+        // 4 is assigned to 0, 2 to 1; 0 is the best of 2, too, and as good.
+        let found = taken_by_new(&pairs, &scores, sides, 2, -3.0);
+        assert_eq!(found, [1, 3, 4]);
+    }
 }

@@ -14,12 +14,14 @@ use datafusion::prelude::SessionContext;
 use mastic_functions::sample_number;
 
 use super::learn::{Evidence, Learned};
-use super::{candidates, dependence, gather};
+use super::prepare::gather;
+use super::{candidates, dependence};
 use crate::blocking::{Blocking, Sides, pair, rows};
 use crate::decide::assignment::greedy;
 use crate::decide::groups::Tops;
 use crate::decide::null::threshold;
 use crate::error::Result;
+use crate::known::Known;
 use crate::model::em;
 use crate::normalise::column;
 use crate::settings::Settings;
@@ -57,9 +59,17 @@ pub(super) async fn beyond_chance(
     let shuffled = shuffle(context, normal, &blocks, &orders).await?;
     let columns = evidence.columns;
     let mut ignored = Blocking::default();
-    let found =
-        candidates::find(context, &shuffled, columns, sides, settings, &mut ignored).await?;
-    let chance = gather(context, &shuffled, columns, sides, found, settings).await?;
+    let found = candidates::find(
+        context,
+        &shuffled,
+        columns,
+        sides,
+        settings,
+        Known::default(),
+        &mut ignored,
+    )
+    .await?;
+    let chance = gather(context, &shuffled, columns, sides, found, settings, None).await?;
 
     // Matched titles stay matched where a block is shuffled as a whole: such pairs are no chance.
     let matched = match evidence.neighbours {

@@ -25,6 +25,20 @@ pub struct Learner {
     pub calibration: [f64; 2],
 }
 
+impl Learner {
+    /// Each pair's new score, of that by the model alone.
+    pub(crate) fn scores(&self, compared: &Compared, scores: &[f32]) -> Vec<f32> {
+        let (mut row, [slope, intercept]) = (Vec::new(), self.calibration);
+        let each = scores.iter().enumerate().map(|(pair, score)| {
+            features(compared, &self.top, pair, &mut row);
+            let learned = decide(&row, &self.coefficients);
+            let cosine = f64::from(compared.record[pair]) * slope + intercept;
+            ((0.5 * f64::from(*score) + 0.5 * cosine + learned) / 2.0) as f32
+        });
+        each.collect()
+    }
+}
+
 /// The features of a pair.
 fn features(compared: &Compared, top: &[u8], pair: usize, out: &mut Vec<f64>) {
     out.clear();
@@ -94,13 +108,7 @@ pub(crate) fn learn(
         coefficients,
         calibration,
     };
-    let scores = (0..n).map(|pair| {
-        features(compared, &learner.top, pair, &mut row);
-        let learned = decide(&row, &learner.coefficients);
-        let cosine = f64::from(compared.record[pair]) * calibration[0] + calibration[1];
-        ((0.5 * f64::from(scores[pair]) + 0.5 * cosine + learned) / 2.0) as f32
-    });
-    let scores = scores.collect();
+    let scores = learner.scores(compared, scores);
     Some((learner, scores))
 }
 

@@ -2,6 +2,8 @@
 
 use mastic_dynamic_frame::{Fill, FlatMap, Kmeans, Lookup, Unbox};
 
+use mastic_find_matches::Settings;
+
 use crate::script::ast::SinkDef;
 use crate::source::Text;
 
@@ -55,6 +57,8 @@ pub enum EnrichStep {
         /// Where it says so.
         texts: Vec<Text>,
     },
+    /// Finds which records mean the same thing.
+    Match(Box<MatchStep>),
     /// Deals records out to so many streams, by fields where there are any.
     Repartition {
         /// How many streams.
@@ -77,12 +81,84 @@ pub enum EnrichStep {
     UnionWidened(Vec<Text>),
 }
 
+/// A step that matches records.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct MatchStep {
+    /// What the step says of itself; what it does not say is as a transform says, or as usual.
+    pub settings: Settings,
+    /// The trade-offs of precision and recall, and of accuracy and cost, where it says so.
+    pub trade_offs: [Option<f64>; 2],
+    /// The frame that records are linked with.
+    pub with: Option<Text>,
+    /// The frame of labels.
+    pub labels: Option<Text>,
+    /// The frame of records that have entities already.
+    pub existing: Option<Text>,
+    /// The transform that was saved.
+    pub transform: Option<Text>,
+    /// Whether the best record of each entity is kept, and no other.
+    pub best: bool,
+    /// All these frames.
+    pub frames: Vec<Text>,
+    /// Where it says so.
+    pub texts: Vec<Text>,
+}
+
+impl MatchStep {
+    /// The settings over those of a transform.
+    pub(crate) fn over(&self, saved: Option<&Settings>) -> Settings {
+        let own = &self.settings;
+        let mut out = match saved {
+            None => own.clone(),
+            Some(saved) => Settings {
+                primary_key: own
+                    .primary_key
+                    .clone()
+                    .or_else(|| saved.primary_key.clone()),
+                one_to_one: own.one_to_one || saved.one_to_one,
+                blocking: match own.blocking.is_empty() {
+                    true => saved.blocking.clone(),
+                    false => own.blocking.clone(),
+                },
+                enforce_provided_labels: own.enforce_provided_labels,
+                ..saved.clone()
+            },
+        };
+        if let [Some(precision), _] = self.trade_offs {
+            out.precision_recall_tradeoff = precision;
+        }
+        if let [_, Some(accuracy)] = self.trade_offs {
+            out.accuracy_cost_tradeoff = accuracy;
+        }
+        out
+    }
+
+    fn draw(&self) -> String {
+        let mut parts = vec![match &self.with {
+            Some(with) => format!("linked with {with}"),
+            None => "duplicates".to_owned(),
+        }];
+        if let Some(transform) = &self.transform {
+            parts.push(format!("as transform {transform} says"));
+        }
+        if let Some(labels) = &self.labels {
+            parts.push(format!("taught by {labels}"));
+        }
+        if let Some(existing) = &self.existing {
+            parts.push(format!("joining the entities of {existing}"));
+        }
+        parts.join(", ")
+    }
+}
+
 impl EnrichStep {
     /// The other frames that the step reads.
     pub(crate) fn inputs(&self) -> &[Text] {
         match self {
             Self::Lookup { with, .. } | Self::Merge { with, .. } => std::slice::from_ref(with),
             Self::UnionWidened(others) => others,
+            Self::Match(step) => &step.frames,
             _ => &[],
         }
     }
@@ -127,6 +203,7 @@ impl EnrichStep {
                 kmeans.columns.join(", "),
                 kmeans.output_column
             ),
+            Self::Match(step) => step.draw(),
             Self::Repartition { num, by } if by.is_empty() => num.to_string(),
             Self::Repartition { num, by } => format!("{num} by {}", list(by)),
             Self::Coalesce(num) => num.to_string(),

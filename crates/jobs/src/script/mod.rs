@@ -16,7 +16,7 @@ pub use ast::{
     FrameDef, MappingDef, Origin, RelationDef, RowsDef, Script, ShapeStep, SinkDef, SinkFormat,
     SinkMode, SourceDef, Step, StepDef,
 };
-pub use enrich::EnrichStep;
+pub use enrich::{EnrichStep, MatchStep};
 pub(crate) use parameters::GIVEN;
 pub use parameters::{Parameter, ParameterType};
 

@@ -1,6 +1,7 @@
 //! The steps of frames.
 
 mod enrich;
+mod matching;
 mod shape;
 
 use mastic_dynamic_frame::{JoinKind, Mapping, OnError};
@@ -12,7 +13,7 @@ use crate::script::tree::{Kind, Node};
 use crate::source::Text;
 
 /// Every verb, as a script writes it.
-pub(crate) const VERBS: [&str; 29] = [
+pub(crate) const VERBS: [&str; 30] = [
     "from",
     "drop_fields",
     "drop_null_fields",
@@ -39,6 +40,7 @@ pub(crate) const VERBS: [&str; 29] = [
     "unbox",
     "fill_missing_values",
     "kmeans",
+    "find_matches",
     "repartition",
     "coalesce",
     "spigot",
@@ -92,6 +94,13 @@ impl Reader {
                 return Some(StepDef {
                     verb,
                     step,
+                    stage_threshold: None,
+                });
+            }
+            if value == "find_matches" {
+                return Some(StepDef {
+                    verb,
+                    step: Step::Enrich(EnrichStep::Match(Box::default())),
                     stage_threshold: None,
                 });
             }

@@ -10,6 +10,7 @@ mod bad;
 mod connections;
 mod enrich;
 mod good;
+mod matching;
 mod runs;
 mod samples;
 mod shape;

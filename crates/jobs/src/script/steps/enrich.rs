@@ -13,13 +13,14 @@ use crate::script::tree::{Kind, Node};
 use crate::source::Text;
 
 /// The verbs of these steps.
-pub(crate) const VERBS: [&str; 9] = [
+pub(crate) const VERBS: [&str; 10] = [
     "flat_map",
     "lookup",
     "merge",
     "unbox",
     "fill_missing_values",
     "kmeans",
+    "find_matches",
     "repartition",
     "coalesce",
     "spigot",
@@ -28,7 +29,7 @@ pub(crate) const VERBS: [&str; 9] = [
 /// Of how many records an unboxed field's type is found, where the script does not say.
 const INFERRED: usize = 1_000;
 
-type Pairs<'n> = Vec<(Text, &'n Node)>;
+pub(super) type Pairs<'n> = Vec<(Text, &'n Node)>;
 
 impl Reader {
     pub(super) fn read_enrich(&mut self, verb: &Text, value: &Node) -> Option<EnrichStep> {
@@ -46,6 +47,7 @@ impl Reader {
             "unbox" => self.read_unbox(verb, value),
             "fill_missing_values" => self.read_fill(verb, value),
             "kmeans" => self.read_kmeans(verb, value),
+            "find_matches" => self.read_find_matches(verb, value),
             "repartition" => {
                 if !matches!(value.kind, Kind::Mapping(_)) {
                     let num = self.whole(value, "a number of streams", 1, 10_000)?;
@@ -410,12 +412,12 @@ impl Reader {
         self.text(node, what)
     }
 
-    fn optional(&mut self, pairs: &Pairs<'_>, key: &str, what: &str) -> Option<Text> {
+    pub(super) fn optional(&mut self, pairs: &Pairs<'_>, key: &str, what: &str) -> Option<Text> {
         get(pairs, key).and_then(|node| self.text(node, what))
     }
 
     /// Whether `true` is written under a key.
-    fn yes(&mut self, pairs: &Pairs<'_>, key: &str) -> bool {
+    pub(super) fn yes(&mut self, pairs: &Pairs<'_>, key: &str) -> bool {
         let Some(text) = self.optional(pairs, key, "true or false") else {
             return false;
         };
@@ -484,7 +486,7 @@ impl Reader {
     }
 
     /// `name`, `[a, b]`, or `{a: other}`.
-    fn named_pairs(&mut self, node: &Node, what: &str) -> Vec<(Text, Option<Text>)> {
+    pub(super) fn named_pairs(&mut self, node: &Node, what: &str) -> Vec<(Text, Option<Text>)> {
         match &node.kind {
             Kind::Mapping(_) => {
                 let mut out = Vec::new();

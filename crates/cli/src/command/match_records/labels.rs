@@ -1,0 +1,177 @@
+//! Label files: read as frames are, so that each row has its line; written as CSV.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields};
+use mastic_find_matches::{LABEL, LABELING_SET_ID, Labels};
+use mastic_lake::LakeError;
+use mastic_lake::format::{BadRecord, BadRecords};
+use mastic_query::Session;
+use mastic_query::frame::{FrameOptions, FrameSource};
+
+use crate::error::{CliError, Result};
+
+/// The column of lines.
+const LINE: &str = "$line";
+
+/// A row of a label file that cannot be read ends the reading.
+#[derive(Debug)]
+struct Strict;
+
+impl BadRecords for Strict {
+    fn set_aside(&self, record: BadRecord) -> mastic_lake::Result<()> {
+        Err(LakeError::Data {
+            file: record.file,
+            line: record.line,
+            column: record.column,
+            message: record.reason,
+        })
+    }
+}
+
+/// A label file, all of whose values are text.
+pub(super) async fn read(session: &Session, file: &Path) -> Result<Labels> {
+    let source = FrameSource::Path {
+        path: file.display().to_string(),
+        format: None,
+        options: std::collections::BTreeMap::new(),
+    };
+    let mut options = FrameOptions::new(Arc::new(Strict));
+    let looked = session.frame(&source, &options).await?;
+    let own = looked
+        .schema()
+        .fields()
+        .iter()
+        .filter(|f| !f.name().starts_with('$'));
+    let text = own.map(|f| Arc::new(Field::new(f.name(), DataType::Utf8, true)));
+    options.fields = Some(text.collect::<Fields>());
+    let rows = session.frame(&source, &options).await?;
+    let line = rows.schema().field_with_unqualified_name(LINE).is_ok();
+    let name = file.file_name().map_or_else(
+        || file.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    Ok(Labels {
+        name,
+        rows,
+        line: line.then(|| LINE.to_owned()),
+    })
+}
+
+/// A label file as it is written: its columns, and the rows.
+#[derive(Debug, Clone)]
+pub(super) struct Sheet {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    /// Without rows.
+    pub(super) fn new(columns: &[String]) -> Sheet {
+        let own = [LABELING_SET_ID, LABEL].map(str::to_owned);
+        Sheet {
+            columns: own.iter().chain(columns).cloned().collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// As it is in a file.
+    pub(super) fn read(file: &Path) -> Result<Sheet> {
+        let bad = |e: csv::Error| {
+            CliError::failed(format!("cannot read the labels of {}: {e}", file.display()))
+        };
+        let mut reader = csv::Reader::from_path(file).map_err(bad)?;
+        let columns: Vec<String> = reader
+            .headers()
+            .map_err(bad)?
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        let sheet = Sheet {
+            rows: reader
+                .records()
+                .map(|record| Ok(record.map_err(bad)?.iter().map(str::to_owned).collect()))
+                .collect::<Result<_>>()?,
+            columns,
+        };
+        for needed in [LABELING_SET_ID, LABEL] {
+            if sheet.place(needed).is_none() {
+                return Err(CliError::hinted(
+                    format!("{} has no column '{needed}'", file.display()),
+                    Some(format!(
+                        "a label file has the columns {LABELING_SET_ID}, {LABEL}, and the table's"
+                    )),
+                ));
+            }
+        }
+        Ok(sheet)
+    }
+
+    fn place(&self, column: &str) -> Option<usize> {
+        self.columns
+            .iter()
+            .position(|c| c.eq_ignore_ascii_case(column))
+    }
+
+    /// A value of a row.
+    pub(super) fn value<'a>(&self, row: &'a [String], column: &str) -> &'a str {
+        let value = self.place(column).and_then(|at| row.get(at));
+        value.map_or("", String::as_str)
+    }
+
+    /// The number of the next set.
+    pub(super) fn next_set(&self) -> u64 {
+        let sets = self.rows.iter();
+        let numbers = sets.filter_map(|r| self.value(r, LABELING_SET_ID).parse::<u64>().ok());
+        numbers.max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// Adds a row of some columns' values; what the sheet has no column for is left out.
+    pub(super) fn push(
+        &mut self,
+        set: &str,
+        label: &str,
+        columns: &[String],
+        values: &[Option<String>],
+    ) {
+        let mut row = vec![String::new(); self.columns.len()];
+        let own = [(LABELING_SET_ID, set), (LABEL, label)];
+        let others = columns
+            .iter()
+            .zip(values)
+            .map(|(c, v)| (c.as_str(), v.as_deref().unwrap_or_default()));
+        for (column, value) in own.into_iter().chain(others) {
+            if let Some(cell) = self.place(column).and_then(|at| row.get_mut(at)) {
+                value.clone_into(cell);
+            }
+        }
+        self.rows.push(row);
+    }
+
+    /// Writes it: all of it, or nothing.
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        let bad = |e: &dyn std::fmt::Display| {
+            CliError::failed(format!("cannot write {}: {e}", file.display()))
+        };
+        let folder = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut staged = tempfile::Builder::new()
+            .prefix(".mastic-")
+            .tempfile_in(folder)
+            .map_err(|e| bad(&e))?;
+        {
+            let mut writer = csv::Writer::from_writer(staged.as_file_mut());
+            writer.write_record(&self.columns).map_err(|e| bad(&e))?;
+            for row in &self.rows {
+                writer.write_record(row).map_err(|e| bad(&e))?;
+            }
+            writer.flush().map_err(|e| bad(&e))?;
+        }
+        staged.as_file().sync_all().map_err(|e| bad(&e))?;
+        staged.persist(file).map_err(|e| bad(&e.error))?;
+        Ok(())
+    }
+}
