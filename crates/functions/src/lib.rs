@@ -83,8 +83,10 @@ mod parsing;
 mod regexp;
 mod sample;
 mod scalars;
+pub mod sql;
 mod strings;
 mod to_choice;
+mod trino;
 mod typed;
 pub mod views;
 
@@ -113,6 +115,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         json::all(),
         scalars::all(),
         arrays::all(),
+        trino::all(),
         parsing::all(),
         vec![to_choice(), sample_hash(), nearest_centroid()],
         choice::all(),
@@ -120,6 +123,9 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     ];
     for udf in scalars.concat() {
         registry.register_udf(udf)?;
+    }
+    for udf in trino::higher_order() {
+        registry.register_higher_order_function(udf)?;
     }
     for udaf in aggregates::all() {
         registry.register_udaf(udaf)?;

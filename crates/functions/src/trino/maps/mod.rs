@@ -1,0 +1,13 @@
+//! Maps. Semantics: <https://trino.io/docs/current/functions/map.html>.
+
+pub(crate) mod build;
+mod combine;
+mod entries;
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::ScalarUDF;
+
+pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
+    [combine::all(), entries::all()].concat()
+}
