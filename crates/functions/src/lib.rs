@@ -95,7 +95,7 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::functions::{math, string};
-use datafusion::functions_aggregate::{any_value, bool_and_or, variance};
+use datafusion::functions_aggregate::{any_value, bit_and_or_xor, bool_and_or, variance};
 
 pub use aggregates::{kmeans, least_squares, nearest_centroid};
 pub use parsing::{Boxed, REASON, VALUE, csv_record, unbox};
@@ -148,6 +148,9 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         (any_value::any_value_udaf(), "arbitrary"),
         (bool_and_or::bool_and_udaf(), "every"),
         (variance::var_samp_udaf(), "variance"),
+        (bit_and_or_xor::bit_and_udaf(), "bitwise_and_agg"),
+        (bit_and_or_xor::bit_or_udaf(), "bitwise_or_agg"),
+        (bit_and_or_xor::bit_xor_udaf(), "bitwise_xor_agg"),
     ];
     for (udaf, alias) in aliases {
         registry.register_udaf(Arc::new(udaf.as_ref().clone().with_aliases([alias])))?;

@@ -1,5 +1,6 @@
 //! Functions whose expected values are those of Trino's documentation (`docs/src/main/sphinx/functions/*.md`) and
-//! of its own tests (`core/trino-main/src/test/java/io/trino/operator/scalar/Test*.java`).
+//! of its own tests (`core/trino-main/src/test/java/io/trino/operator/scalar/Test*.java`); those of distributions are
+//! SciPy's, and of keyed digests Python's `hmac`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -47,7 +48,7 @@ async fn text() {
         ("replace('aaa', 'a')", ""),
         ("replace('xxyyzz', '', 'y')", "yxyxyyyyyzyzy"),
         ("reverse('racecar')", "racecar"),
-        ("reverse(ARRAY[1, NULL, 3])", "[3, , 1]"),
+        ("reverse(ARRAY[1, NULL, 3])", "[3, NULL, 1]"),
         ("concat('a', 'b', 'c')", "abc"),
         ("concat('a', NULL)", "NULL"),
         ("concat(ARRAY[1], ARRAY[2, 3])", "[1, 2, 3]"),
@@ -114,7 +115,7 @@ async fn bytes() {
         ("to_hex(xxhash64(to_utf8('')))", "EF46DB3751D8E999"),
         ("to_hex(xxhash64(to_utf8('hashme')))", "F9D96E0E1165E892"),
         ("to_hex(murmur3(from_base64('aaaaaa')))", "BA5855635569B42F4920372CA0E396EF"),
-        ("to_hex(hmac_md5(to_utf8('abc'), to_utf8('test key')))", "F9D62D8C1C6C1A3A7F9F8E3C1D3E0A3B"),
+        ("to_hex(hmac_md5(to_utf8('abc'), to_utf8('test key')))", "8B7B01FA3E9AB4F3E11D70B8B9CC0F12"),
         ("length(to_utf8('\u{4FE1}'))", "3"),
         ("to_hex(substr(from_hex('010203'), 2))", "0203"),
         ("to_hex(reverse(from_hex('010203')))", "030201"),
@@ -151,13 +152,15 @@ async fn numbers() {
         ("bitwise_left_shift(5, 2)", "20"),
         ("bitwise_right_shift(-1, 60)", "15"),
         ("bitwise_right_shift_arithmetic(-1, 60)", "-1"),
-        ("normal_cdf(0, 1, 1.96)", "0.9750021048517796"),
+        ("round(normal_cdf(0, 1, 1.96), 15)", "0.97500210485178"),
         ("round(normal_cdf(10, 9, 10), 12)", "0.5"),
         ("round(inverse_normal_cdf(0, 1, 0.3), 10)", "-0.5244005127"),
-        ("round(beta_cdf(3, 3.6, 0.3), 10)", "0.2176416212"),
-        ("round(inverse_beta_cdf(3, 3.6, 0.3), 10)", "0.3469675486"),
-        ("round(wilson_interval_lower(1250, 1310, 1.96e0), 12)", "0.941488810283"),
-        ("round(wilson_interval_upper(1250, 1310, 1.96e0), 12)", "0.964203894685"),
+        ("round(beta_cdf(3, 3.6, 0.3), 10)", "0.2176481"),
+        ("round(inverse_beta_cdf(3, 3.6, 0.3), 10)", "0.3469675485"),
+        ("round(wilson_interval_lower(1250, 1310, 1.96e0), 12)", "0.94148837254"),
+        ("round(wilson_interval_upper(1250, 1310, 1.96e0), 12)", "0.964252471714"),
+        ("round(t_cdf(1.5, 4), 12)", "0.896"),
+        ("round(t_pdf(1.5, 4), 12)", "0.12288"),
         ("e()", "2.718281828459045"),
         ("random(5) < 5 AND random(3, 4) = 3 AND random() < 1", "true"),
         ("5 / 2", "2"),
@@ -206,7 +209,7 @@ async fn arrays() {
         ("ARRAY[1, 2][2]", "2"),
         ("element_at(ARRAY[1, 2], -1)", "2"),
         ("element_at(ARRAY[1, 2], 5)", "NULL"),
-        ("array_distinct(ARRAY[0, 1, NULL, 1, NULL, 0])", "[0, 1, ]"),
+        ("array_distinct(ARRAY[0, 1, NULL, 1, NULL, 0])", "[0, 1, NULL]"),
         ("array_union(ARRAY[1, 2], ARRAY[2, 3])", "[1, 2, 3]"),
         ("array_intersect(ARRAY[1, 5, 3], ARRAY[3, 4, 1])", "[1, 3]"),
         ("array_except(ARRAY[1, 5, 3], ARRAY[3])", "[1, 5]"),
@@ -215,11 +218,11 @@ async fn arrays() {
         ("arrays_overlap(ARRAY[1, 2], ARRAY[2, NULL])", "true"),
         ("contains_sequence(ARRAY[1, 2, 3, 4], ARRAY[2, 3])", "true"),
         ("contains_sequence(ARRAY[1, 2, 3, 4], ARRAY[2, 4])", "false"),
-        ("array_remove(ARRAY[3, 2, 3, NULL], 3)", "[2, ]"),
+        ("array_remove(ARRAY[3, 2, 3, NULL], 3)", "[2, NULL]"),
         ("array_position(ARRAY[1, 2, 3], 3)", "3"),
         ("array_position(ARRAY[1, 2, 3], 4)", "0"),
         ("array_histogram(ARRAY[42, 7, 42, NULL])", "{42: 2, 7: 1}"),
-        ("array_sort(ARRAY[3, NULL, 1])", "[1, 3, ]"),
+        ("array_sort(ARRAY[3, NULL, 1])", "[1, 3, NULL]"),
         ("array_min(ARRAY[5, 3])", "3"),
         ("array_max(ARRAY[5, NULL])", "NULL"),
         ("array_first(ARRAY[1, 2])", "1"),
@@ -235,7 +238,7 @@ async fn arrays() {
         ("ngrams(ARRAY['foo', 'bar'], 5)", "[[foo, bar]]"),
         ("flatten(ARRAY[ARRAY[1, 2], ARRAY[3], NULL])", "[1, 2, 3]"),
         ("repeat('a', 3)", "[a, a, a]"),
-        ("zip(ARRAY[1, 2], ARRAY['1b', null, '3b'])", "[{field0: 1, field1: 1b}, {field0: 2, field1: }, {field0: , field1: 3b}]"),
+        ("zip(ARRAY[1, 2], ARRAY['1b', null, '3b'])", "[{field0: 1, field1: 1b}, {field0: 2, field1: NULL}, {field0: NULL, field1: 3b}]"),
         ("sequence(1, 5)", "[1, 2, 3, 4, 5]"),
         ("sequence(5, 1, -2)", "[5, 3, 1]"),
         ("sequence(DATE '2016-04-12', DATE '2016-04-14')", "[2016-04-12, 2016-04-13, 2016-04-14]"),
@@ -282,15 +285,15 @@ async fn lambdas() {
         ("reduce(ARRAY[5.5, 1], 0, (s, x) -> s + x, s -> s * 2)", "13.0"),
         ("reduce(ARRAY[5, 6, 10, 20], CAST(ROW(0.0, 0) AS ROW(sum DOUBLE, count INTEGER)), (s, x) -> CAST(ROW(x + s.sum, s.count + 1) AS ROW(sum DOUBLE, count INTEGER)), s -> IF(s.count = 0, NULL, s.sum / s.count))", "10.25"),
         ("zip_with(ARRAY[1, 2], ARRAY[3, 4], (x, y) -> x + y)", "[4, 6]"),
-        ("zip_with(ARRAY['a'], ARRAY['d', null, 'f'], (x, y) -> coalesce(x, y))", "[a, , f]"),
+        ("zip_with(ARRAY['a'], ARRAY['d', null, 'f'], (x, y) -> coalesce(x, y))", "[a, NULL, f]"),
         ("array_sort(ARRAY[3, 2, 5, 1, 2], (x, y) -> IF(x < y, 1, IF(x = y, 0, -1)))", "[5, 3, 2, 2, 1]"),
-        ("array_sort(ARRAY[3, 2, null, 5, null, 1, 2], (x, y) -> CASE WHEN x IS NULL THEN -1 WHEN y IS NULL THEN 1 WHEN x < y THEN 1 WHEN x = y THEN 0 ELSE -1 END)", "[, , 5, 3, 2, 2, 1]"),
+        ("array_sort(ARRAY[3, 2, null, 5, null, 1, 2], (x, y) -> CASE WHEN x IS NULL THEN -1 WHEN y IS NULL THEN 1 WHEN x < y THEN 1 WHEN x = y THEN 0 ELSE -1 END)", "[NULL, NULL, 5, 3, 2, 2, 1]"),
         ("array_sort(ARRAY['a', 'abcd', 'abc'], (x, y) -> IF(length(x) < length(y), -1, IF(length(x) = length(y), 0, 1)))", "[a, abc, abcd]"),
         ("map_filter(MAP(ARRAY[10, 20, 30], ARRAY['a', NULL, 'c']), (k, v) -> v IS NOT NULL)", "{10: a, 30: c}"),
         ("transform_keys(MAP(ARRAY[1, 2, 3], ARRAY['a', 'b', 'c']), (k, v) -> k + 1)", "{2: a, 3: b, 4: c}"),
         ("transform_values(MAP(ARRAY[1, 2, 3], ARRAY[10, 20, 30]), (k, v) -> v + k)", "{1: 11, 2: 22, 3: 33}"),
         ("map_zip_with(MAP(ARRAY[1, 2, 3], ARRAY['a', 'b', 'c']), MAP(ARRAY[1, 2, 3], ARRAY['d', 'e', 'f']), (k, v1, v2) -> concat(v1, v2))", "{1: ad, 2: be, 3: cf}"),
-        ("map_zip_with(MAP(ARRAY['k1', 'k2'], ARRAY[1, 2]), MAP(ARRAY['k2', 'k3'], ARRAY[4, 9]), (k, v1, v2) -> v2)", "{k1: , k2: 4, k3: 9}"),
+        ("map_zip_with(MAP(ARRAY['k1', 'k2'], ARRAY[1, 2]), MAP(ARRAY['k2', 'k3'], ARRAY[4, 9]), (k, v1, v2) -> v2)", "{k1: NULL, k2: 4, k3: 9}"),
         ("regexp_replace('new york', '(\\w)(\\w*)', x -> upper(x[1]) || lower(x[2]))", "New York"),
         ("(SELECT reduce_agg(value, 0, (a, b) -> a + b, (a, b) -> a + b) FROM (VALUES (1), (3), (5)) AS t(value))", "9"),
         ("(SELECT sum(n) FROM (SELECT reduce(a, 0, (s, x) -> s + x * b, s -> s) AS n FROM (VALUES (ARRAY[1, 2], 10), (NULL, 1), (ARRAY[4], 100)) AS t(a, b)))", "430"),
@@ -359,6 +362,86 @@ async fn unnest_in_from() {
         ("string_agg(coalesce(CAST(x AS varchar), '-') || coalesce(y, '-'), ',' ORDER BY n) FROM UNNEST(ARRAY[1, 2], ARRAY['a']) WITH ORDINALITY AS u(x, y, n)", "1a,2-"),
         ("sum(b) FROM (VALUES (ARRAY[ROW(1, 10), ROW(2, 20)])) AS t(r) CROSS JOIN UNNEST(r) AS u(a, b)", "30"),
         ("sum(y) FROM (VALUES (ARRAY[ARRAY[1, 2], ARRAY[3]])) AS t(r) CROSS JOIN UNNEST(r) AS u(x) CROSS JOIN UNNEST(x) AS w(y)", "6"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn dates() {
+    check(&[
+        ("format_datetime(TIMESTAMP '2001-01-09 13:04:05', 'YYYY/MM/dd HH:mm')", "2001/01/09 13:04"),
+        ("format_datetime(TIMESTAMP '2001-08-22 03:04:05.321', 'EEE, d MMM yyyy hh:mm:ss.SSS a Z')", "Wed, 22 Aug 2001 03:04:05.321 AM +0000"),
+        ("to_iso8601(parse_datetime('1960/01/22 03:04', 'YYYY/MM/DD HH:mm'))", "1960-01-22T03:04:00.000Z"),
+        ("to_iso8601(parse_datetime('1960/01/22 03:04 +0500', 'yyyy/MM/dd HH:mm Z'))", "1960-01-21T22:04:00.000Z"),
+        ("to_iso8601(from_unixtime(980172245.888))", "2001-01-22T14:04:05.888Z"),
+        ("to_iso8601(from_unixtime(7200, 'Europe/Berlin'))", "1970-01-01T03:00:00.000+01:00"),
+        ("to_iso8601(from_unixtime_nanos(1234567890123456789))", "2009-02-13T23:31:30.123456789Z"),
+        ("to_iso8601(from_iso8601_timestamp_nanos('2001-08-22T12:34:56.123456789Z'))", "2001-08-22T12:34:56.123456789Z"),
+        ("to_iso8601(DATE '2001-08-22')", "2001-08-22"),
+        ("to_iso8601(TIMESTAMP '2001-08-22 03:04:05.321')", "2001-08-22T03:04:05.321"),
+        ("to_iso8601(at_timezone(TIMESTAMP '2012-10-31 01:00', 'America/Los_Angeles'))", "2012-10-30T18:00:00-07:00"),
+        ("to_iso8601(TIMESTAMP '2012-10-31 01:00' AT TIME ZONE 'America/Los_Angeles')", "2012-10-30T18:00:00-07:00"),
+        ("to_iso8601(with_timezone(TIMESTAMP '2021-08-01 09:10', 'America/New_York'))", "2021-08-01T09:10:00-04:00"),
+        ("timezone_hour(with_timezone(TIMESTAMP '2021-08-01 09:10', 'Asia/Kathmandu'))", "5"),
+        ("timezone_minute(with_timezone(TIMESTAMP '2021-08-01 09:10', 'Asia/Kathmandu'))", "45"),
+        ("timezone(with_timezone(TIMESTAMP '2021-08-01 09:10', 'Asia/Kathmandu'))", "Asia/Kathmandu"),
+        ("current_timezone()", "UTC"),
+        ("human_readable_seconds(96)", "1 minute, 36 seconds"),
+        ("human_readable_seconds(3762)", "1 hour, 2 minutes, 42 seconds"),
+        ("human_readable_seconds(56363463)", "93 weeks, 1 day, 8 hours, 31 minutes, 3 seconds"),
+        ("human_readable_seconds(0)", "0 seconds"),
+        ("to_milliseconds(parse_duration('42.8ms'))", "43"),
+        ("to_milliseconds(parse_duration('3.81 d'))", "329184000"),
+        ("to_milliseconds(INTERVAL '5' MINUTE)", "300000"),
+        ("parse_data_size('1B')", "1"),
+        ("parse_data_size('2.3MB')", "2411724"),
+        ("extract(day_of_week FROM DATE '2024-01-07')", "7"),
+        ("extract(dow FROM DATE '2024-01-07')", "7"),
+        ("date_trunc('month', TIMESTAMP '2022-10-20 05:10:00')", "2022-10-01T00:00:00"),
+    ])
+    .await;
+    refuse(&[
+        ("format_datetime(TIMESTAMP '2001-01-09 13:04:05', 'b')", &["'b'", "pattern letter"]),
+        ("parse_datetime('x', 'yyyy')", &["'x'", "'yyyy'"]),
+        ("parse_datetime('2001-02-30', 'yyyy-MM-dd')", &["no such day"]),
+        ("at_timezone(TIMESTAMP '2001-01-09 13:04:05', 'Nowhere')", &["'Nowhere'"]),
+        ("parse_duration('5 parsecs')", &["'5 parsecs'"]),
+        ("parse_data_size('5 parsecs')", &["'5 parsecs'"]),
+    ])
+    .await;
+}
+
+/// Values of distributions of few values; those of moments are SciPy's (`stats.skew`, `stats.kurtosis(bias=False)`).
+#[tokio::test]
+async fn aggregates() {
+    check(&[
+        ("approx_percentile(x, 0.5) FROM (VALUES (1), (2), (3), (4), (5)) AS t(x)", "3"),
+        ("approx_percentile(x, ARRAY[0.0, 1.0]) FROM (VALUES (1), (2), (3), (4), (5)) AS t(x)", "[1, 5]"),
+        ("approx_percentile(x, w, 0.5) FROM (VALUES (1.0, 1), (2.0, 1), (3.0, 100)) AS t(x, w)", "3.0"),
+        ("approx_percentile(x, 0.5) FROM (VALUES (CAST(NULL AS double))) AS t(x)", "NULL"),
+        ("round(skewness(x), 12) FROM (VALUES (1), (2), (3), (4), (10)) AS t(x)", "1.138419957693"),
+        ("round(kurtosis(x), 12) FROM (VALUES (1), (2), (3), (4), (10)) AS t(x)", "3.152"),
+        ("skewness(x) FROM (VALUES (1), (2)) AS t(x)", "NULL"),
+        ("round(geometric_mean(x), 12) FROM (VALUES (2), (8)) AS t(x)", "4.0"),
+        ("entropy(x) FROM (VALUES (1), (1), (1), (1)) AS t(x)", "2.0"),
+        ("max(x, 2) FROM (VALUES (1), (5), (3), (NULL)) AS t(x)", "[5, 3]"),
+        ("min(x, 2) FROM (VALUES (1), (5), (3)) AS t(x)", "[1, 3]"),
+        ("max_by(x, y, 2) FROM (VALUES ('a', 1), ('b', 5), ('c', 3)) AS t(x, y)", "[b, c]"),
+        ("min_by(x, y, 2) FROM (VALUES ('a', 1), ('b', 5), ('c', 3)) AS t(x, y)", "[a, c]"),
+        ("bitwise_and_agg(x) FROM (VALUES (6), (3)) AS t(x)", "2"),
+        ("bitwise_or_agg(x) FROM (VALUES (6), (3)) AS t(x)", "7"),
+        ("multimap_agg(k, v) FROM (VALUES ('a', 1), ('a', 2)) AS t(k, v)", "{a: [1, 2]}"),
+        ("map_union(m) FROM (VALUES (MAP(ARRAY['a'], ARRAY[1])), (MAP(ARRAY['b'], ARRAY[2]))) AS t(m)", "{a: 1, b: 2}"),
+        ("approx_most_frequent(2, x, 10) FROM (VALUES ('A'), ('B'), ('A'), ('C'), ('A'), ('B'), ('C'), ('D'), ('E'), ('B')) AS t(x)", "{A: 3, B: 3}"),
+        ("numeric_histogram(2, x) FROM (VALUES (1), (2), (100)) AS t(x)", "{1.5: 2.0, 100.0: 1.0}"),
+        ("listagg(value, ',') WITHIN GROUP (ORDER BY value) FROM (VALUES 'a', 'c', 'b') AS t(value)", "a,b,c"),
+        ("approx_distinct(x) FROM (VALUES (1), (2), (2)) AS t(x)", "2"),
+        ("bool_and(x) FROM (VALUES (true), (false)) AS t(x)", "false"),
+    ])
+    .await;
+    refuse(&[
+        ("approx_percentile(x, 1.5) FROM (VALUES (1)) AS t(x)", &["1.5", "between 0 and 1"]),
+        ("max(x, 0) FROM (VALUES (1)) AS t(x)", &["1 to 10000"]),
     ])
     .await;
 }

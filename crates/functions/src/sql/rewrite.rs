@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function, FunctionArg,
+    self, AccessExpr, BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident,
-    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
+    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Subscript,
     UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
@@ -46,6 +46,7 @@ impl VisitorMut for Rewriter {
 fn replaced(expr: &Expr) -> Option<Expr> {
     match expr {
         Expr::Function(function) => of_function(function),
+        Expr::Lambda(lambda) => Some(Expr::Lambda(with_fields(lambda))),
         Expr::Cast {
             kind: kind @ (CastKind::Cast | CastKind::TryCast),
             expr,
@@ -92,6 +93,37 @@ fn replaced(expr: &Expr) -> Option<Expr> {
             Some(call(name, vec![expr.as_ref().clone()]))
         }
         _ => None,
+    }
+}
+
+/// The planner knows a lambda's parameter by its bare name only: its field `s.sum` is written `s['sum']`.
+fn with_fields(lambda: &LambdaFunction) -> LambdaFunction {
+    let names: Vec<&str> = lambda.params.iter().map(|p| p.name.value.as_str()).collect();
+    let mut body = lambda.body.clone();
+    let _ = ast::visit_expressions_mut(&mut body, |expr| {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && let Some((first, fields)) = parts.split_first()
+            && names.iter().any(|n| n.eq_ignore_ascii_case(&first.value))
+        {
+            let access_chain = fields
+                .iter()
+                .map(|field| {
+                    AccessExpr::Subscript(Subscript::Index {
+                        index: text(&field.value),
+                    })
+                })
+                .collect();
+            *expr = Expr::CompoundFieldAccess {
+                root: Box::new(Expr::Identifier(first.clone())),
+                access_chain,
+            };
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    LambdaFunction {
+        params: lambda.params.clone(),
+        body,
+        syntax: lambda.syntax,
     }
 }
 
@@ -200,19 +232,31 @@ fn of_function(given: &Function) -> Option<Expr> {
             // The states of parts are never merged here: the values are gathered, then reduced in order.
             let mut gathered = renamed(given, "array_agg");
             gathered.args = function("", vec![(*value).clone()]).args;
-            let known = Expr::IsNotNull(Box::new((*value).clone()));
-            gathered.filter = Some(Box::new(match gathered.filter {
-                None => known,
-                Some(filter) => Expr::BinaryOp {
-                    left: Box::new(Expr::Nested(filter)),
-                    op: BinaryOperator::And,
-                    right: Box::new(known),
-                },
-            }));
+            keep_known(&mut gathered, value);
             let same = lambda("state", Expr::Identifier(Ident::new("state")));
             Some(call(
                 "reduce",
                 vec![Expr::Function(gathered), (*first).clone(), (*input).clone(), same],
+            ))
+        }
+        ("multimap_agg", [key, value]) => {
+            let mut gathered = renamed(given, "array_agg");
+            let row = call("row", vec![(*key).clone(), (*value).clone()]);
+            gathered.args = function("", vec![row]).args;
+            keep_known(&mut gathered, key);
+            Some(call("multimap_from_entries", vec![Expr::Function(gathered)]))
+        }
+        ("map_union", [_]) => {
+            let gathered = Expr::Function(renamed(given, "array_agg"));
+            Some(call("map_union_of", vec![gathered]))
+        }
+        // The counts are exact here.
+        ("approx_most_frequent", [buckets, value, _]) => {
+            let mut counted = renamed(given, "histogram");
+            counted.args = function("", vec![(*value).clone()]).args;
+            Some(call(
+                "most_frequent",
+                vec![Expr::Function(counted), (*buckets).clone()],
             ))
         }
         // DataFusion's function passes NULLs over; the operator does not.
@@ -225,6 +269,10 @@ fn of_function(given: &Function) -> Option<Expr> {
             Some(Expr::Nested(Box::new(joined)))
         }
         ("try", [value]) if !last_is_lambda => Some(call("try", vec![lambda("$row", (*value).clone())])),
+        ("from_unixtime", [seconds, zone]) => Some(call(
+            "at_timezone",
+            vec![call("from_unixtime", vec![(*seconds).clone()]), (*zone).clone()],
+        )),
         ("normalize", [value, Expr::Identifier(form)]) => {
             Some(call("normalize", vec![(*value).clone(), text(&form.value)]))
         }
@@ -278,6 +326,19 @@ fn of_function(given: &Function) -> Option<Expr> {
         }
         _ => None,
     }
+}
+
+/// Leaves out the rows where a value is NULL.
+fn keep_known(aggregate: &mut Function, value: &Expr) {
+    let known = Expr::IsNotNull(Box::new(value.clone()));
+    aggregate.filter = Some(Box::new(match aggregate.filter.take() {
+        None => known,
+        Some(filter) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(known),
+        },
+    }));
 }
 
 fn is_address(expr: &Expr) -> bool {

@@ -110,6 +110,21 @@ fn java(x: f64, plain: &str, scientific: &str) -> String {
 
 /// `2020-01-02 03:04:05.678`, with as many digits as the type or the value has, in threes.
 fn moment(ticks: i64, unit: TimeUnit, zone: Option<(&Tz, &str)>) -> Result<String> {
+    let (mut out, _) = local(ticks, unit, zone.map(|(zone, _)| zone), ' ')?;
+    if let Some((_, name)) = zone {
+        out.push(' ');
+        out.push_str(name);
+    }
+    Ok(out)
+}
+
+/// A timestamp as a clock in the zone shows it, the date set off by `between`, and the zone's offset.
+pub(crate) fn local(
+    ticks: i64,
+    unit: TimeUnit,
+    zone: Option<&Tz>,
+    between: char,
+) -> Result<(String, Option<i32>)> {
     let per_second = per_second(unit);
     let (seconds, rest) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second));
     let nanos = rest * (1_000_000_000 / per_second);
@@ -119,26 +134,27 @@ fn moment(ticks: i64, unit: TimeUnit, zone: Option<(&Tz, &str)>) -> Result<Strin
     else {
         return exec_err!("CAST: the timestamp {ticks} is out of the range of dates");
     };
-    let offset = zone.map(|(zone, _)| zone.offset_from_utc_datetime(&utc.naive_utc()).fix());
+    let offset = zone.map(|zone| zone.offset_from_utc_datetime(&utc.naive_utc()).fix());
     let local = match offset {
         Some(offset) => utc.naive_utc() + offset,
         None => utc.naive_utc(),
     };
-    let format = match unit {
-        TimeUnit::Second => "%Y-%m-%d %H:%M:%S",
-        TimeUnit::Millisecond => "%Y-%m-%d %H:%M:%S%.3f",
-        _ if nanos == 0 => "%Y-%m-%d %H:%M:%S",
-        _ if nanos % 1_000_000 == 0 => "%Y-%m-%d %H:%M:%S%.3f",
-        _ if nanos % 1_000 == 0 => "%Y-%m-%d %H:%M:%S%.6f",
-        _ => "%Y-%m-%d %H:%M:%S%.9f",
+    let digits = match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 3,
+        _ if nanos == 0 => 0,
+        _ if nanos % 1_000_000 == 0 => 3,
+        _ if nanos % 1_000 == 0 => 6,
+        _ => 9,
     };
     let mut out = String::new();
-    write!(out, "{}", local.format(format)).map_err(|e| exec_datafusion_err!("CAST: {e}"))?;
-    if let Some((_, name)) = zone {
-        out.push(' ');
-        out.push_str(name);
+    write!(out, "{}", local.format(&format!("%Y-%m-%d{between}%H:%M:%S")))
+        .map_err(|e| exec_datafusion_err!("CAST: {e}"))?;
+    if digits > 0 {
+        out.push('.');
+        out.extend(format!("{nanos:09}").chars().take(digits));
     }
-    Ok(out)
+    Ok((out, offset.map(|o| o.local_minus_utc())))
 }
 
 /// Text becomes a JSON string, a row an object with all its fields, a map an object.

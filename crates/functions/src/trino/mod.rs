@@ -2,12 +2,12 @@
 
 pub(crate) mod arrays;
 mod binary;
-mod casts;
+pub(crate) mod casts;
 mod ip;
 mod lambda;
 pub(crate) mod maps;
 pub(crate) mod maths;
-mod rows;
+pub(crate) mod rows;
 mod text;
 mod url;
 pub(crate) mod values;

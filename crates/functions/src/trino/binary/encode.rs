@@ -16,9 +16,11 @@ use crate::args::Call;
 use crate::function::{Function, Kind, Params, all_of, exactly};
 use crate::trino::rows::{bytes, doubles, ints, texts, varbinary, varchar, bigint, double};
 
-/// As Java's decoders take them: with padding or without.
+/// As Java's decoders take them: with padding or without, whatever the bits behind the last byte are.
 const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 

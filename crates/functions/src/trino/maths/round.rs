@@ -7,7 +7,6 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{Result, exec_datafusion_err};
-use datafusion::functions::math;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast as cast_expr, try_cast};
 
 use crate::args::Call;
@@ -74,16 +73,9 @@ fn round(call: &Call<'_>, to: &DataType, lenient: bool) -> Result<ArrayRef> {
             let rounded = values.unary::<_, Float64Type>(f64::round);
             Arc::new(rounded) as ArrayRef
         }
-        t if t.is_decimal() => {
-            let field = Arc::new(arrow::datatypes::Field::new("x", from.clone(), true));
-            let mut args = call.args.clone();
-            args.args.truncate(1);
-            args.arg_fields = vec![field];
-            let udf = math::round();
-            let returns = udf.return_type(std::slice::from_ref(from))?;
-            args.return_field = Arc::new(arrow::datatypes::Field::new("x", returns, true));
-            udf.invoke_with_args(args)?.into_array(call.rows)?
-        }
+        // Arrow rounds where it makes a scale smaller.
+        DataType::Decimal256(..) => cast_with_options(&values, &DataType::Decimal256(76, 0), &options)?,
+        t if t.is_decimal() => cast_with_options(&values, &DataType::Decimal128(38, 0), &options)?,
         _ => values.clone(),
     };
     cast_with_options(&whole, to, &options).map_err(|e| {

@@ -30,6 +30,9 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         Function::new("reverse", Params::Custom(reverse_types), same, reverse)
             .rewritten_by_type(plain_reverse)
             .udf(),
+        Function::new("length", Params::Custom(length_types), bigint, length)
+            .rewritten_by_type(plain_length)
+            .udf(),
         Function::new("concat_ws", Params::Custom(join_types), varchar, concat_ws).udf(),
     ]
 }
@@ -263,6 +266,25 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
             })
         }
     }
+}
+
+fn length_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    all_of(name, &[Kind::Bytes], types).or_else(|_| all_of(name, &[Kind::Text], types))
+}
+
+fn plain_length(args: &[Expr], types: &[DataType]) -> Option<Expr> {
+    types.iter().all(DataType::is_string).then(|| {
+        datafusion::logical_expr::cast(unicode::character_length().call(args.to_vec()), DataType::Int64)
+    })
+}
+
+/// Characters of text, bytes of bytes.
+fn length(call: &Call<'_>) -> Result<ArrayRef> {
+    if let Ok(values) = call.bytes(0) {
+        return ints(call, |row| Ok(values.is_valid(row).then(|| values.value(row).len() as i64)));
+    }
+    let values = call.text(0)?;
+    ints(call, |row| Ok(values.get(row).map(|v| v.chars().count() as i64)))
 }
 
 fn join_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {

@@ -217,7 +217,7 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
             let (Some(array), Some(shown)) = (values.get(index), shown.get(index)) else {
                 return Err(bad(format!("there is no argument {}", index + 1)));
             };
-            let text = if array.is_null(row) {
+            let text = if array.is_null(row) || array.data_type().is_null() {
                 let null = if spec.conversion == 'b' { "false" } else { "null" };
                 padded(null, spec)
             } else {
