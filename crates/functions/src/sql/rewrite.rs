@@ -56,6 +56,7 @@ fn replaced(expr: &Expr) -> Option<Expr> {
         } => of_cast(*kind == CastKind::TryCast, expr, data_type),
         Expr::TypedString(typed) => match &typed.data_type {
             DataType::JSON => Some(call("json_parse", vec![Expr::Value(typed.value.clone())])),
+            DataType::Timestamp(..) => of_timestamp(typed),
             _ => None,
         },
         Expr::AtTimeZone {
@@ -138,6 +139,27 @@ fn text(text: &str) -> Expr {
     Expr::Value(ValueWithSpan {
         value: Value::SingleQuotedString(text.into()),
         span: Span::empty(),
+    })
+}
+
+/// A timestamp without seconds, and one with a time zone behind it.
+fn of_timestamp(typed: &ast::TypedString) -> Option<Expr> {
+    let Value::SingleQuotedString(written) = &typed.value.value else {
+        return None;
+    };
+    let mut parts = written.split_whitespace();
+    let (date, time, zone) = (parts.next()?, parts.next()?, parts.next());
+    let seconds = if time.matches(':').count() == 1 { ":00" } else { "" };
+    if parts.next().is_some() || (zone.is_none() && seconds.is_empty()) {
+        return None;
+    }
+    let mut plain = typed.clone();
+    plain.data_type = DataType::Timestamp(None, ast::TimezoneInfo::None);
+    plain.value.value = Value::SingleQuotedString(format!("{date} {time}{seconds}"));
+    let plain = Expr::TypedString(plain);
+    Some(match zone {
+        Some(zone) => call("with_timezone", vec![plain, text(zone)]),
+        None => plain,
     })
 }
 

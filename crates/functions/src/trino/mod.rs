@@ -3,6 +3,7 @@
 pub(crate) mod arrays;
 mod binary;
 pub(crate) mod casts;
+mod geo;
 mod ip;
 mod lambda;
 pub(crate) mod maps;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
         arrays::all(),
         binary::all(),
         casts::all(),
+        geo::all(),
         ip::all(),
         maps::all(),
         maths::all(),
