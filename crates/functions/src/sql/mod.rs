@@ -18,7 +18,7 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 pub use dialect::AthenaDialect;
 pub use planner::planners;
-pub use rewrite::rewrite;
+pub use rewrite::{REWRITTEN, rewrite};
 pub use unnest::relation_planner;
 
 /// Reads the statements of a text: DataFusion's SQL, with lambdas and with types written as Trino writes them.

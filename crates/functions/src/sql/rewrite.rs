@@ -25,6 +25,20 @@ pub fn rewrite(statement: &mut Statement) {
     }
 }
 
+/// Functions that are known only as what [`rewrite`] writes for them.
+pub const REWRITTEN: [&str; 10] = [
+    "all_match",
+    "any_match",
+    "approx_most_frequent",
+    "filter",
+    "listagg",
+    "map_union",
+    "multimap_agg",
+    "none_match",
+    "reduce_agg",
+    "transform",
+];
+
 struct Rewriter;
 
 impl VisitorMut for Rewriter {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::functions::{string, unicode};
@@ -19,15 +20,18 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     let find = Params::Kinds(&[Text, Text, Int], 2);
     let replaced = Params::Kinds(&[Text, Text, Text], 2);
     vec![
-        Function::new("substr", Params::Custom(cut_types), same_kind, substr)
+        Function::new("substr", Params::Custom(cut_types), |t| as_builtin(&unicode::substr(), t), substr)
             .rewritten_by_type(plain_substr)
             .aliases(&["substring"])
             .udf(),
         Function::new("strpos", find, bigint, strpos).udf(),
-        Function::new("replace", replaced, varchar, replace)
+        Function::new("replace", replaced, |t| {
+            let text = t.first().cloned().unwrap_or(DataType::Utf8);
+            string::replace().return_type(&[text.clone(), text.clone(), text])
+        }, replace)
             .rewritten_by_type(plain_replace)
             .udf(),
-        Function::new("reverse", Params::Custom(reverse_types), same, reverse)
+        Function::new("reverse", Params::Custom(reverse_types), |t| as_builtin(&unicode::reverse(), t), reverse)
             .rewritten_by_type(plain_reverse)
             .udf(),
         Function::new("length", Params::Custom(length_types), bigint, length)
@@ -39,17 +43,23 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
 
 fn same(types: &[DataType]) -> Result<DataType> {
     match types.first() {
-        Some(DataType::LargeUtf8 | DataType::Utf8View) => Ok(DataType::Utf8),
         Some(other) => Ok(other.clone()),
         None => plan_err!("an argument is missing"),
     }
 }
 
-fn same_kind(types: &[DataType]) -> Result<DataType> {
+/// Of text what DataFusion's function of the same name gives, so that it can take the place of this one.
+fn as_builtin(udf: &ScalarUDF, types: &[DataType]) -> Result<DataType> {
     match types.first() {
         Some(DataType::Binary) => Ok(DataType::Binary),
-        _ => Ok(DataType::Utf8),
+        Some(DataType::List(_)) => same(types),
+        _ => udf.return_type(types),
     }
+}
+
+/// A text that was made here, in the type that was promised.
+fn promised(call: &Call<'_>, text: ArrayRef) -> Result<ArrayRef> {
+    Ok(cast(&text, call.args.return_field.data_type())?)
 }
 
 fn cut_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -83,9 +93,7 @@ fn plain_substr(args: &[Expr], types: &[DataType]) -> Option<Expr> {
     let plain = types.first().is_some_and(DataType::is_string)
         && args.get(1).and_then(integer).is_some_and(|n| n >= 1)
         && args.get(2).is_none_or(|n| integer(n).is_some_and(|n| n >= 0));
-    // What a planner promised of the type must stay.
-    (plain && matches!(types.first(), Some(DataType::Utf8)))
-        .then(|| datafusion::logical_expr::cast(unicode::substr().call(args.to_vec()), DataType::Utf8))
+    plain.then(|| unicode::substr().call(args.to_vec()))
 }
 
 /// Where the part begins and how long it is, among `length` of them; `None` where it is empty.
@@ -127,7 +135,7 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
         });
     }
     let values = call.text(0)?;
-    texts(call, |row| {
+    let parts = texts(call, |row| {
         let (Some(value), Some(start), Some(wanted)) = (values.get(row), starts.get(row), wanted(row))
         else {
             return Ok(None);
@@ -148,7 +156,8 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
         let rest = value.get(from_byte..).unwrap_or_default();
         let end = rest.char_indices().nth(count).map_or(rest.len(), |(at, _)| at);
         Ok(rest.get(..end))
-    })
+    })?;
+    promised(call, parts)
 }
 
 /// The place of the first, or of the n-th, occurrence, counted in characters from 1; 0 if there is none.
@@ -199,7 +208,7 @@ fn strpos(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn plain_replace(args: &[Expr], types: &[DataType]) -> Option<Expr> {
-    if !matches!(types.first(), Some(DataType::Utf8)) {
+    if !types.iter().all(DataType::is_string) {
         return None;
     }
     let mut args = args.to_vec();
@@ -213,13 +222,14 @@ fn plain_replace(args: &[Expr], types: &[DataType]) -> Option<Expr> {
 fn replace(call: &Call<'_>) -> Result<ArrayRef> {
     let (values, parts) = (call.text(0)?, call.text(1)?);
     let with = (call.len() > 2).then(|| call.text(2)).transpose()?;
-    texts(call, |row| {
+    let replaced = texts(call, |row| {
         let with = with.map_or(Some(""), |w| w.get(row));
         Ok(match (values.get(row), parts.get(row), with) {
             (Some(value), Some(part), Some(with)) => Some(value.replace(part, with)),
             _ => None,
         })
-    })
+    })?;
+    promised(call, replaced)
 }
 
 fn reverse_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -234,9 +244,10 @@ fn reverse_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
 }
 
 fn plain_reverse(args: &[Expr], types: &[DataType]) -> Option<Expr> {
-    matches!(types.first(), Some(DataType::Utf8)).then(|| {
-        datafusion::logical_expr::cast(unicode::reverse().call(args.to_vec()), DataType::Utf8)
-    })
+    types
+        .iter()
+        .all(DataType::is_string)
+        .then(|| unicode::reverse().call(args.to_vec()))
 }
 
 /// Of text, of bytes, or of the elements of an array.
@@ -261,9 +272,10 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
         }
         _ => {
             let values = call.text(0)?;
-            texts(call, |row| {
+            let reversed = texts(call, |row| {
                 Ok(values.get(row).map(|v| v.chars().rev().collect::<String>()))
-            })
+            })?;
+            promised(call, reversed)
         }
     }
 }
