@@ -164,9 +164,13 @@ fn position(call: &Call<'_>) -> Result<ArrayRef> {
         };
         let (Some(skip), Some(nth)) = (
             start.checked_sub(1).and_then(|n| usize::try_from(n).ok()),
-            occurrence.checked_sub(1).and_then(|n| usize::try_from(n).ok()),
+            occurrence
+                .checked_sub(1)
+                .and_then(|n| usize::try_from(n).ok()),
         ) else {
-            return exec_err!("regexp_position: the start and the occurrence count from 1, not {start} and {occurrence}");
+            return exec_err!(
+                "regexp_position: the start and the occurrence count from 1, not {start} and {occurrence}"
+            );
         };
         let regex = compiled.get(pattern)?;
         let from = match text.char_indices().nth(skip) {
@@ -180,7 +184,9 @@ fn position(call: &Call<'_>) -> Result<ArrayRef> {
                 .nth(nth)
                 .and_then(|m| text.get(..m.start()))
         });
-        out.push(Some(found.map_or(-1, |head| head.chars().count() as i64 + 1)));
+        out.push(Some(
+            found.map_or(-1, |head| head.chars().count() as i64 + 1),
+        ));
     }
     Ok(Arc::new(Int64Array::from(out)))
 }

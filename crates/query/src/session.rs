@@ -9,7 +9,6 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use mastic_catalog::CatalogStore;
-use mastic_functions::sql;
 use mastic_lake::format::ReadOptions;
 use mastic_lake::store::Stores;
 
@@ -85,11 +84,6 @@ impl Session {
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
         let mut builder = SessionStateBuilder::new().with_default_features();
-        // Operators mean what they mean in Athena: its planners are asked first.
-        let planners = builder.expr_planners().take().unwrap_or_default();
-        builder = builder
-            .with_expr_planners([sql::planners(), planners].concat())
-            .with_relation_planners(vec![sql::relation_planner()]);
         if let Some(limit) = limit {
             limit.configure(&mut config);
             builder = builder

@@ -12,12 +12,17 @@ use datafusion::logical_expr::{
 };
 
 pub(super) fn all() -> Vec<Arc<AggregateUDF>> {
-    [Kind::Skewness, Kind::Kurtosis, Kind::GeometricMean, Kind::Entropy]
-        .map(|kind| {
-            let signature = Signature::exact(vec![DataType::Float64], Volatility::Immutable);
-            Arc::new(AggregateUDF::new_from_impl(Moments { kind, signature }))
-        })
-        .to_vec()
+    [
+        Kind::Skewness,
+        Kind::Kurtosis,
+        Kind::GeometricMean,
+        Kind::Entropy,
+    ]
+    .map(|kind| {
+        let signature = Signature::exact(vec![DataType::Float64], Volatility::Immutable);
+        Arc::new(AggregateUDF::new_from_impl(Moments { kind, signature }))
+    })
+    .to_vec()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,8 +58,16 @@ impl AggregateUDFImpl for Moments {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let field = |name| Arc::new(Field::new(format_state_name(args.name, name), DataType::Float64, true));
-        Ok(["n", "first", "second", "third", "fourth"].map(field).to_vec())
+        let field = |name| {
+            Arc::new(Field::new(
+                format_state_name(args.name, name),
+                DataType::Float64,
+                true,
+            ))
+        };
+        Ok(["n", "first", "second", "third", "fourth"]
+            .map(field)
+            .to_vec())
     }
 
     fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -89,7 +102,8 @@ impl Sums {
         let d = b1 - a1;
         let mean = a1 + d * nb / n;
         let second = a2 + b2 + d * d * na * nb / n;
-        let third = a3 + b3 + d.powi(3) * na * nb * (na - nb) / (n * n) + 3.0 * d * (na * b2 - nb * a2) / n;
+        let third =
+            a3 + b3 + d.powi(3) * na * nb * (na - nb) / (n * n) + 3.0 * d * (na * b2 - nb * a2) / n;
         let fourth = a4
             + b4
             + d.powi(4) * na * nb * (na * na - na * nb + nb * nb) / n.powi(3)
@@ -143,7 +157,10 @@ impl Accumulator for Sums {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let columns: Vec<&Float64Array> = states.iter().map(|s| s.as_primitive::<Float64Type>()).collect();
+        let columns: Vec<&Float64Array> = states
+            .iter()
+            .map(|s| s.as_primitive::<Float64Type>())
+            .collect();
         let [n, a, b, c, d] = columns.as_slice() else {
             return internal_err!("a state has five parts");
         };

@@ -39,7 +39,9 @@ impl AggregateUDFImpl for NumericHistogram {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         if !matches!(types.len(), 2 | 3) || !types.iter().all(|t| t.is_numeric() || t.is_null()) {
-            return plan_err!("numeric_histogram takes a number of buckets, a number and perhaps its weight");
+            return plan_err!(
+                "numeric_histogram takes a number of buckets, a number and perhaps its weight"
+            );
         }
         let mut wanted = vec![DataType::Float64; types.len()];
         if let Some(first) = wanted.first_mut() {
@@ -64,13 +66,17 @@ impl AggregateUDFImpl for NumericHistogram {
         let empty = RecordBatch::new_empty(Arc::new(Schema::empty()));
         let given = args.exprs.first().map(|n| n.evaluate(&empty)).transpose();
         match given {
-            Ok(Some(ColumnarValue::Scalar(ScalarValue::Int64(Some(n))))) if (2..=MOST).contains(&n) => {
+            Ok(Some(ColumnarValue::Scalar(ScalarValue::Int64(Some(n)))))
+                if (2..=MOST).contains(&n) =>
+            {
                 Ok(Box::new(Buckets {
                     most: n as usize,
                     held: Vec::new(),
                 }))
             }
-            _ => plan_err!("numeric_histogram: the number of buckets must be a constant of 2 to {MOST}"),
+            _ => plan_err!(
+                "numeric_histogram: the number of buckets must be a constant of 2 to {MOST}"
+            ),
         }
     }
 }
@@ -84,7 +90,8 @@ struct Buckets {
 
 impl Buckets {
     fn add(&mut self, more: impl Iterator<Item = (f64, f64)>) {
-        self.held.extend(more.filter(|(x, w)| !x.is_nan() && *w > 0.0));
+        self.held
+            .extend(more.filter(|(x, w)| !x.is_nan() && *w > 0.0));
         self.held.sort_by(|a, b| a.0.total_cmp(&b.0));
         self.held.dedup_by(|b, a| {
             let same = a.0 == b.0;
@@ -116,7 +123,9 @@ impl Buckets {
 }
 
 fn doubles(array: &ArrayRef) -> Result<Float64Array> {
-    Ok(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+    Ok(cast(array, &DataType::Float64)?
+        .as_primitive::<Float64Type>()
+        .clone())
 }
 
 impl Accumulator for Buckets {
@@ -129,7 +138,12 @@ impl Accumulator for Buckets {
         // In parts, so that merging looks at few buckets at a time.
         let pairs: Vec<(f64, f64)> = (0..values.len())
             .filter(|i| values.is_valid(*i) && weights.as_ref().is_none_or(|w| w.is_valid(*i)))
-            .map(|i| (values.value(i), weights.as_ref().map_or(1.0, |w| w.value(i))))
+            .map(|i| {
+                (
+                    values.value(i),
+                    weights.as_ref().map_or(1.0, |w| w.value(i)),
+                )
+            })
             .collect();
         for part in pairs.chunks(self.most.max(64)) {
             self.add(part.iter().copied());
@@ -158,7 +172,10 @@ impl Accumulator for Buckets {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let list = |values: Vec<f64>| {
-            let values: Vec<ScalarValue> = values.into_iter().map(|v| ScalarValue::Float64(Some(v))).collect();
+            let values: Vec<ScalarValue> = values
+                .into_iter()
+                .map(|v| ScalarValue::Float64(Some(v)))
+                .collect();
             ScalarValue::List(ScalarValue::new_list_nullable(&values, &DataType::Float64))
         };
         let (keys, values): (Vec<f64>, Vec<f64>) = self.held.iter().copied().unzip();

@@ -49,7 +49,9 @@ impl AggregateUDFImpl for ApproxPercentile {
             [x, ..] if !number(x) => plan_err!("approx_percentile takes numbers, not {x}"),
             [x, p] => Ok(vec![x.clone(), wanted(p)]),
             [x, w, p] if number(w) => Ok(vec![x.clone(), DataType::Float64, wanted(p)]),
-            _ => plan_err!("approx_percentile takes a number, perhaps its weight, and a percentage or an array of them"),
+            _ => plan_err!(
+                "approx_percentile takes a number, perhaps its weight, and a percentage or an array of them"
+            ),
         }
     }
 
@@ -62,7 +64,9 @@ impl AggregateUDFImpl for ApproxPercentile {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let field = |name: &str, of: DataType| Arc::new(Field::new(format_state_name(args.name, name), of, true));
+        let field = |name: &str, of: DataType| {
+            Arc::new(Field::new(format_state_name(args.name, name), of, true))
+        };
         Ok(vec![
             field("max_size", DataType::UInt64),
             field("sum", DataType::Float64),
@@ -84,7 +88,11 @@ impl AggregateUDFImpl for ApproxPercentile {
             one => (one.to_array()?, false),
         };
         let wanted = cast(&wanted, &DataType::Float64)?;
-        let wanted: Vec<f64> = wanted.as_primitive::<Float64Type>().iter().flatten().collect();
+        let wanted: Vec<f64> = wanted
+            .as_primitive::<Float64Type>()
+            .iter()
+            .flatten()
+            .collect();
         if let Some(p) = wanted.iter().find(|p| !(0.0..=1.0).contains(*p)) {
             return plan_err!("approx_percentile: {p} is not between 0 and 1");
         }
@@ -134,9 +142,14 @@ impl Accumulator for Percentiles {
                 continue;
             };
             if !weight.is_finite() || weight <= 0.0 {
-                return exec_err!("approx_percentile: the weight must be greater than 0, not {weight}");
+                return exec_err!(
+                    "approx_percentile: the weight must be greater than 0, not {weight}"
+                );
             }
-            digests.push(TDigest::new_with_centroid(CENTROIDS, Centroid::new(value, weight)));
+            digests.push(TDigest::new_with_centroid(
+                CENTROIDS,
+                Centroid::new(value, weight),
+            ));
         }
         self.digest = TDigest::merge_digests(&digests);
         Ok(())
@@ -164,7 +177,9 @@ impl Accumulator for Percentiles {
             return ScalarValue::try_from(&DataType::new_list(self.kind.clone(), true));
         }
         let values = self.wanted.iter().map(one).collect::<Result<Vec<_>>>()?;
-        Ok(ScalarValue::List(ScalarValue::new_list_nullable(&values, &self.kind)))
+        Ok(ScalarValue::List(ScalarValue::new_list_nullable(
+            &values, &self.kind,
+        )))
     }
 
     fn size(&self) -> usize {

@@ -17,16 +17,21 @@ use datafusion::logical_expr::{
 const MOST: i64 = 10_000;
 
 pub(super) fn all() -> Vec<Arc<AggregateUDF>> {
-    [("max_n", 1, true), ("min_n", 1, false), ("max_by_n", 2, true), ("min_by_n", 2, false)]
-        .map(|(name, columns, greatest)| {
-            Arc::new(AggregateUDF::new_from_impl(Top {
-                name,
-                columns,
-                greatest,
-                signature: Signature::any(columns + 1, Volatility::Immutable),
-            }))
-        })
-        .to_vec()
+    [
+        ("max_n", 1, true),
+        ("min_n", 1, false),
+        ("max_by_n", 2, true),
+        ("min_by_n", 2, false),
+    ]
+    .map(|(name, columns, greatest)| {
+        Arc::new(AggregateUDF::new_from_impl(Top {
+            name,
+            columns,
+            greatest,
+            signature: Signature::any(columns + 1, Volatility::Immutable),
+        }))
+    })
+    .to_vec()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -59,7 +64,11 @@ impl AggregateUDFImpl for Top {
         Ok(fields
             .map(|(i, f)| {
                 let name = format_state_name(args.name, if i == 0 { "x" } else { "y" });
-                Arc::new(Field::new(name, DataType::new_list(f.data_type().clone(), true), true))
+                Arc::new(Field::new(
+                    name,
+                    DataType::new_list(f.data_type().clone(), true),
+                    true,
+                ))
             })
             .collect())
     }
@@ -137,7 +146,12 @@ impl Accumulator for Best {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.kept.iter().map(|a| a.get_array_memory_size()).sum::<usize>()
+        size_of_val(self)
+            + self
+                .kept
+                .iter()
+                .map(|a| a.get_array_memory_size())
+                .sum::<usize>()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
@@ -150,7 +164,10 @@ impl Accumulator for Best {
             if states.iter().any(|s| s.is_null(row)) {
                 continue;
             }
-            let columns: Vec<ArrayRef> = states.iter().map(|s| s.as_list::<i32>().value(row)).collect();
+            let columns: Vec<ArrayRef> = states
+                .iter()
+                .map(|s| s.as_list::<i32>().value(row))
+                .collect();
             self.add(&columns)?;
         }
         Ok(())

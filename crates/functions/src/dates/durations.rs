@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, IntervalMonthDayNanoArray};
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
-};
+use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
@@ -29,7 +27,13 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         )
         .udf(),
         Function::new("parse_duration", text, |_| Ok(INTERVAL), parse_duration).udf(),
-        Function::new("to_milliseconds", Params::Custom(interval), bigint, to_milliseconds).udf(),
+        Function::new(
+            "to_milliseconds",
+            Params::Custom(interval),
+            bigint,
+            to_milliseconds,
+        )
+        .udf(),
         Function::new(
             "parse_data_size",
             text,
@@ -54,7 +58,13 @@ fn human_readable(call: &Call<'_>) -> Result<ArrayRef> {
         // The sign is passed over, as by Trino.
         let mut left = seconds.abs().round() as i64;
         let mut parts = Vec::new();
-        for (name, length) in [("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)] {
+        for (name, length) in [
+            ("week", 604_800),
+            ("day", 86_400),
+            ("hour", 3_600),
+            ("minute", 60),
+            ("second", 1),
+        ] {
             let n = left / length;
             left %= length;
             if n > 0 || (length == 1 && parts.is_empty()) {
@@ -82,16 +92,18 @@ fn parse_duration(call: &Call<'_>) -> Result<ArrayRef> {
             continue;
         };
         let nanos = measure(text).and_then(|(n, unit)| {
-            Some(n * match unit {
-                "ns" => 1.0,
-                "us" => 1e3,
-                "ms" => 1e6,
-                "s" => 1e9,
-                "m" => 60e9,
-                "h" => 3_600e9,
-                "d" => 86_400e9,
-                _ => return None,
-            })
+            Some(
+                n * match unit {
+                    "ns" => 1.0,
+                    "us" => 1e3,
+                    "ms" => 1e6,
+                    "s" => 1e9,
+                    "m" => 60e9,
+                    "h" => 3_600e9,
+                    "d" => 86_400e9,
+                    _ => return None,
+                },
+            )
         });
         match nanos {
             // To the millisecond, the precision that Trino's intervals have.
@@ -129,7 +141,9 @@ fn to_milliseconds(call: &Call<'_>) -> Result<ArrayRef> {
         if value.months != 0 {
             return exec_err!("to_milliseconds: an interval of months has no fixed length");
         }
-        Ok(Some(i64::from(value.days) * 86_400_000 + value.nanoseconds / 1_000_000))
+        Ok(Some(
+            i64::from(value.days) * 86_400_000 + value.nanoseconds / 1_000_000,
+        ))
     })
 }
 
@@ -157,5 +171,7 @@ fn parse_data_size(call: &Call<'_>) -> Result<ArrayRef> {
             }
         }
     }
-    Ok(Arc::new(Decimal128Array::from(out).with_precision_and_scale(38, 0)?))
+    Ok(Arc::new(
+        Decimal128Array::from(out).with_precision_and_scale(38, 0)?,
+    ))
 }

@@ -7,11 +7,27 @@ use std::fmt::Write;
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const WEEKDAYS: [&str; 7] = [
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
 ];
 /// No field is written with more digits.
 const LONGEST: usize = 40;
@@ -51,7 +67,9 @@ impl Pattern {
                 },
                 c if c.is_ascii_alphabetic() => {
                     if !"GCYxweEyDMdaKhHkmsSzZ".contains(c) {
-                        return Err(format!("'{c}' is not a pattern letter; put text in single quotes"));
+                        return Err(format!(
+                            "'{c}' is not a pattern letter; put text in single quotes"
+                        ));
                     }
                     let mut count = 1;
                     while chars.next_if_eq(&c).is_some() {
@@ -97,7 +115,8 @@ impl Pattern {
                 }
                 Piece::Field(letter, count) => {
                     // Digits that another field follows at once are as many as the pattern has letters.
-                    let joined = matches!(self.0.get(i + 1), Some(Piece::Field(c, n)) if is_number(*c, *n));
+                    let joined =
+                        matches!(self.0.get(i + 1), Some(Piece::Field(c, n)) if is_number(*c, *n));
                     rest = parsed.take(*letter, *count, joined, rest)?;
                 }
             }
@@ -119,7 +138,11 @@ fn is_number(letter: char, count: usize) -> bool {
 
 fn name<'a>(names: &[&'a str], at: u32, long: bool) -> &'a str {
     let name = names.get(at as usize).copied().unwrap_or_default();
-    if long { name } else { name.get(..3).unwrap_or(name) }
+    if long {
+        name
+    } else {
+        name.get(..3).unwrap_or(name)
+    }
 }
 
 fn field(letter: char, count: usize, moment: &Moment<'_>, out: &mut String) -> std::fmt::Result {
@@ -131,12 +154,24 @@ fn field(letter: char, count: usize, moment: &Moment<'_>, out: &mut String) -> s
         'Y' if count == 2 => return write!(out, "{:02}", year.rem_euclid(100)),
         'G' => return out.write_str(if year > 0 { "AD" } else { "BC" }),
         'C' => year.div_euclid(100),
-        'Y' => if year > 0 { year } else { 1 - year },
+        'Y' => {
+            if year > 0 {
+                year
+            } else {
+                1 - year
+            }
+        }
         'y' => year,
         'x' => i64::from(date.iso_week().year()),
         'w' => i64::from(date.iso_week().week()),
         'e' => i64::from(date.weekday().number_from_monday()),
-        'E' => return out.write_str(name(&WEEKDAYS, date.weekday().num_days_from_monday(), count > 3)),
+        'E' => {
+            return out.write_str(name(
+                &WEEKDAYS,
+                date.weekday().num_days_from_monday(),
+                count > 3,
+            ));
+        }
         'D' => i64::from(date.ordinal()),
         'M' if count >= 3 => return out.write_str(name(&MONTHS, date.month0(), count > 3)),
         'M' => i64::from(date.month()),
@@ -150,7 +185,11 @@ fn field(letter: char, count: usize, moment: &Moment<'_>, out: &mut String) -> s
         's' => i64::from(time.second()),
         'S' => {
             let digits = format!("{:09}", time.nanosecond() % 1_000_000_000);
-            return write!(out, "{:0<count$}", digits.get(..count.min(9)).unwrap_or(&digits));
+            return write!(
+                out,
+                "{:0<count$}",
+                digits.get(..count.min(9)).unwrap_or(&digits)
+            );
         }
         'z' => return out.write_str(moment.zone),
         _ if count > 2 => return out.write_str(moment.zone),
@@ -190,7 +229,11 @@ fn digits(text: &str, most: usize, signed: bool) -> Result<(i64, usize, &str), S
         Some(body) if signed => (true, body),
         _ => (false, text),
     };
-    let count = body.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let count = body
+        .bytes()
+        .take(most)
+        .take_while(u8::is_ascii_digit)
+        .count();
     let (number, rest) = body.split_at(count);
     match number.parse::<i64>() {
         Ok(n) => Ok((if negative { -n } else { n }, count, rest)),
@@ -202,7 +245,10 @@ fn named<'t>(text: &'t str, names: &[&str]) -> Result<(i64, &'t str), String> {
     for (i, name) in names.iter().enumerate() {
         for length in [name.len(), 3] {
             let wanted = name.get(..length).unwrap_or(name);
-            if text.get(..wanted.len()).is_some_and(|t| t.eq_ignore_ascii_case(wanted)) {
+            if text
+                .get(..wanted.len())
+                .is_some_and(|t| t.eq_ignore_ascii_case(wanted))
+            {
                 return Ok((i as i64, text.get(wanted.len()..).unwrap_or_default()));
             }
         }
@@ -211,7 +257,13 @@ fn named<'t>(text: &'t str, names: &[&str]) -> Result<(i64, &'t str), String> {
 }
 
 impl Parsed {
-    fn take<'t>(&mut self, letter: char, count: usize, joined: bool, text: &'t str) -> Result<&'t str, String> {
+    fn take<'t>(
+        &mut self,
+        letter: char,
+        count: usize,
+        joined: bool,
+        text: &'t str,
+    ) -> Result<&'t str, String> {
         let most = |free: usize| if joined { count } else { free.max(count) };
         let place = match letter {
             'G' => {
@@ -255,7 +307,11 @@ impl Parsed {
                 if count == 2 && length == 2 {
                     n += if n >= 50 { 1900 } else { 2000 };
                 }
-                let place = if letter == 'x' { &mut self.week_year } else { &mut self.year };
+                let place = if letter == 'x' {
+                    &mut self.week_year
+                } else {
+                    &mut self.year
+                };
                 *place = Some(n);
                 return Ok(rest);
             }
@@ -289,7 +345,11 @@ impl Parsed {
         let sign = match text.chars().next() {
             Some('+') => 1,
             Some('-') => -1,
-            _ => return Err(format!("an offset such as +01:00, or UTC, is missing before '{text}'")),
+            _ => {
+                return Err(format!(
+                    "an offset such as +01:00, or UTC, is missing before '{text}'"
+                ));
+            }
         };
         let (hours, _, rest) = digits(text.get(1..).unwrap_or_default(), 2, false)?;
         let rest = rest.strip_prefix(':').unwrap_or(rest);
@@ -323,7 +383,9 @@ impl Parsed {
     }
 
     fn date(&self) -> Option<NaiveDate> {
-        let mut year = self.year.unwrap_or(if self.week_year.is_some() { 1970 } else { 2000 });
+        let mut year = self
+            .year
+            .unwrap_or(if self.week_year.is_some() { 1970 } else { 2000 });
         if self.year.is_none() && self.month.is_none() && self.day.is_none() {
             year = 1970;
         }
@@ -334,13 +396,21 @@ impl Parsed {
         if let (Some(year), None) = (self.week_year, self.month) {
             let weekday = self.weekday.unwrap_or(1).checked_sub(1)?;
             let weekday = Weekday::try_from(u8::try_from(weekday).ok()?).ok()?;
-            return NaiveDate::from_isoywd_opt(i32::try_from(year).ok()?, part(self.week.unwrap_or(1))?, weekday);
+            return NaiveDate::from_isoywd_opt(
+                i32::try_from(year).ok()?,
+                part(self.week.unwrap_or(1))?,
+                weekday,
+            );
         }
         let year = i32::try_from(year).ok()?;
         if let Some(day) = self.day_of_year {
             return NaiveDate::from_yo_opt(year, part(day)?);
         }
-        NaiveDate::from_ymd_opt(year, part(self.month.unwrap_or(1))?, part(self.day.unwrap_or(1))?)
+        NaiveDate::from_ymd_opt(
+            year,
+            part(self.month.unwrap_or(1))?,
+            part(self.day.unwrap_or(1))?,
+        )
     }
 }
 

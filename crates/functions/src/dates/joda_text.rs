@@ -26,7 +26,12 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         Function::new(
             "parse_datetime",
             Params::Kinds(&[Text, Text], 2),
-            |_| Ok(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))),
+            |_| {
+                Ok(DataType::Timestamp(
+                    TimeUnit::Millisecond,
+                    Some("UTC".into()),
+                ))
+            },
             parse,
         )
         .udf(),
@@ -63,7 +68,9 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(None);
         };
         let utc = match moments.ticks {
-            Ticks::Days => raw.checked_mul(86_400).and_then(|s| DateTime::from_timestamp(s, 0)),
+            Ticks::Days => raw
+                .checked_mul(86_400)
+                .and_then(|s| DateTime::from_timestamp(s, 0)),
             Ticks::PerSecond(n) => {
                 let nanos = raw.rem_euclid(n) * (1_000_000_000 / n);
                 u32::try_from(nanos)
@@ -74,7 +81,10 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
         let Some(utc) = utc.map(|u| u.naive_utc()) else {
             return exec_err!("format_datetime: {raw} is out of the range of dates");
         };
-        let offset = moments.zone.as_ref().map(|z| z.offset_from_utc_datetime(&utc).fix());
+        let offset = moments
+            .zone
+            .as_ref()
+            .map(|z| z.offset_from_utc_datetime(&utc).fix());
         let moment = Moment {
             local: offset.map_or(utc, |o| utc + o),
             offset: offset.map_or(0, |o| o.local_minus_utc()),
@@ -106,5 +116,7 @@ fn parse(call: &Call<'_>) -> Result<ArrayRef> {
             }
         }
     }
-    Ok(Arc::new(TimestampMillisecondArray::from(out).with_timezone("UTC")))
+    Ok(Arc::new(
+        TimestampMillisecondArray::from(out).with_timezone("UTC"),
+    ))
 }

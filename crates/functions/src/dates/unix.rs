@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
-use arrow::array::{
-    Array, ArrayRef, AsArray, TimestampMillisecondArray, TimestampNanosecondArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, TimestampMillisecondArray, TimestampNanosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
@@ -23,21 +21,36 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         Function::new(
             "from_unixtime",
             Params::Kinds(&[Kind::Double], 1),
-            |_| Ok(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))),
+            |_| {
+                Ok(DataType::Timestamp(
+                    TimeUnit::Millisecond,
+                    Some("UTC".into()),
+                ))
+            },
             from_unixtime,
         )
         .udf(),
         Function::new(
             "from_unixtime_nanos",
             Params::Kinds(&[Kind::Int], 1),
-            |_| Ok(DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))),
+            |_| {
+                Ok(DataType::Timestamp(
+                    TimeUnit::Nanosecond,
+                    Some("UTC".into()),
+                ))
+            },
             from_unixtime_nanos,
         )
         .udf(),
         Function::new(
             "from_iso8601_timestamp_nanos",
             Params::Kinds(&[Kind::Text], 1),
-            |_| Ok(DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))),
+            |_| {
+                Ok(DataType::Timestamp(
+                    TimeUnit::Nanosecond,
+                    Some("UTC".into()),
+                ))
+            },
             from_iso8601_nanos,
         )
         .udf(),
@@ -62,11 +75,16 @@ fn from_unixtime(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let millis = (seconds.value(row) * 1_000.0).round();
         if !millis.is_finite() || millis.abs() > 8.64e18 {
-            return exec_err!("from_unixtime: {} is out of the range of timestamps", seconds.value(row));
+            return exec_err!(
+                "from_unixtime: {} is out of the range of timestamps",
+                seconds.value(row)
+            );
         }
         out.push(Some(millis as i64));
     }
-    Ok(Arc::new(TimestampMillisecondArray::from(out).with_timezone("UTC")))
+    Ok(Arc::new(
+        TimestampMillisecondArray::from(out).with_timezone("UTC"),
+    ))
 }
 
 fn from_unixtime_nanos(call: &Call<'_>) -> Result<ArrayRef> {
@@ -88,7 +106,13 @@ fn from_iso8601_nanos(call: &Call<'_>) -> Result<ArrayRef> {
         let nanos = iso8601::timestamp(text).and_then(|millis| {
             let digits: String = text
                 .split_once(['.', ','])
-                .map(|(_, tail)| tail.chars().take_while(char::is_ascii_digit).skip(3).take(6).collect())
+                .map(|(_, tail)| {
+                    tail.chars()
+                        .take_while(char::is_ascii_digit)
+                        .skip(3)
+                        .take(6)
+                        .collect()
+                })
                 .unwrap_or_default();
             let rest: i64 = format!("{digits:0<6}").parse().ok()?;
             millis.checked_mul(1_000_000)?.checked_add(rest)
@@ -102,7 +126,9 @@ fn from_iso8601_nanos(call: &Call<'_>) -> Result<ArrayRef> {
             }
         }
     }
-    Ok(Arc::new(TimestampNanosecondArray::from(out).with_timezone("UTC")))
+    Ok(Arc::new(
+        TimestampNanosecondArray::from(out).with_timezone("UTC"),
+    ))
 }
 
 fn to_iso8601(call: &Call<'_>) -> Result<ArrayRef> {

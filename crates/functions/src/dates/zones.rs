@@ -21,10 +21,25 @@ use crate::typed::Typed;
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     let moment = Params::Kinds(&[Kind::Moment], 1);
     vec![
-        Typed::udf("at_timezone", 1, 1, |t, z| zoned("at_timezone", t, z), at_timezone),
-        Typed::udf("with_timezone", 1, 1, |t, z| zoned("with_timezone", t, z), with_timezone),
+        Typed::udf(
+            "at_timezone",
+            1,
+            1,
+            |t, z| zoned("at_timezone", t, z),
+            at_timezone,
+        ),
+        Typed::udf(
+            "with_timezone",
+            1,
+            1,
+            |t, z| zoned("with_timezone", t, z),
+            with_timezone,
+        ),
         Function::new("timezone", moment, varchar, timezone).udf(),
-        Function::new("timezone_hour", moment, bigint, |c| offset(c, |s| s / 3_600)).udf(),
+        Function::new("timezone_hour", moment, bigint, |c| {
+            offset(c, |s| s / 3_600)
+        })
+        .udf(),
         Function::new("timezone_minute", moment, bigint, |c| {
             offset(c, |s| s % 3_600 / 60)
         })
@@ -45,12 +60,15 @@ fn zoned(name: &str, types: &[DataType], zones: &[&str]) -> Result<DataType> {
     }
     match types {
         [DataType::Timestamp(_, Some(_))] if name == "with_timezone" => {
-            plan_err!("with_timezone takes a timestamp without a time zone; at_timezone moves one that has it")
+            plan_err!(
+                "with_timezone takes a timestamp without a time zone; at_timezone moves one that has it"
+            )
         }
         [DataType::Timestamp(unit, _)] => Ok(DataType::Timestamp(*unit, Some((*zone).into()))),
-        [DataType::Date32 | DataType::Null] => {
-            Ok(DataType::Timestamp(TimeUnit::Millisecond, Some((*zone).into())))
-        }
+        [DataType::Date32 | DataType::Null] => Ok(DataType::Timestamp(
+            TimeUnit::Millisecond,
+            Some((*zone).into()),
+        )),
         [other] => plan_err!("{name} takes a timestamp, not {other}"),
         _ => plan_err!("{name} takes a timestamp and a time zone"),
     }
@@ -63,7 +81,9 @@ fn at_timezone(values: &[ArrayRef], zones: &[&str]) -> Result<ArrayRef> {
     };
     let to = zoned("at_timezone", &[value.data_type().clone()], zones)?;
     let value = match value.data_type() {
-        DataType::Date32 | DataType::Null => cast(value, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
+        DataType::Date32 | DataType::Null => {
+            cast(value, &DataType::Timestamp(TimeUnit::Millisecond, None))?
+        }
         _ => Arc::clone(value),
     };
     // Through integers, which name the instant whatever the zone is.
@@ -77,7 +97,9 @@ fn with_timezone(values: &[ArrayRef], zones: &[&str]) -> Result<ArrayRef> {
     };
     let to = zoned("with_timezone", &[value.data_type().clone()], zones)?;
     let value = match value.data_type() {
-        DataType::Date32 | DataType::Null => cast(value, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
+        DataType::Date32 | DataType::Null => {
+            cast(value, &DataType::Timestamp(TimeUnit::Millisecond, None))?
+        }
         _ => Arc::clone(value),
     };
     Ok(cast(&value, &to)?)
@@ -89,7 +111,9 @@ fn timezone(call: &Call<'_>) -> Result<ArrayRef> {
         DataType::Timestamp(_, Some(zone)) => zone.to_string(),
         _ => "UTC".to_owned(),
     };
-    texts(call, |row| Ok(values.is_valid(row).then_some(name.as_str())))
+    texts(call, |row| {
+        Ok(values.is_valid(row).then_some(name.as_str()))
+    })
 }
 
 /// Of the zone's offset from UTC, in seconds, at each instant.
@@ -103,7 +127,9 @@ fn offset(call: &Call<'_>, part: fn(i64) -> i64) -> Result<ArrayRef> {
             return exec_err!("{}: {millis} ms is out of range", call.name);
         };
         let seconds = moments.zone.as_ref().map_or(0, |zone| {
-            zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc()
+            zone.offset_from_utc_datetime(&utc.naive_utc())
+                .fix()
+                .local_minus_utc()
         });
         Ok(Some(part(i64::from(seconds))))
     })

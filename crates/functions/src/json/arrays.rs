@@ -52,7 +52,9 @@ fn get(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(None);
         };
         let at = if place < 0 {
-            elements.len().checked_sub(usize::try_from(place.unsigned_abs()).unwrap_or(usize::MAX))
+            elements
+                .len()
+                .checked_sub(usize::try_from(place.unsigned_abs()).unwrap_or(usize::MAX))
         } else {
             usize::try_from(place).ok()
         };
@@ -71,7 +73,11 @@ fn contains_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
         t if t.is_integer() => DataType::Int64,
         t if t.is_numeric() => DataType::Float64,
         t if t.is_string() || t.is_null() => DataType::Utf8,
-        other => return plan_err!("{name}: argument 2 must be a boolean, a number or varchar, not {other}"),
+        other => {
+            return plan_err!(
+                "{name}: argument 2 must be a boolean, a number or varchar, not {other}"
+            );
+        }
     };
     Ok(json.into_iter().chain([value]).collect())
 }
@@ -98,7 +104,9 @@ fn contains(call: &Call<'_>) -> Result<ArrayRef> {
             }
             DataType::Float64 => {
                 let wanted = wanted.as_primitive::<Float64Type>().value(row);
-                elements.iter().any(|e| e.is_f64() && e.as_f64() == Some(wanted))
+                elements
+                    .iter()
+                    .any(|e| e.is_f64() && e.as_f64() == Some(wanted))
             }
             _ => {
                 let wanted = wanted.as_string::<i32>().value(row);

@@ -30,7 +30,10 @@ pub fn parse(text: &str) -> Result<VecDeque<Statement>, DataFusionError> {
         .tokenize_with_location()
         .map_err(|e| {
             // DataFusion's own parser says it.
-            match DFParserBuilder::new(text).with_dialect(&AthenaDialect).build() {
+            match DFParserBuilder::new(text)
+                .with_dialect(&AthenaDialect)
+                .build()
+            {
                 Err(error) => error,
                 Ok(_) => DataFusionError::Plan(e.to_string()),
             }

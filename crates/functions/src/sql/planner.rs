@@ -94,6 +94,13 @@ fn refuse_text_and_number(expr: &RawBinaryExpr, left: &DataType, right: &DataTyp
         } else {
             (&expr.right, &expr.left, &left)
         };
+        // A constant that is the text of a number is taken for it.
+        if let Expr::Literal(value, _) = text
+            && let Some(Some(text)) = value.try_as_str()
+            && text.trim().parse::<f64>().is_ok()
+        {
+            return Ok(());
+        }
         return plan_err!(
             "'{}' does not compare {} with {}: write CAST({} AS {}), or CAST({} AS varchar)",
             expr.op,

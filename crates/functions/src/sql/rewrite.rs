@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident,
-    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Subscript,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    self, AccessExpr, BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
+    Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
+    Subscript, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -113,7 +113,11 @@ fn replaced(expr: &Expr) -> Option<Expr> {
 
 /// The planner knows a lambda's parameter by its bare name only: its field `s.sum` is written `s['sum']`.
 fn with_fields(lambda: &LambdaFunction) -> LambdaFunction {
-    let names: Vec<&str> = lambda.params.iter().map(|p| p.name.value.as_str()).collect();
+    let names: Vec<&str> = lambda
+        .params
+        .iter()
+        .map(|p| p.name.value.as_str())
+        .collect();
     let mut body = lambda.body.clone();
     let _ = ast::visit_expressions_mut(&mut body, |expr| {
         if let Expr::CompoundIdentifier(parts) = expr
@@ -163,7 +167,11 @@ fn of_timestamp(typed: &ast::TypedString) -> Option<Expr> {
     };
     let mut parts = written.split_whitespace();
     let (date, time, zone) = (parts.next()?, parts.next()?, parts.next());
-    let seconds = if time.matches(':').count() == 1 { ":00" } else { "" };
+    let seconds = if time.matches(':').count() == 1 {
+        ":00"
+    } else {
+        ""
+    };
     if parts.next().is_some() || (zone.is_none() && seconds.is_empty()) {
         return None;
     }
@@ -235,6 +243,15 @@ fn of_function(given: &Function) -> Option<Expr> {
     let [ast::ObjectNamePart::Identifier(name)] = given.name.0.as_slice() else {
         return None;
     };
+    if name.value.eq_ignore_ascii_case("localtimestamp") {
+        return Some(Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(call("now", Vec::new())),
+            data_type: DataType::Timestamp(None, ast::TimezoneInfo::None),
+            array: false,
+            format: None,
+        });
+    }
     let FunctionArguments::List(list) = &given.args else {
         return None;
     };
@@ -257,10 +274,15 @@ fn of_function(given: &Function) -> Option<Expr> {
         ("all_match", [array, Expr::Lambda(predicate)]) => {
             let mut opposite = predicate.clone();
             opposite.body = Box::new(not(*opposite.body));
-            let any = call("array_any_match", vec![(*array).clone(), Expr::Lambda(opposite)]);
+            let any = call(
+                "array_any_match",
+                vec![(*array).clone(), Expr::Lambda(opposite)],
+            );
             Some(not(any))
         }
-        ("array_sort", _) if last_is_lambda => Some(Expr::Function(renamed(given, "array_sort_by"))),
+        ("array_sort", _) if last_is_lambda => {
+            Some(Expr::Function(renamed(given, "array_sort_by")))
+        }
         ("regexp_replace", _) if last_is_lambda => {
             Some(Expr::Function(renamed(given, "regexp_replace_by")))
         }
@@ -272,7 +294,12 @@ fn of_function(given: &Function) -> Option<Expr> {
             let same = lambda("state", Expr::Identifier(Ident::new("state")));
             Some(call(
                 "reduce",
-                vec![Expr::Function(gathered), (*first).clone(), (*input).clone(), same],
+                vec![
+                    Expr::Function(gathered),
+                    (*first).clone(),
+                    (*input).clone(),
+                    same,
+                ],
             ))
         }
         ("multimap_agg", [key, value]) => {
@@ -280,7 +307,10 @@ fn of_function(given: &Function) -> Option<Expr> {
             let row = call("row", vec![(*key).clone(), (*value).clone()]);
             gathered.args = function("", vec![row]).args;
             keep_known(&mut gathered, key);
-            Some(call("multimap_from_entries", vec![Expr::Function(gathered)]))
+            Some(call(
+                "multimap_from_entries",
+                vec![Expr::Function(gathered)],
+            ))
         }
         ("map_union", [_]) => {
             let gathered = Expr::Function(renamed(given, "array_agg"));
@@ -297,17 +327,24 @@ fn of_function(given: &Function) -> Option<Expr> {
         }
         // DataFusion's function passes NULLs over; the operator does not.
         ("concat", [first, rest @ ..]) if !rest.is_empty() => {
-            let joined = rest.iter().fold((*first).clone(), |left, right| Expr::BinaryOp {
-                left: Box::new(left),
-                op: BinaryOperator::StringConcat,
-                right: Box::new((*right).clone()),
-            });
+            let joined = rest
+                .iter()
+                .fold((*first).clone(), |left, right| Expr::BinaryOp {
+                    left: Box::new(left),
+                    op: BinaryOperator::StringConcat,
+                    right: Box::new((*right).clone()),
+                });
             Some(Expr::Nested(Box::new(joined)))
         }
-        ("try", [value]) if !last_is_lambda => Some(call("try", vec![lambda("$row", (*value).clone())])),
+        ("try", [value]) if !last_is_lambda => {
+            Some(call("try", vec![lambda("$row", (*value).clone())]))
+        }
         ("from_unixtime", [seconds, zone]) => Some(call(
             "at_timezone",
-            vec![call("from_unixtime", vec![(*seconds).clone()]), (*zone).clone()],
+            vec![
+                call("from_unixtime", vec![(*seconds).clone()]),
+                (*zone).clone(),
+            ],
         )),
         ("normalize", [value, Expr::Identifier(form)]) => {
             Some(call("normalize", vec![(*value).clone(), text(&form.value)]))
@@ -335,7 +372,8 @@ fn of_function(given: &Function) -> Option<Expr> {
                 list.clauses
                     .retain(|c| !matches!(c, FunctionArgumentClause::OnOverflow(_)));
                 if list.args.len() == 1 {
-                    list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(""))));
+                    list.args
+                        .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(""))));
                 }
                 if !order.is_empty() {
                     list.clauses.push(FunctionArgumentClause::OrderBy(order));

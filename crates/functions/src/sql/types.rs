@@ -34,12 +34,15 @@ pub(super) fn in_angle_brackets(tokens: &mut [TokenWithSpan]) {
         };
         at += 1;
         let Some(word) = word else { continue };
-        let Some(next) = next_token(tokens, at).filter(|i| {
-            matches!(tokens.get(*i).map(|t| &t.token), Some(Token::LParen))
-        }) else {
+        let Some(next) = next_token(tokens, at)
+            .filter(|i| matches!(tokens.get(*i).map(|t| &t.token), Some(Token::LParen)))
+        else {
             continue;
         };
-        let within_type = matches!(open.last(), Some(Open::Cast { in_type: true } | Open::Type | Open::Map));
+        let within_type = matches!(
+            open.last(),
+            Some(Open::Cast { in_type: true } | Open::Type | Open::Map)
+        );
         match word.as_str() {
             "cast" | "try_cast" => open.push(Open::Cast { in_type: false }),
             "array" if within_type => {
@@ -48,7 +51,11 @@ pub(super) fn in_angle_brackets(tokens: &mut [TokenWithSpan]) {
             }
             "row" if within_type => {
                 set(tokens, next, Token::Lt);
-                if let Some(TokenWithSpan { token: Token::Word(word), .. }) = tokens.get_mut(at - 1) {
+                if let Some(TokenWithSpan {
+                    token: Token::Word(word),
+                    ..
+                }) = tokens.get_mut(at - 1)
+                {
                     word.value = "STRUCT".to_owned();
                     word.keyword = Keyword::STRUCT;
                 }
@@ -120,7 +127,10 @@ fn hive(data_type: &DataType) -> Option<String> {
         T::Varbinary(_) | T::Binary(_) => "binary".into(),
         T::Date => "date".into(),
         T::Timestamp(..) => "timestamp".into(),
-        T::Decimal(_) | T::Numeric(_) => data_type.to_string().to_lowercase().replace("numeric", "decimal"),
+        T::Decimal(_) | T::Numeric(_) => data_type
+            .to_string()
+            .to_lowercase()
+            .replace("numeric", "decimal"),
         _ => return None,
     })
 }

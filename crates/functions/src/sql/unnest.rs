@@ -88,7 +88,13 @@ fn nowhere() -> TableFactor {
 }
 
 fn is_unnest(factor: &TableFactor) -> bool {
-    matches!(factor, TableFactor::UNNEST { with_offset: false, .. })
+    matches!(
+        factor,
+        TableFactor::UNNEST {
+            with_offset: false,
+            ..
+        }
+    )
 }
 
 #[derive(Debug)]
@@ -104,7 +110,11 @@ impl RelationPlanner for Unnest {
             TableFactor::NestedJoin {
                 table_with_joins,
                 alias: None,
-            } if table_with_joins.joins.last().is_some_and(|j| is_unnest(&j.relation)) => {
+            } if table_with_joins
+                .joins
+                .last()
+                .is_some_and(|j| is_unnest(&j.relation)) =>
+            {
                 let mut before = *table_with_joins;
                 let Some(join) = before.joins.pop() else {
                     return plan_err!("UNNEST is joined to nothing");
@@ -182,11 +192,22 @@ fn unnested(
     let schema: Arc<DFSchema> = Arc::clone(left.schema());
     let mut args = Vec::with_capacity(array_exprs.len() + 2);
     let mut columns: Vec<Vec<Field>> = Vec::new();
+    let (relation, names) = named(alias, context);
     for expr in array_exprs {
         let expr = context.sql_to_expr(expr, &schema)?;
         let given = expr.get_type(&schema)?;
         columns.push(fields_of(&given)?);
         args.push(expr);
+    }
+    // As Athena's users write it too: one name for a whole row.
+    let is_map = |arg: &Expr| matches!(arg.get_type(&schema), Ok(DataType::Map(..)));
+    let whole: usize = args.iter().map(|a| if is_map(a) { 2 } else { 1 }).sum();
+    if names.len() == whole + usize::from(with_ordinality) {
+        for (fields, arg) in columns.iter_mut().zip(&args) {
+            if !is_map(arg) {
+                *fields = vec![Field::new("element", DataType::Null, true)];
+            }
+        }
     }
     args.push(lit(with_ordinality));
     args.push(lit(outer));
@@ -220,7 +241,6 @@ fn unnested(
     if with_ordinality {
         parts.push((part(columns.len()), "ordinality".to_owned()));
     }
-    let (relation, names) = named(alias, context);
     if names.len() > parts.len() {
         return plan_err!(
             "UNNEST gives {} column(s), and {} names were given",

@@ -5,9 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
-use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, MapArray, StringBuilder, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringBuilder, StructArray};
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Int64Type, TimeUnit};
 use arrow::json::writer::{EncoderOptions, make_encoder};
@@ -16,8 +14,8 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::{Expr, ScalarUDF, cast as cast_expr};
 use mastic_schema::hive::parse_type;
 
-use crate::args::{Text, per_second};
 use crate::args::Call;
+use crate::args::{Text, per_second};
 use crate::arrays::{element, key_and_value};
 use crate::function::{Function, Kind, Params};
 use crate::trino::rows::{texts, varchar};
@@ -41,7 +39,11 @@ fn text_type(types: &[DataType]) -> Result<DataType> {
         [other] if other.is_nested() || other.is_binary() => plan_err!(
             "CAST: {} cannot be cast to varchar; {}",
             super::values::sql_name(other),
-            if other.is_nested() { "use json_format(CAST(x AS json))" } else { "use from_utf8, to_hex or to_base64" }
+            if other.is_nested() {
+                "use json_format(CAST(x AS json))"
+            } else {
+                "use from_utf8, to_hex or to_base64"
+            }
         ),
         _ => Ok(DataType::Utf8),
     }
@@ -68,13 +70,17 @@ fn to_varchar(call: &Call<'_>) -> Result<ArrayRef> {
         DataType::Float64 => {
             let values = values.as_primitive::<Float64Type>();
             let text = |x: f64| java(x, &format!("{x:?}"), &format!("{x:e}"));
-            texts(call, |row| Ok(values.is_valid(row).then(|| text(values.value(row)))))
+            texts(call, |row| {
+                Ok(values.is_valid(row).then(|| text(values.value(row))))
+            })
         }
         DataType::Float16 | DataType::Float32 => {
             let values = cast(&values, &DataType::Float32)?;
             let values = values.as_primitive::<Float32Type>();
             let text = |x: f32| java(f64::from(x), &format!("{x:?}"), &format!("{x:e}"));
-            texts(call, |row| Ok(values.is_valid(row).then(|| text(values.value(row)))))
+            texts(call, |row| {
+                Ok(values.is_valid(row).then(|| text(values.value(row))))
+            })
         }
         DataType::Timestamp(unit, zone) => {
             let (unit, name) = (*unit, zone.clone());
@@ -148,8 +154,12 @@ pub(crate) fn local(
         _ => 9,
     };
     let mut out = String::new();
-    write!(out, "{}", local.format(&format!("%Y-%m-%d{between}%H:%M:%S")))
-        .map_err(|e| exec_datafusion_err!("CAST: {e}"))?;
+    write!(
+        out,
+        "{}",
+        local.format(&format!("%Y-%m-%d{between}%H:%M:%S"))
+    )
+    .map_err(|e| exec_datafusion_err!("CAST: {e}"))?;
     if digits > 0 {
         out.push('.');
         out.extend(format!("{nanos:09}").chars().take(digits));
@@ -162,9 +172,8 @@ fn to_json(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.array(0)?;
     let options = EncoderOptions::default().with_explicit_nulls(true);
     let field: FieldRef = Arc::new(Field::new("value", values.data_type().clone(), true));
-    let mut encoder = make_encoder(&field, values.as_ref(), &options).map_err(|e| {
-        exec_datafusion_err!("CAST to json: {e}")
-    })?;
+    let mut encoder = make_encoder(&field, values.as_ref(), &options)
+        .map_err(|e| exec_datafusion_err!("CAST to json: {e}"))?;
     let mut out = StringBuilder::with_capacity(call.rows, call.rows * 16);
     let mut buffer = Vec::new();
     for row in 0..call.rows {
@@ -213,7 +222,13 @@ fn between(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if from == to {
         return Ok(value.clone());
     }
-    let unlike = || exec_err!("CAST: {} cannot be cast to {}", super::values::sql_name(from), super::values::sql_name(to));
+    let unlike = || {
+        exec_err!(
+            "CAST: {} cannot be cast to {}",
+            super::values::sql_name(from),
+            super::values::sql_name(to)
+        )
+    };
     Ok(match (from, to) {
         (DataType::Struct(fields), DataType::Struct(wanted)) => {
             if fields.len() != wanted.len() {
@@ -226,7 +241,11 @@ fn between(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
                 .zip(wanted)
                 .map(|(column, field)| between(column, field.data_type()))
                 .collect::<Result<Vec<_>>>()?;
-            Arc::new(StructArray::try_new(wanted.clone(), columns, rows.nulls().cloned())?)
+            Arc::new(StructArray::try_new(
+                wanted.clone(),
+                columns,
+                rows.nulls().cloned(),
+            )?)
         }
         (_, DataType::List(wanted)) => {
             let Some(field) = element(from) else {

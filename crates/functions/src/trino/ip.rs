@@ -33,7 +33,10 @@ fn parse(call: &Call<'_>, text: &str) -> Result<IpAddr> {
 fn address(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.text(0)?;
     texts(call, |row| {
-        values.get(row).map(|text| parse(call, text).map(|a| a.to_string())).transpose()
+        values
+            .get(row)
+            .map(|text| parse(call, text).map(|a| a.to_string()))
+            .transpose()
     })
 }
 
@@ -49,7 +52,9 @@ fn contains(call: &Call<'_>) -> Result<ArrayRef> {
             Some((text, parsed)) if text == network => parsed,
             _ => {
                 let parsed = network.parse::<IpNet>().map_err(|_| {
-                    exec_datafusion_err!("contains: '{network}' is not a network such as 10.0.0.0/8")
+                    exec_datafusion_err!(
+                        "contains: '{network}' is not a network such as 10.0.0.0/8"
+                    )
                 })?;
                 last.insert((network, parsed)).1
             }

@@ -54,7 +54,11 @@ struct Url<'a> {
 
 impl<'a> Url<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        let allowed = |c: char| c.is_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c) || (!c.is_ascii() && !c.is_control() && !c.is_whitespace());
+        let allowed = |c: char| {
+            c.is_alphanumeric()
+                || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
+                || (!c.is_ascii() && !c.is_control() && !c.is_whitespace())
+        };
         if !text.chars().all(allowed) || !escapes_are_whole(text) {
             return None;
         }
@@ -81,9 +85,13 @@ impl<'a> Url<'a> {
         };
         let (mut host, mut port) = (None, None);
         if let Some(authority) = authority.filter(|a| !a.is_empty()) {
-            let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+            let place = authority
+                .rsplit_once('@')
+                .map_or(authority, |(_, place)| place);
             let (name, number) = match place.rfind(':') {
-                Some(at) if !place.get(at..)?.contains(']') => (place.get(..at)?, place.get(at + 1..)?),
+                Some(at) if !place.get(at..)?.contains(']') => {
+                    (place.get(..at)?, place.get(at + 1..)?)
+                }
                 _ => (place, ""),
             };
             host = Some(name);
@@ -91,7 +99,14 @@ impl<'a> Url<'a> {
                 port = Some(number.parse::<u32>().ok().map(i64::from)?);
             }
         }
-        Some(Self { scheme, host, port, path, query, fragment })
+        Some(Self {
+            scheme,
+            host,
+            port,
+            path,
+            query,
+            fragment,
+        })
     }
 }
 
@@ -104,7 +119,9 @@ fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
 
 fn escapes_are_whole(text: &str) -> bool {
     text.split('%').skip(1).all(|tail| {
-        tail.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+        tail.as_bytes()
+            .get(..2)
+            .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
@@ -129,7 +146,11 @@ fn decoded(text: &str, plus_is_blank: bool) -> Vec<u8> {
                 at += 3;
             }
             None => {
-                out.push(if plus_is_blank && *byte == b'+' { b' ' } else { *byte });
+                out.push(if plus_is_blank && *byte == b'+' {
+                    b' '
+                } else {
+                    *byte
+                });
                 at += 1;
             }
         }
@@ -139,12 +160,16 @@ fn decoded(text: &str, plus_is_blank: bool) -> Vec<u8> {
 
 fn part(call: &Call<'_>, of: fn(Url<'_>) -> Option<String>) -> Result<ArrayRef> {
     let values = call.text(0)?;
-    texts(call, |row| Ok(values.get(row).and_then(Url::parse).and_then(of)))
+    texts(call, |row| {
+        Ok(values.get(row).and_then(Url::parse).and_then(of))
+    })
 }
 
 fn port(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.text(0)?;
-    ints(call, |row| Ok(values.get(row).and_then(Url::parse).and_then(|u| u.port)))
+    ints(call, |row| {
+        Ok(values.get(row).and_then(Url::parse).and_then(|u| u.port))
+    })
 }
 
 /// The first value of a parameter; empty text where it has none.
@@ -154,10 +179,14 @@ fn parameter(call: &Call<'_>) -> Result<ArrayRef> {
         let (Some(url), Some(name)) = (values.get(row).and_then(Url::parse), names.get(row)) else {
             return Ok(None);
         };
-        let found = url.query.into_iter().flat_map(|q| q.split('&')).find_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode_percent(key) == name).then(|| decode_percent(value))
-        });
+        let found = url
+            .query
+            .into_iter()
+            .flat_map(|q| q.split('&'))
+            .find_map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode_percent(key) == name).then(|| decode_percent(value))
+            });
         Ok(found)
     })
 }
@@ -191,7 +220,9 @@ fn decode(call: &Call<'_>) -> Result<ArrayRef> {
         if !escapes_are_whole(text) {
             return exec_err!("url_decode: '{text}' has a '%' that two hex digits do not follow");
         }
-        Ok(Some(String::from_utf8_lossy(&decoded(text, true)).into_owned()))
+        Ok(Some(
+            String::from_utf8_lossy(&decoded(text, true)).into_owned(),
+        ))
     })
 }
 

@@ -18,10 +18,22 @@ use crate::trino::rows::varchar;
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     let any = Params::Kinds(&[Kind::Any], 1);
     vec![
-        Function::new("greatest", Params::Custom(common), first, |c| extreme(c, true)).udf(),
-        Function::new("least", Params::Custom(common), first, |c| extreme(c, false)).udf(),
+        Function::new("greatest", Params::Custom(common), first, |c| {
+            extreme(c, true)
+        })
+        .udf(),
+        Function::new("least", Params::Custom(common), first, |c| {
+            extreme(c, false)
+        })
+        .udf(),
         Function::new("typeof", any, varchar, type_of).udf(),
-        Function::new("fail", Params::Kinds(&[Kind::Text], 1), |_| Ok(DataType::Null), fail).udf(),
+        Function::new(
+            "fail",
+            Params::Kinds(&[Kind::Text], 1),
+            |_| Ok(DataType::Null),
+            fail,
+        )
+        .udf(),
     ]
 }
 
@@ -47,7 +59,9 @@ fn first(types: &[DataType]) -> Result<DataType> {
 
 /// NULL if any value is, where DataFusion's own passes NULLs over.
 fn extreme(call: &Call<'_>, greatest: bool) -> Result<ArrayRef> {
-    let columns: Vec<ArrayRef> = (0..call.len()).map(|i| call.array(i)).collect::<Result<_>>()?;
+    let columns: Vec<ArrayRef> = (0..call.len())
+        .map(|i| call.array(i))
+        .collect::<Result<_>>()?;
     let Some(one) = columns.first() else {
         return exec_err!("{} takes one value or more", call.name);
     };
@@ -110,18 +124,30 @@ pub(crate) fn sql_name(data_type: &DataType) -> String {
             format!("decimal({p},{s})")
         }
         T::Timestamp(unit, zone) => {
-            let with = if zone.is_some() { " with time zone" } else { "" };
+            let with = if zone.is_some() {
+                " with time zone"
+            } else {
+                ""
+            };
             format!("timestamp({}){with}", digits(*unit))
         }
         T::Time32(unit) | T::Time64(unit) => format!("time({})", digits(*unit)),
         T::Interval(arrow::datatypes::IntervalUnit::YearMonth) => "interval year to month".into(),
         T::Interval(_) | T::Duration(_) => "interval day to second".into(),
-        T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) | T::FixedSizeList(f, _) => {
+        T::List(f)
+        | T::LargeList(f)
+        | T::ListView(f)
+        | T::LargeListView(f)
+        | T::FixedSizeList(f, _) => {
             format!("array({})", sql_name(f.data_type()))
         }
         T::Map(..) => match crate::arrays::key_and_value(data_type) {
             Some((key, value)) => {
-                format!("map({}, {})", sql_name(key.data_type()), sql_name(value.data_type()))
+                format!(
+                    "map({}, {})",
+                    sql_name(key.data_type()),
+                    sql_name(value.data_type())
+                )
             }
             None => "map".into(),
         },

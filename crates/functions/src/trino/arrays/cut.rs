@@ -116,7 +116,11 @@ fn at_subscript(call: &Call<'_>) -> Result<ArrayRef> {
         match place {
             Some(place) if place < places.len() => taken.push(Some((places.start + place) as u64)),
             _ if index == 0 => return exec_err!("array subscripts start at 1, not 0"),
-            None => return exec_err!("the array subscript {index} is negative; element_at counts from the end"),
+            None => {
+                return exec_err!(
+                    "the array subscript {index} is negative; element_at counts from the end"
+                );
+            }
             Some(_) => {
                 return exec_err!(
                     "the array subscript {index} is greater than the array's length, {}; element_at gives NULL there",
@@ -132,7 +136,11 @@ fn end(call: &Call<'_>, first: bool) -> Result<ArrayRef> {
     let list = call.list(0)?;
     let taken = (0..call.rows).map(|row| {
         let mut places = range(&list, row);
-        let place = if first { places.next() } else { places.next_back() };
+        let place = if first {
+            places.next()
+        } else {
+            places.next_back()
+        };
         place.filter(|_| list.is_valid(row)).map(|at| at as u64)
     });
     Ok(take(list.values(), &UInt64Array::from_iter(taken), None)?)
@@ -161,7 +169,9 @@ fn slice(call: &Call<'_>) -> Result<ArrayRef> {
         let from = if start > 0 {
             usize::try_from(start - 1).ok()
         } else {
-            usize::try_from(start.unsigned_abs()).ok().and_then(|n| places.len().checked_sub(n))
+            usize::try_from(start.unsigned_abs())
+                .ok()
+                .and_then(|n| places.len().checked_sub(n))
         };
         if let Some(from) = from {
             let count = usize::try_from(length).unwrap_or(usize::MAX);
@@ -182,7 +192,9 @@ fn trim(call: &Call<'_>) -> Result<ArrayRef> {
             continue;
         };
         let places = range(&list, row);
-        let kept = usize::try_from(count).ok().and_then(|n| places.len().checked_sub(n));
+        let kept = usize::try_from(count)
+            .ok()
+            .and_then(|n| places.len().checked_sub(n));
         let Some(kept) = kept else {
             return exec_err!(
                 "trim_array: {count} elements cannot be taken from an array of {}",

@@ -25,7 +25,13 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     vec![
         Function::new("combinations", groups, nested, combinations).udf(),
         Function::new("ngrams", groups, nested, ngrams).udf(),
-        Function::new("flatten", Params::Custom(flatten_types), inner_type, flatten).udf(),
+        Function::new(
+            "flatten",
+            Params::Custom(flatten_types),
+            inner_type,
+            flatten,
+        )
+        .udf(),
         Function::new("repeat", Params::Custom(repeat_types), repeated, repeat).udf(),
     ]
 }
@@ -37,7 +43,10 @@ fn list_and_count(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     let list = one_list(name, std::slice::from_ref(list))?;
     let count = all_of(name, &[Kind::Int], std::slice::from_ref(count))?;
     // The elements' field is named as in what is made here.
-    let list = list.iter().filter_map(element).map(|f| DataType::List(items(f.data_type())));
+    let list = list
+        .iter()
+        .filter_map(element)
+        .map(|f| DataType::List(items(f.data_type())));
     Ok(list.chain(count).collect())
 }
 
@@ -65,10 +74,15 @@ fn combinations(call: &Call<'_>) -> Result<ArrayRef> {
                     places.len()
                 );
             }
-            chosen.iter().filter_map(|c| places.get(*c)).for_each(|at| out.pick(*at));
+            chosen
+                .iter()
+                .filter_map(|c| places.get(*c))
+                .for_each(|at| out.pick(*at));
             out.end();
             // The last place that can move on does, and those behind it follow it closely.
-            let free = (0..n).rev().find(|i| chosen.get(*i).is_some_and(|c| c + n < places.len() + i));
+            let free = (0..n)
+                .rev()
+                .find(|i| chosen.get(*i).is_some_and(|c| c + n < places.len() + i));
             let Some(free) = free else { break };
             let mut next = chosen.get(free).map_or(0, |c| c + 1);
             for place in chosen.iter_mut().skip(free) {
@@ -101,7 +115,11 @@ fn ngrams(call: &Call<'_>) -> Result<ArrayRef> {
             return exec_err!("ngrams: {grams} groups of {n} are more than {MOST} elements");
         }
         for from in 0..grams {
-            places.iter().skip(from).take(n).for_each(|at| out.pick(*at));
+            places
+                .iter()
+                .skip(from)
+                .take(n)
+                .for_each(|at| out.pick(*at));
             out.end();
         }
         outer.push(grams);
@@ -112,9 +130,13 @@ fn ngrams(call: &Call<'_>) -> Result<ArrayRef> {
 fn flatten_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     let lists = one_list(name, types)?;
     match lists.first().and_then(element).map(|f| f.data_type()) {
-        Some(DataType::Null) => Ok(vec![DataType::List(items(&DataType::List(items(&DataType::Null))))]),
+        Some(DataType::Null) => Ok(vec![DataType::List(items(&DataType::List(items(
+            &DataType::Null,
+        ))))]),
         Some(inner) => match element(inner) {
-            Some(field) => Ok(vec![DataType::List(items(&DataType::List(items(field.data_type()))))]),
+            Some(field) => Ok(vec![DataType::List(items(&DataType::List(items(
+                field.data_type(),
+            ))))]),
             None => plan_err!("{name} takes an array of arrays, not an array of {inner}"),
         },
         None => plan_err!("{name} takes an array of arrays"),
@@ -147,7 +169,12 @@ fn flatten(call: &Call<'_>) -> Result<ArrayRef> {
     let values = take(inner.values(), &UInt64Array::from(taken), None)?;
     let (offsets, nulls) = lengths.finish();
     let field = items(values.data_type());
-    Ok(Arc::new(ListArray::try_new(field, offsets, values, Some(nulls))?))
+    Ok(Arc::new(ListArray::try_new(
+        field,
+        offsets,
+        values,
+        Some(nulls),
+    )?))
 }
 
 fn repeat_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -178,5 +205,10 @@ fn repeat(call: &Call<'_>) -> Result<ArrayRef> {
     let values = take(&values, &UInt64Array::from(taken), None)?;
     let (offsets, nulls): (OffsetBuffer<i32>, _) = lengths.finish();
     let field = items(values.data_type());
-    Ok(Arc::new(ListArray::try_new(field, offsets, values, Some(nulls))?))
+    Ok(Arc::new(ListArray::try_new(
+        field,
+        offsets,
+        values,
+        Some(nulls),
+    )?))
 }

@@ -85,7 +85,9 @@ fn lists(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
             Some(before) => match together(&before, held) {
                 Some(both) => both,
                 None => {
-                    return plan_err!("{name}: arrays of {before} and of {held} have no type in common");
+                    return plan_err!(
+                        "{name}: arrays of {before} and of {held} have no type in common"
+                    );
                 }
             },
         });

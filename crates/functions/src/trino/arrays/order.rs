@@ -23,7 +23,9 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
             .udf(),
         Function::new("array_min", one, held_by_first, |c| extreme(c, true)).udf(),
         Function::new("array_max", one, held_by_first, |c| extreme(c, false)).udf(),
-        Function::new("shuffle", one, as_first, shuffle).volatile().udf(),
+        Function::new("shuffle", one, as_first, shuffle)
+            .volatile()
+            .udf(),
     ]
 }
 

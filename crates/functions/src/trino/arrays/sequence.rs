@@ -38,7 +38,10 @@ fn types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
             (T::Date32, T::Interval(IntervalUnit::MonthDayNano))
         }
         (T::Timestamp(..) | T::Date32, T::Timestamp(..)) | (T::Timestamp(..), T::Date32) => (
-            T::Timestamp(TimeUnit::Microsecond, zone_name(start).or_else(|| zone_name(stop))),
+            T::Timestamp(
+                TimeUnit::Microsecond,
+                zone_name(start).or_else(|| zone_name(stop)),
+            ),
             T::Interval(IntervalUnit::MonthDayNano),
         ),
         _ => return plan_err!("{name}: there is no sequence from {start} to {stop}"),
@@ -91,9 +94,10 @@ fn sequence(call: &Call<'_>) -> Result<ArrayRef> {
         let step = match &steps {
             None => Step::Plain(if start <= stop { 1 } else { -1 }),
             Some(steps) if numbers => Step::Plain(steps.as_primitive::<Int64Type>().value(row)),
-            Some(steps) => {
-                Step::of(steps.as_primitive::<IntervalMonthDayNanoType>().value(row), &kind)?
-            }
+            Some(steps) => Step::of(
+                steps.as_primitive::<IntervalMonthDayNanoType>().value(row),
+                &kind,
+            )?,
         };
         let direction = step.direction();
         if direction == 0 {
@@ -122,7 +126,12 @@ fn sequence(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let values = as_kind(Int64Array::from(values), &kind)?;
     let (offsets, nulls) = lengths.finish();
-    Ok(Arc::new(ListArray::try_new(items(&kind), offsets, values, Some(nulls))?))
+    Ok(Arc::new(ListArray::try_new(
+        items(&kind),
+        offsets,
+        values,
+        Some(nulls),
+    )?))
 }
 
 fn as_ints(array: &ArrayRef) -> Result<Int64Array> {
@@ -193,7 +202,8 @@ impl Step {
                     _ => 86_400 * per_second(TimeUnit::Microsecond),
                 };
                 let day = i32::try_from(start.div_euclid(per_day)).ok()?;
-                let date: NaiveDate = DateTime::from_timestamp(i64::from(day) * 86_400, 0)?.date_naive();
+                let date: NaiveDate =
+                    DateTime::from_timestamp(i64::from(day) * 86_400, 0)?.date_naive();
                 let date = if months < 0 {
                     date.checked_sub_months(step)?
                 } else {

@@ -23,7 +23,10 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         })
         .udf(),
         Function::new("cosine_similarity", vectors, double, |c| cosine(c, |x| x)).udf(),
-        Function::new("cosine_distance", vectors, double, |c| cosine(c, |x| 1.0 - x)).udf(),
+        Function::new("cosine_distance", vectors, double, |c| {
+            cosine(c, |x| 1.0 - x)
+        })
+        .udf(),
     ]
 }
 
@@ -97,7 +100,9 @@ fn cosine(call: &Call<'_>, of: fn(f64) -> f64) -> Result<ArrayRef> {
 fn sparse(call: &Call<'_>) -> Result<ArrayRef> {
     let (a, b) = (call.map(0)?, call.map(1)?);
     let numbers = |map: &MapArray| -> Result<Float64Array> {
-        Ok(cast(map.values(), &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+        Ok(cast(map.values(), &DataType::Float64)?
+            .as_primitive::<Float64Type>()
+            .clone())
     };
     let (left, right) = (numbers(&a)?, numbers(&b)?);
     let same = make_comparator(a.keys(), b.keys(), SortOptions::default())?;
@@ -110,7 +115,9 @@ fn sparse(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(None);
         }
         let (ours, theirs) = (entries(&a, row), entries(&b, row));
-        let known = |values: &Float64Array, mut places: std::ops::Range<usize>| places.all(|at| values.is_valid(at));
+        let known = |values: &Float64Array, mut places: std::ops::Range<usize>| {
+            places.all(|at| values.is_valid(at))
+        };
         if !known(&left, ours.clone()) || !known(&right, theirs.clone()) {
             return Ok(None);
         }
@@ -123,6 +130,8 @@ fn sparse(call: &Call<'_>) -> Result<ArrayRef> {
                 dot += left.value(i) * right.value(j);
             }
         }
-        Ok(Some(dot / (length(&left, ours) * length(&right, theirs)).sqrt()))
+        Ok(Some(
+            dot / (length(&left, ours) * length(&right, theirs)).sqrt(),
+        ))
     })
 }

@@ -33,7 +33,9 @@ fn types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     if types.len() < 2 {
         return plan_err!("{name} takes two arrays or more");
     }
-    let each = types.iter().map(|t| one_list(name, std::slice::from_ref(t)));
+    let each = types
+        .iter()
+        .map(|t| one_list(name, std::slice::from_ref(t)));
     Ok(each.collect::<Result<Vec<_>>>()?.concat())
 }
 
@@ -53,7 +55,9 @@ fn returns(types: &[DataType]) -> Result<DataType> {
 
 /// As long as the longest; NULLs stand where another is shorter.
 fn zip(call: &Call<'_>) -> Result<ArrayRef> {
-    let lists: Vec<ListArray> = (0..call.len()).map(|i| call.list(i)).collect::<Result<_>>()?;
+    let lists: Vec<ListArray> = (0..call.len())
+        .map(|i| call.list(i))
+        .collect::<Result<_>>()?;
     let mut lengths = Lengths::default();
     let mut taken: Vec<Vec<Option<u64>>> = vec![Vec::new(); lists.len()];
     for row in 0..call.rows {
@@ -77,11 +81,17 @@ fn zip(call: &Call<'_>) -> Result<ArrayRef> {
     let rows: ArrayRef = Arc::new(StructArray::try_new(fields(&types), columns, None)?);
     let (offsets, nulls) = lengths.finish();
     let field = items(rows.data_type());
-    Ok(Arc::new(ListArray::try_new(field, offsets, rows, Some(nulls))?))
+    Ok(Arc::new(ListArray::try_new(
+        field,
+        offsets,
+        rows,
+        Some(nulls),
+    )?))
 }
 
 fn rows_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
-    let Some((holders, [DataType::Boolean, DataType::Boolean])) = types.split_last_chunk::<2>() else {
+    let Some((holders, [DataType::Boolean, DataType::Boolean])) = types.split_last_chunk::<2>()
+    else {
         return plan_err!("{name} takes arrays and two constants");
     };
     let mut wanted = Vec::with_capacity(types.len());
@@ -105,7 +115,9 @@ fn held(holder: &DataType) -> DataType {
 
 /// The rows' fields; the number is always among them, as its type cannot follow from a constant.
 fn row_fields(types: &[DataType]) -> Fields {
-    let holders = types.get(..types.len().saturating_sub(2)).unwrap_or_default();
+    let holders = types
+        .get(..types.len().saturating_sub(2))
+        .unwrap_or_default();
     let numbered = [DataType::Int64];
     holders
         .iter()
@@ -128,7 +140,10 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
     for i in 0..count {
         let array = call.array(i)?;
         let (offsets, values): (Vec<i32>, ArrayRef) = match array.as_map_opt() {
-            Some(map) => (map.value_offsets().to_vec(), Arc::new(map.entries().clone())),
+            Some(map) => (
+                map.value_offsets().to_vec(),
+                Arc::new(map.entries().clone()),
+            ),
             None => {
                 let list = array.as_list::<i32>();
                 (list.value_offsets().to_vec(), list.values().clone())
@@ -151,7 +166,12 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
         let length = if outer { longest.max(1) } else { longest };
         lengths.push(length as usize);
         for (places, taken) in places.into_iter().zip(&mut taken) {
-            taken.extend(places.map(Some).chain(std::iter::repeat(None)).take(length as usize));
+            taken.extend(
+                places
+                    .map(Some)
+                    .chain(std::iter::repeat(None))
+                    .take(length as usize),
+            );
         }
         numbers.extend((1..=length).map(|n| (n <= longest).then_some(n as i64)));
     }
@@ -161,9 +181,19 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
         .map(|((_, _, values), taken)| Ok(take(values, &UInt64Array::from(taken), None)?))
         .collect::<Result<_>>()?;
     columns.push(Arc::new(Int64Array::from(numbers)));
-    let types: Vec<DataType> = call.args.arg_fields.iter().map(|f| f.data_type().clone()).collect();
+    let types: Vec<DataType> = call
+        .args
+        .arg_fields
+        .iter()
+        .map(|f| f.data_type().clone())
+        .collect();
     let rows: ArrayRef = Arc::new(StructArray::try_new(row_fields(&types), columns, None)?);
     let (offsets, nulls) = lengths.finish();
     let field = items(rows.data_type());
-    Ok(Arc::new(ListArray::try_new(field, offsets, rows, Some(nulls))?))
+    Ok(Arc::new(ListArray::try_new(
+        field,
+        offsets,
+        rows,
+        Some(nulls),
+    )?))
 }

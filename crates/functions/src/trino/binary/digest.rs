@@ -28,7 +28,10 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         of_text_too("md5", |t| type_of(&crypto::md5(), t), md5_of)
             .rewritten_by_type(|a, t| builtin(crypto::md5(), a, t))
             .udf(),
-        Function::new("sha1", one, varbinary, |c| digest(c, |b| Sha1::digest(b).to_vec())).udf(),
+        Function::new("sha1", one, varbinary, |c| {
+            digest(c, |b| Sha1::digest(b).to_vec())
+        })
+        .udf(),
         of_text_too("sha256", |t| type_of(&crypto::sha256(), t), sha256_of)
             .rewritten_by_type(|a, t| builtin(crypto::sha256(), a, t))
             .udf(),
@@ -36,7 +39,10 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
             .rewritten_by_type(|a, t| builtin(crypto::sha512(), a, t))
             .udf(),
         Function::new("xxhash64", one, varbinary, |c| digest(c, xxhash64)).udf(),
-        Function::new("murmur3", one, varbinary, |c| digest(c, |b| murmur3(b).to_vec())).udf(),
+        Function::new("murmur3", one, varbinary, |c| {
+            digest(c, |b| murmur3(b).to_vec())
+        })
+        .udf(),
         Function::new("hmac_md5", keyed, varbinary, hmac_md5).udf(),
         Function::new("hmac_sha1", keyed, varbinary, hmac_sha1).udf(),
         Function::new("hmac_sha256", keyed, varbinary, hmac_sha256).udf(),
@@ -76,7 +82,8 @@ fn either(call: &Call<'_>, udf: Arc<ScalarUDF>, of: fn(&[u8]) -> Vec<u8>) -> Res
     if call.array(0)?.data_type().is_binary() {
         return digest(call, of);
     }
-    udf.invoke_with_args(call.args.clone())?.into_array(call.rows)
+    udf.invoke_with_args(call.args.clone())?
+        .into_array(call.rows)
 }
 
 fn md5_of(call: &Call<'_>) -> Result<ArrayRef> {
@@ -93,13 +100,17 @@ fn sha512_of(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn digest(call: &Call<'_>, of: fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
     let values = call.bytes(0)?;
-    bytes(call, |row| Ok(values.is_valid(row).then(|| of(values.value(row)))))
+    bytes(call, |row| {
+        Ok(values.is_valid(row).then(|| of(values.value(row))))
+    })
 }
 
 fn crc32(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.bytes(0)?;
     ints(call, |row| {
-        Ok(values.is_valid(row).then(|| i64::from(crc32fast::hash(values.value(row)))))
+        Ok(values
+            .is_valid(row)
+            .then(|| i64::from(crc32fast::hash(values.value(row)))))
     })
 }
 

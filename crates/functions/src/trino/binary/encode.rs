@@ -14,13 +14,12 @@ use datafusion::logical_expr::{Expr, ScalarUDF};
 use super::base32;
 use crate::args::Call;
 use crate::function::{Function, Kind, Params, all_of, exactly};
-use crate::trino::rows::{bytes, doubles, ints, texts, varbinary, varchar, bigint, double};
+use crate::trino::rows::{bigint, bytes, double, doubles, ints, texts, varbinary, varchar};
 
 /// As Java's decoders take them: with padding or without, whatever the bits behind the last byte are.
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true);
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
@@ -34,7 +33,10 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
             .rewritten_by_type(builtin_hex)
             .udf(),
         Function::new("from_hex", of_text, varbinary, from_hex).udf(),
-        Function::new("to_base64", of_bytes, varchar, |c| encode(c, |b| BASE64.encode(b))).udf(),
+        Function::new("to_base64", of_bytes, varchar, |c| {
+            encode(c, |b| BASE64.encode(b))
+        })
+        .udf(),
         Function::new("from_base64", of_text, varbinary, |c| {
             decode(c, |t| BASE64.decode(t).map_err(|e| e.to_string()))
         })
@@ -47,8 +49,14 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
             decode(c, |t| BASE64_URL.decode(t).map_err(|e| e.to_string()))
         })
         .udf(),
-        Function::new("to_base32", of_bytes, varchar, |c| encode(c, base32::encode)).udf(),
-        Function::new("from_base32", of_text, varbinary, |c| decode(c, base32::decode)).udf(),
+        Function::new("to_base32", of_bytes, varchar, |c| {
+            encode(c, base32::encode)
+        })
+        .udf(),
+        Function::new("from_base32", of_text, varbinary, |c| {
+            decode(c, base32::decode)
+        })
+        .udf(),
         Function::new("to_big_endian_64", of_int, varbinary, to_big_endian_64).udf(),
         Function::new("from_big_endian_64", of_bytes, bigint, from_big_endian_64).udf(),
         Function::new("to_big_endian_32", of_int, varbinary, to_big_endian_32).udf(),
@@ -74,7 +82,8 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
 
 fn hex_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     exactly(name, types, 1)?;
-    all_of(name, &[Kind::Bytes], types).or_else(|e| all_of(name, &[Kind::Int], types).map_err(|_| e))
+    all_of(name, &[Kind::Bytes], types)
+        .or_else(|e| all_of(name, &[Kind::Int], types).map_err(|_| e))
 }
 
 /// Of an integer, DataFusion's function of this name.
@@ -92,8 +101,16 @@ fn to_hex(call: &Call<'_>) -> Result<ArrayRef> {
     }
     encode(call, |bytes| {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-        let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().map_or('0', char::from);
-        bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]).collect()
+        let digit = |n: u8| {
+            DIGITS
+                .get(usize::from(n & 15))
+                .copied()
+                .map_or('0', char::from)
+        };
+        bytes
+            .iter()
+            .flat_map(|b| [digit(b >> 4), digit(*b)])
+            .collect()
     })
 }
 
@@ -102,7 +119,11 @@ fn from_hex(call: &Call<'_>) -> Result<ArrayRef> {
         if text.len() % 2 != 0 {
             return Err("its length is odd".to_owned());
         }
-        let digit = |b: u8| char::from(b).to_digit(16).ok_or_else(|| format!("'{}' is no hex digit", char::from(b)));
+        let digit = |b: u8| {
+            char::from(b)
+                .to_digit(16)
+                .ok_or_else(|| format!("'{}' is no hex digit", char::from(b)))
+        };
         text.as_bytes()
             .chunks(2)
             .map(|pair| match pair {
@@ -115,7 +136,9 @@ fn from_hex(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn encode(call: &Call<'_>, to: fn(&[u8]) -> String) -> Result<ArrayRef> {
     let values = call.bytes(0)?;
-    texts(call, |row| Ok(values.is_valid(row).then(|| to(values.value(row)))))
+    texts(call, |row| {
+        Ok(values.is_valid(row).then(|| to(values.value(row))))
+    })
 }
 
 fn decode(call: &Call<'_>, from: fn(&str) -> Result<Vec<u8>, String>) -> Result<ArrayRef> {
@@ -158,7 +181,9 @@ fn to_big_endian_64(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn from_big_endian_64(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.bytes(0)?;
-    ints(call, |row| Ok(exact::<8>(call, &values, row)?.map(i64::from_be_bytes)))
+    ints(call, |row| {
+        Ok(exact::<8>(call, &values, row)?.map(i64::from_be_bytes))
+    })
 }
 
 fn to_big_endian_32(call: &Call<'_>) -> Result<ArrayRef> {
@@ -184,18 +209,26 @@ fn from_big_endian_32(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn to_ieee754_64(call: &Call<'_>) -> Result<ArrayRef> {
     let numbers = call.doubles(0)?;
-    bytes(call, |row| Ok(numbers.is_valid(row).then(|| numbers.value(row).to_be_bytes())))
+    bytes(call, |row| {
+        Ok(numbers
+            .is_valid(row)
+            .then(|| numbers.value(row).to_be_bytes()))
+    })
 }
 
 fn from_ieee754_64(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.bytes(0)?;
-    doubles(call, |row| Ok(exact::<8>(call, &values, row)?.map(f64::from_be_bytes)))
+    doubles(call, |row| {
+        Ok(exact::<8>(call, &values, row)?.map(f64::from_be_bytes))
+    })
 }
 
 fn to_ieee754_32(call: &Call<'_>) -> Result<ArrayRef> {
     let numbers = call.doubles(0)?;
     bytes(call, |row| {
-        Ok(numbers.is_valid(row).then(|| (numbers.value(row) as f32).to_be_bytes()))
+        Ok(numbers
+            .is_valid(row)
+            .then(|| (numbers.value(row) as f32).to_be_bytes()))
     })
 }
 

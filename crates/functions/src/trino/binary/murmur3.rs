@@ -10,9 +10,17 @@ pub(super) fn murmur3(bytes: &[u8]) -> [u8; 16] {
     for block in &mut blocks {
         let (k1, k2) = words(block);
         h1 ^= mix1(k1);
-        h1 = h1.rotate_left(27).wrapping_add(h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
+        h1 = h1
+            .rotate_left(27)
+            .wrapping_add(h2)
+            .wrapping_mul(5)
+            .wrapping_add(0x52dc_e729);
         h2 ^= mix2(k2);
-        h2 = h2.rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
+        h2 = h2
+            .rotate_left(31)
+            .wrapping_add(h1)
+            .wrapping_mul(5)
+            .wrapping_add(0x3849_5ab5);
     }
     let (k1, k2) = words(blocks.remainder());
     h2 ^= mix2(k2);
@@ -39,7 +47,12 @@ pub(super) fn murmur3(bytes: &[u8]) -> [u8; 16] {
 /// Sixteen bytes as two words; what is missing is zero.
 fn words(bytes: &[u8]) -> (u64, u64) {
     let word = |from: usize| {
-        bytes.iter().skip(from).take(8).enumerate().fold(0, |word, (i, byte)| word | u64::from(*byte) << (8 * i))
+        bytes
+            .iter()
+            .skip(from)
+            .take(8)
+            .enumerate()
+            .fold(0, |word, (i, byte)| word | u64::from(*byte) << (8 * i))
     };
     (word(0), word(8))
 }

@@ -72,9 +72,15 @@ impl HigherOrderUDFImpl for MapFunction {
         if let Some(other) = types.iter().find(|t| key_and_value(t).is_none()) {
             return plan_err!("{name} takes a map, not {other}");
         }
-        let keys: Vec<_> = types.iter().filter_map(key_and_value).map(|(k, _)| k.data_type()).collect();
+        let keys: Vec<_> = types
+            .iter()
+            .filter_map(key_and_value)
+            .map(|(k, _)| k.data_type())
+            .collect();
         match keys.as_slice() {
-            [a, b] if a != b => plan_err!("{name}: the keys of one map are {a}, and of the other {b}"),
+            [a, b] if a != b => {
+                plan_err!("{name}: the keys of one map are {a}, and of the other {b}")
+            }
             _ => Ok(types.to_vec()),
         }
     }
@@ -105,10 +111,18 @@ impl HigherOrderUDFImpl for MapFunction {
         let (Some((key, value)), Some(made)) = (map, lambdas.first()) else {
             return plan_err!("{} takes a map and a function", self.kind.name());
         };
-        let (key, value, made) = (key.data_type().clone(), value.data_type().clone(), made.data_type().clone());
+        let (key, value, made) = (
+            key.data_type().clone(),
+            value.data_type().clone(),
+            made.data_type().clone(),
+        );
         Ok(field(&match self.kind {
-            Kind::Filter if matches!(made, DataType::Boolean | DataType::Null) => map_type(key, value),
-            Kind::Filter => return plan_err!("map_filter: the function must give a boolean, not {made}"),
+            Kind::Filter if matches!(made, DataType::Boolean | DataType::Null) => {
+                map_type(key, value)
+            }
+            Kind::Filter => {
+                return plan_err!("map_filter: the function must give a boolean, not {made}");
+            }
             Kind::Keys => map_type(made, value),
             Kind::Values | Kind::Zip => map_type(key, made),
         }))
@@ -161,7 +175,12 @@ fn lengths(map: &MapArray) -> Lengths {
     lengths
 }
 
-fn filtered(map: &MapArray, keys: &ArrayRef, values: &ArrayRef, kept: &ArrayRef) -> Result<ArrayRef> {
+fn filtered(
+    map: &MapArray,
+    keys: &ArrayRef,
+    values: &ArrayRef,
+    kept: &ArrayRef,
+) -> Result<ArrayRef> {
     let kept = arrow::compute::cast(kept, &DataType::Boolean)?;
     let kept = kept.as_boolean();
     let is_kept = |at: usize| kept.is_valid(at) && kept.value(at);
@@ -176,8 +195,15 @@ fn filtered(map: &MapArray, keys: &ArrayRef, values: &ArrayRef, kept: &ArrayRef)
         }
         at += count;
     }
-    let places: UInt64Array = (0..at).filter(|at| is_kept(*at)).map(|at| at as u64).collect();
-    map_of(take(keys, &places, None)?, take(values, &places, None)?, lengths)
+    let places: UInt64Array = (0..at)
+        .filter(|at| is_kept(*at))
+        .map(|at| at as u64)
+        .collect();
+    map_of(
+        take(keys, &places, None)?,
+        take(values, &places, None)?,
+        lengths,
+    )
 }
 
 fn rows_of(keys: &ArrayRef) -> Result<(RowConverter, Rows)> {
@@ -228,7 +254,10 @@ fn zip(parts: &Parts<'_>, a: &MapArray, b: &MapArray) -> Result<ColumnarValue> {
             right.push(None);
         }
         for at in entries(b, row) {
-            match places.get(&theirs.row(at)).and_then(|place| right.get_mut(*place)) {
+            match places
+                .get(&theirs.row(at))
+                .and_then(|place| right.get_mut(*place))
+            {
                 Some(right) => *right = Some(at as u64),
                 None => {
                     keys.push((1, at));

@@ -83,8 +83,10 @@ impl<'a> Parts<'a> {
             .iter()
             .map(|p| move || Ok(Arc::clone(p)))
             .collect();
-        let closures: Vec<&dyn Fn() -> Result<ArrayRef>> =
-            closures.iter().map(|c| c as &dyn Fn() -> Result<ArrayRef>).collect();
+        let closures: Vec<&dyn Fn() -> Result<ArrayRef>> = closures
+            .iter()
+            .map(|c| c as &dyn Fn() -> Result<ArrayRef>)
+            .collect();
         lambda
             .evaluate(&closures, |captured| Ok(take_arrays(captured, of, None)?))?
             .into_array(of.values().len())
@@ -104,7 +106,12 @@ fn split<V: Clone, L: Clone>(fields: &[ValueOrLambda<V, L>]) -> (Vec<V>, Vec<L>)
 }
 
 /// Refuses a call that has not so many values followed by so many lambdas.
-fn expect<V, L>(name: &str, fields: &[ValueOrLambda<V, L>], values: usize, lambdas: usize) -> Result<()> {
+fn expect<V, L>(
+    name: &str,
+    fields: &[ValueOrLambda<V, L>],
+    values: usize,
+    lambdas: usize,
+) -> Result<()> {
     let given = fields
         .iter()
         .take_while(|f| matches!(f, ValueOrLambda::Value(_)))

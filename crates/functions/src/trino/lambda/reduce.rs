@@ -49,9 +49,14 @@ impl HigherOrderUDFImpl for Reduce {
 
     fn coerce_value_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         match types {
-            [DataType::Null, state] => Ok(vec![DataType::List(items(&DataType::Null)), state.clone()]),
+            [DataType::Null, state] => {
+                Ok(vec![DataType::List(items(&DataType::Null)), state.clone()])
+            }
             [list, state] => match element(list) {
-                Some(field) => Ok(vec![DataType::List(items(field.data_type())), state.clone()]),
+                Some(field) => Ok(vec![
+                    DataType::List(items(field.data_type())),
+                    state.clone(),
+                ]),
                 None => plan_err!("reduce: argument 1 must be an array, not {list}"),
             },
             _ => plan_err!("reduce takes an array, a state and two functions"),
@@ -81,7 +86,10 @@ impl HigherOrderUDFImpl for Reduce {
             return plan_err!("reduce takes an array, a state and two functions");
         };
         let Some(held) = element(list.data_type()) else {
-            return plan_err!("reduce: argument 1 must be an array, not {}", list.data_type());
+            return plan_err!(
+                "reduce: argument 1 must be an array, not {}",
+                list.data_type()
+            );
         };
         let with = |state: &DataType| vec![field(state), field(held.data_type())];
         // The type that the function makes of the first state may be wider than it: then the function is
@@ -94,7 +102,10 @@ impl HigherOrderUDFImpl for Reduce {
             Some(made) => {
                 let state = state(first.data_type(), made.data_type())?;
                 if step < 2 && &state != first.data_type() {
-                    return Ok(LambdaParametersProgress::Partial(vec![Some(with(&state)), None]));
+                    return Ok(LambdaParametersProgress::Partial(vec![
+                        Some(with(&state)),
+                        None,
+                    ]));
                 }
                 Ok(LambdaParametersProgress::Complete(vec![
                     with(&state),

@@ -59,7 +59,10 @@ impl HigherOrderUDFImpl for ReplaceBy {
                 Ok(field(&DataType::Utf8))
             }
             Some(made) => {
-                plan_err!("regexp_replace: the function must give varchar, not {}", made.data_type())
+                plan_err!(
+                    "regexp_replace: the function must give varchar, not {}",
+                    made.data_type()
+                )
             }
             None => plan_err!("regexp_replace takes a text, a pattern and a function"),
         }

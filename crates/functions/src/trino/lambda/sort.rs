@@ -64,9 +64,14 @@ impl HigherOrderUDFImpl for SortBy {
     fn return_field_from_args(&self, args: HigherOrderReturnFieldArgs<'_>) -> Result<FieldRef> {
         match split(args.arg_fields) {
             (values, lambdas) => match (values.first(), lambdas.first()) {
-                (Some(list), Some(made)) if made.data_type().is_integer() => Ok(field(list.data_type())),
+                (Some(list), Some(made)) if made.data_type().is_integer() => {
+                    Ok(field(list.data_type()))
+                }
                 (_, Some(made)) => {
-                    plan_err!("array_sort: the function must give -1, 0 or 1, not a {}", made.data_type())
+                    plan_err!(
+                        "array_sort: the function must give -1, 0 or 1, not a {}",
+                        made.data_type()
+                    )
                 }
                 _ => plan_err!("array_sort takes an array and a function"),
             },
@@ -82,7 +87,8 @@ impl HigherOrderUDFImpl for SortBy {
             .collect();
         // Each round asks the function one question for every array that is not in order yet.
         loop {
-            let (mut left, mut right, mut of, mut asking) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            let (mut left, mut right, mut of, mut asking) =
+                (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             for (i, sort) in sorts.iter_mut().enumerate() {
                 if let Some((a, b)) = sort.question() {
                     left.push(a as u64);
@@ -176,7 +182,8 @@ impl Merge {
                 return Some((*self.places.get(self.left)?, *self.places.get(self.right)?));
             }
             self.merged.extend(self.places.get(self.left..middle)?);
-            self.merged.extend(self.places.get(self.right.min(end)..end)?);
+            self.merged
+                .extend(self.places.get(self.right.min(end)..end)?);
             self.begin = end;
             if self.begin >= length {
                 self.places = std::mem::take(&mut self.merged);
@@ -189,7 +196,11 @@ impl Merge {
     }
 
     fn answer(&mut self, greater: bool) {
-        let next = if greater { &mut self.right } else { &mut self.left };
+        let next = if greater {
+            &mut self.right
+        } else {
+            &mut self.left
+        };
         self.merged.extend(self.places.get(*next));
         *next += 1;
     }

@@ -69,7 +69,10 @@ impl HigherOrderUDFImpl for ZipWith {
 
     fn invoke_with_args(&self, args: HigherOrderFunctionArgs) -> Result<ColumnarValue> {
         let parts = Parts::of("zip_with", &args)?;
-        let (a, b) = (parts.value(0)?.as_list::<i32>(), parts.value(1)?.as_list::<i32>());
+        let (a, b) = (
+            parts.value(0)?.as_list::<i32>(),
+            parts.value(1)?.as_list::<i32>(),
+        );
         let mut lengths = Lengths::default();
         let (mut left, mut right, mut of) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..a.len() {

@@ -32,7 +32,9 @@ fn types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
         key_and_value(t).map(|(k, v)| (k.data_type().clone(), v.data_type().clone()))
     };
     match rest.iter().find(|t| plain(t) != plain(first)) {
-        Some(other) => plan_err!("{name}: {first} and {other} are different types; CAST one of them"),
+        Some(other) => {
+            plan_err!("{name}: {first} and {other} are different types; CAST one of them")
+        }
         None => Ok(types.to_vec()),
     }
 }
@@ -46,7 +48,9 @@ fn returns(types: &[DataType]) -> Result<DataType> {
 
 /// Of a key that several maps have, the last one's value counts.
 fn map_concat(call: &Call<'_>) -> Result<ArrayRef> {
-    let maps: Vec<MapArray> = (0..call.len()).map(|i| call.map(i)).collect::<Result<_>>()?;
+    let maps: Vec<MapArray> = (0..call.len())
+        .map(|i| call.map(i))
+        .collect::<Result<_>>()?;
     let keys: Vec<&dyn Array> = maps.iter().map(|m| m.keys().as_ref()).collect();
     let values: Vec<&dyn Array> = maps.iter().map(|m| m.values().as_ref()).collect();
     let (keys, values) = (concat(&keys)?, concat(&values)?);

@@ -83,7 +83,12 @@ impl Entries {
         let (keys, values) = (entries.column(0).clone(), entries.column(1).clone());
         let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
         let rows = converter.convert_columns(std::slice::from_ref(&keys))?;
-        Ok(Self { list, keys, values, rows })
+        Ok(Self {
+            list,
+            keys,
+            values,
+            rows,
+        })
     }
 
     fn check(&self, call: &Call<'_>, at: usize) -> Result<()> {
@@ -113,7 +118,9 @@ fn map_from_entries(call: &Call<'_>) -> Result<ArrayRef> {
             entries.check(call, at)?;
             if !seen.insert(entries.rows.row(at)) {
                 let key = array_value_to_string(&entries.keys, at)?;
-                return exec_err!("map_from_entries: the key '{key}' stands twice; use multimap_from_entries");
+                return exec_err!(
+                    "map_from_entries: the key '{key}' stands twice; use multimap_from_entries"
+                );
             }
             taken.push(at as u64);
         }

@@ -20,7 +20,13 @@ use crate::trino::arrays::pick::{items, range};
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     vec![
         Function::new("map_union_of", Params::Custom(list_of_maps), held, union).udf(),
-        Function::new("most_frequent", Params::Custom(counts), first, most_frequent).udf(),
+        Function::new(
+            "most_frequent",
+            Params::Custom(counts),
+            first,
+            most_frequent,
+        )
+        .udf(),
     ]
 }
 
@@ -35,7 +41,11 @@ fn list_of_maps(_: &str, types: &[DataType]) -> Result<Vec<DataType>> {
 }
 
 fn held(types: &[DataType]) -> Result<DataType> {
-    match types.first().and_then(element).and_then(|f| key_and_value(f.data_type())) {
+    match types
+        .first()
+        .and_then(element)
+        .and_then(|f| key_and_value(f.data_type()))
+    {
         Some((key, value)) => Ok(map_type(key.data_type().clone(), value.data_type().clone())),
         None => plan_err!("map_union takes maps"),
     }
@@ -61,7 +71,11 @@ fn union(call: &Call<'_>) -> Result<ArrayRef> {
             known = true;
             if let Some([from, to]) = maps.value_offsets().get(at..at + 2) {
                 let entries = *from as usize..*to as usize;
-                taken.extend(entries.filter(|e| seen.insert(rows.row(*e))).map(|e| e as u64));
+                taken.extend(
+                    entries
+                        .filter(|e| seen.insert(rows.row(*e)))
+                        .map(|e| e as u64),
+                );
             }
         }
         if known {
@@ -71,7 +85,11 @@ fn union(call: &Call<'_>) -> Result<ArrayRef> {
         }
     }
     let taken = UInt64Array::from(taken);
-    map_of(take(maps.keys(), &taken, None)?, take(maps.values(), &taken, None)?, lengths)
+    map_of(
+        take(maps.keys(), &taken, None)?,
+        take(maps.values(), &taken, None)?,
+        lengths,
+    )
 }
 
 fn counts(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -104,7 +122,9 @@ fn most_frequent(call: &Call<'_>) -> Result<ArrayRef> {
             continue;
         };
         let Some(n) = usize::try_from(n).ok().filter(|n| *n > 1) else {
-            return exec_err!("approx_most_frequent: the number of buckets must be 2 or more, not {n}");
+            return exec_err!(
+                "approx_most_frequent: the number of buckets must be 2 or more, not {n}"
+            );
         };
         let mut entries: Vec<usize> = match map.value_offsets().get(row..row + 2) {
             Some([from, to]) => (*from as usize..*to as usize).collect(),
@@ -116,5 +136,9 @@ fn most_frequent(call: &Call<'_>) -> Result<ArrayRef> {
         taken.extend(entries.into_iter().map(|e| e as u64));
     }
     let taken = UInt64Array::from(taken);
-    map_of(take(map.keys(), &taken, None)?, take(counts, &taken, None)?, lengths)
+    map_of(
+        take(map.keys(), &taken, None)?,
+        take(counts, &taken, None)?,
+        lengths,
+    )
 }

@@ -17,8 +17,20 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     use Kind::{Int, Text};
     vec![
         Function::new("to_base", Params::Kinds(&[Int, Int], 2), varchar, to_base).udf(),
-        Function::new("from_base", Params::Kinds(&[Text, Int], 2), bigint, from_base).udf(),
-        Function::new("width_bucket", Params::Custom(bucket_types), bigint, width_bucket).udf(),
+        Function::new(
+            "from_base",
+            Params::Kinds(&[Text, Int], 2),
+            bigint,
+            from_base,
+        )
+        .udf(),
+        Function::new(
+            "width_bucket",
+            Params::Custom(bucket_types),
+            bigint,
+            width_bucket,
+        )
+        .udf(),
         Function::new("e", Params::Kinds(&[], 0), double, |_| {
             Ok(Arc::new(Float64Array::from(vec![std::f64::consts::E])))
         })
@@ -29,7 +41,10 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
 fn radix(call: &Call<'_>, radix: i64) -> Result<u32> {
     match u32::try_from(radix) {
         Ok(n @ 2..=36) => Ok(n),
-        _ => exec_err!("{}: the radix must be between 2 and 36, not {radix}", call.name),
+        _ => exec_err!(
+            "{}: the radix must be between 2 and 36, not {radix}",
+            call.name
+        ),
     }
 }
 
@@ -76,9 +91,16 @@ fn bucket_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
             return plan_err!("{name}: argument 2 must be an array of numbers, not {bins}");
         };
         let x = all_of(name, &[Kind::Double], std::slice::from_ref(x))?;
-        return Ok(x.into_iter().chain([list_of(field, &DataType::Float64)]).collect());
+        return Ok(x
+            .into_iter()
+            .chain([list_of(field, &DataType::Float64)])
+            .collect());
     }
-    all_of(name, &[Kind::Double, Kind::Double, Kind::Double, Kind::Int], types)
+    all_of(
+        name,
+        &[Kind::Double, Kind::Double, Kind::Double, Kind::Int],
+        types,
+    )
 }
 
 /// 0 is below the first bound and `n + 1` at or above the last; bounds may fall.
@@ -97,7 +119,9 @@ fn width_bucket(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let (x, low, high) = (xs.value(row), lows.value(row), highs.value(row));
         if n <= 0 {
-            return exec_err!("width_bucket: the number of buckets must be greater than 0, not {n}");
+            return exec_err!(
+                "width_bucket: the number of buckets must be greater than 0, not {n}"
+            );
         }
         if x.is_nan() || !low.is_finite() || !high.is_finite() || low == high {
             return exec_err!(

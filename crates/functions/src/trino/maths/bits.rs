@@ -15,9 +15,18 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     let one = Params::Kinds(&[Kind::Int], 1);
     let two = Params::Kinds(&[Kind::Int, Kind::Int], 2);
     vec![
-        Function::new("bitwise_and", two, bigint, |c| kernel(c, bitwise::bitwise_and)).udf(),
-        Function::new("bitwise_or", two, bigint, |c| kernel(c, bitwise::bitwise_or)).udf(),
-        Function::new("bitwise_xor", two, bigint, |c| kernel(c, bitwise::bitwise_xor)).udf(),
+        Function::new("bitwise_and", two, bigint, |c| {
+            kernel(c, bitwise::bitwise_and)
+        })
+        .udf(),
+        Function::new("bitwise_or", two, bigint, |c| {
+            kernel(c, bitwise::bitwise_or)
+        })
+        .udf(),
+        Function::new("bitwise_xor", two, bigint, |c| {
+            kernel(c, bitwise::bitwise_xor)
+        })
+        .udf(),
         Function::new("bitwise_not", one, bigint, |c| {
             Ok(Arc::new(bitwise::bitwise_not(&column(c, 0)?)?))
         })
@@ -27,7 +36,13 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         })
         .udf(),
         Function::new("bitwise_right_shift", two, bigint, |c| {
-            shift(c, |n, by| if by >= 64 { 0 } else { (n as u64).wrapping_shr(by) as i64 })
+            shift(c, |n, by| {
+                if by >= 64 {
+                    0
+                } else {
+                    (n as u64).wrapping_shr(by) as i64
+                }
+            })
         })
         .udf(),
         Function::new("bitwise_right_shift_arithmetic", two, bigint, |c| {
@@ -70,7 +85,9 @@ fn bit_count(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(None);
         };
         if !(2..=64).contains(&width) {
-            return exec_err!("bit_count: the number of bits must be between 2 and 64, not {width}");
+            return exec_err!(
+                "bit_count: the number of bits must be between 2 and 64, not {width}"
+            );
         }
         let half = 1_i128 << (width - 1);
         if !(-half..half).contains(&i128::from(n)) {

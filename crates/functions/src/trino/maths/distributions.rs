@@ -27,10 +27,7 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
 }
 
 /// Calls `f` with the arguments of each row where none is NULL.
-fn each<const N: usize>(
-    call: &Call<'_>,
-    f: impl Fn([f64; N]) -> Result<f64>,
-) -> Result<ArrayRef> {
+fn each<const N: usize>(call: &Call<'_>, f: impl Fn([f64; N]) -> Result<f64>) -> Result<ArrayRef> {
     let columns: Vec<_> = (0..N).map(|i| call.doubles(i)).collect::<Result<_>>()?;
     doubles(call, |row| {
         let mut values = [0.0; N];
@@ -55,7 +52,9 @@ fn inverse_normal_cdf(call: &Call<'_>) -> Result<ArrayRef> {
     each(call, |[mean, deviation, p]| {
         positive(call, "the standard deviation", deviation)?;
         if !(p > 0.0 && p < 1.0) {
-            return exec_err!("inverse_normal_cdf: p must be greater than 0 and less than 1, not {p}");
+            return exec_err!(
+                "inverse_normal_cdf: p must be greater than 0 and less than 1, not {p}"
+            );
         }
         Ok(mean + deviation * normal_quantile(p))
     })
@@ -93,7 +92,10 @@ fn degrees(call: &Call<'_>, df: f64) -> Result<()> {
     if df >= 1.0 && df.fract() == 0.0 {
         return Ok(());
     }
-    exec_err!("{}: the degrees of freedom must be a whole number from 1, not {df}", call.name)
+    exec_err!(
+        "{}: the degrees of freedom must be a whole number from 1, not {df}",
+        call.name
+    )
 }
 
 fn t_cdf(call: &Call<'_>) -> Result<ArrayRef> {
@@ -143,7 +145,10 @@ fn unit(call: &Call<'_>, what: &str, x: f64) -> Result<()> {
     if (0.0..=1.0).contains(&x) {
         return Ok(());
     }
-    exec_err!("{}: {what} must be in the interval [0, 1], not {x}", call.name)
+    exec_err!(
+        "{}: {what} must be in the interval [0, 1], not {x}",
+        call.name
+    )
 }
 
 /// The standard normal distribution's quantile: by halving, then Newton's steps to the last bits.
@@ -178,10 +183,9 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     if x >= 1.0 {
         return 1.0;
     }
-    let front = (libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
-        + a * x.ln()
-        + b * (-x).ln_1p())
-    .exp();
+    let front =
+        (libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * x.ln() + b * (-x).ln_1p())
+            .exp();
     // The fraction converges fast on this side only; on the other the function is mirrored.
     if x < (a + 1.0) / (a + b + 2.0) {
         front * fraction(a, b, x) / a

@@ -7,6 +7,7 @@ pub(crate) mod checked;
 mod distributions;
 mod random;
 mod round;
+mod whole;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         distributions::all(),
         random::all(),
         round::all(),
+        whole::all(),
     ]
     .concat()
 }

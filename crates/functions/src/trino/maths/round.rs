@@ -74,11 +74,12 @@ fn round(call: &Call<'_>, to: &DataType, lenient: bool) -> Result<ArrayRef> {
             Arc::new(rounded) as ArrayRef
         }
         // Arrow rounds where it makes a scale smaller.
-        DataType::Decimal256(..) => cast_with_options(&values, &DataType::Decimal256(76, 0), &options)?,
+        DataType::Decimal256(..) => {
+            cast_with_options(&values, &DataType::Decimal256(76, 0), &options)?
+        }
         t if t.is_decimal() => cast_with_options(&values, &DataType::Decimal128(38, 0), &options)?,
         _ => values.clone(),
     };
-    cast_with_options(&whole, to, &options).map_err(|e| {
-        exec_datafusion_err!("CAST: a value of type {from} does not fit {to}: {e}")
-    })
+    cast_with_options(&whole, to, &options)
+        .map_err(|e| exec_datafusion_err!("CAST: a value of type {from} does not fit {to}: {e}"))
 }

@@ -20,20 +20,37 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     let find = Params::Kinds(&[Text, Text, Int], 2);
     let replaced = Params::Kinds(&[Text, Text, Text], 2);
     vec![
-        Function::new("substr", Params::Custom(cut_types), |t| as_builtin(&unicode::substr(), t), substr)
-            .rewritten_by_type(plain_substr)
-            .aliases(&["substring"])
+        Function::new(
+            "substr",
+            Params::Custom(cut_types),
+            |t| as_builtin(&unicode::substr(), t),
+            substr,
+        )
+        .rewritten_by_type(plain_substr)
+        .aliases(&["substring"])
+        .udf(),
+        Function::new("strpos", find, bigint, strpos)
+            .aliases(&["index"])
             .udf(),
-        Function::new("strpos", find, bigint, strpos).udf(),
-        Function::new("replace", replaced, |t| {
-            let text = t.first().cloned().unwrap_or(DataType::Utf8);
-            string::replace().return_type(&[text.clone(), text.clone(), text])
-        }, replace)
-            .rewritten_by_type(plain_replace)
-            .udf(),
-        Function::new("reverse", Params::Custom(reverse_types), |t| as_builtin(&unicode::reverse(), t), reverse)
-            .rewritten_by_type(plain_reverse)
-            .udf(),
+        Function::new(
+            "replace",
+            replaced,
+            |t| {
+                let text = t.first().cloned().unwrap_or(DataType::Utf8);
+                string::replace().return_type(&[text.clone(), text.clone(), text])
+            },
+            replace,
+        )
+        .rewritten_by_type(plain_replace)
+        .udf(),
+        Function::new(
+            "reverse",
+            Params::Custom(reverse_types),
+            |t| as_builtin(&unicode::reverse(), t),
+            reverse,
+        )
+        .rewritten_by_type(plain_reverse)
+        .udf(),
         Function::new("length", Params::Custom(length_types), bigint, length)
             .rewritten_by_type(plain_length)
             .udf(),
@@ -92,7 +109,9 @@ fn integer(expr: &Expr) -> Option<i64> {
 fn plain_substr(args: &[Expr], types: &[DataType]) -> Option<Expr> {
     let plain = types.first().is_some_and(DataType::is_string)
         && args.get(1).and_then(integer).is_some_and(|n| n >= 1)
-        && args.get(2).is_none_or(|n| integer(n).is_some_and(|n| n >= 0));
+        && args
+            .get(2)
+            .is_none_or(|n| integer(n).is_some_and(|n| n >= 0));
     plain.then(|| unicode::substr().call(args.to_vec()))
 }
 
@@ -136,7 +155,8 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let values = call.text(0)?;
     let parts = texts(call, |row| {
-        let (Some(value), Some(start), Some(wanted)) = (values.get(row), starts.get(row), wanted(row))
+        let (Some(value), Some(start), Some(wanted)) =
+            (values.get(row), starts.get(row), wanted(row))
         else {
             return Ok(None);
         };
@@ -151,10 +171,18 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
         if value.is_ascii() {
             return Ok(value.get(from..from + count));
         }
-        let place = |n: usize| value.char_indices().nth(n).map_or(value.len(), |(at, _)| at);
+        let place = |n: usize| {
+            value
+                .char_indices()
+                .nth(n)
+                .map_or(value.len(), |(at, _)| at)
+        };
         let from_byte = place(from);
         let rest = value.get(from_byte..).unwrap_or_default();
-        let end = rest.char_indices().nth(count).map_or(rest.len(), |(at, _)| at);
+        let end = rest
+            .char_indices()
+            .nth(count)
+            .map_or(rest.len(), |(at, _)| at);
         Ok(rest.get(..end))
     })?;
     promised(call, parts)
@@ -202,7 +230,9 @@ fn strpos(call: &Call<'_>) -> Result<ArrayRef> {
                 end = at + part.len() - last;
             }
         }
-        let count = found.and_then(|at| value.get(..at)).map(|head| head.chars().count());
+        let count = found
+            .and_then(|at| value.get(..at))
+            .map(|head| head.chars().count());
         Ok(Some(count.map_or(0, |n| n as i64 + 1)))
     })
 }
@@ -286,17 +316,24 @@ fn length_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
 
 fn plain_length(args: &[Expr], types: &[DataType]) -> Option<Expr> {
     types.iter().all(DataType::is_string).then(|| {
-        datafusion::logical_expr::cast(unicode::character_length().call(args.to_vec()), DataType::Int64)
+        datafusion::logical_expr::cast(
+            unicode::character_length().call(args.to_vec()),
+            DataType::Int64,
+        )
     })
 }
 
 /// Characters of text, bytes of bytes.
 fn length(call: &Call<'_>) -> Result<ArrayRef> {
     if let Ok(values) = call.bytes(0) {
-        return ints(call, |row| Ok(values.is_valid(row).then(|| values.value(row).len() as i64)));
+        return ints(call, |row| {
+            Ok(values.is_valid(row).then(|| values.value(row).len() as i64))
+        });
     }
     let values = call.text(0)?;
-    ints(call, |row| Ok(values.get(row).map(|v| v.chars().count() as i64)))
+    ints(call, |row| {
+        Ok(values.get(row).map(|v| v.chars().count() as i64))
+    })
 }
 
 fn join_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -335,7 +372,9 @@ fn concat_ws(call: &Call<'_>) -> Result<ArrayRef> {
             Ok(Some(parts.join(separator)))
         });
     }
-    let parts: Vec<_> = (1..call.len()).map(|i| call.text(i)).collect::<Result<_>>()?;
+    let parts: Vec<_> = (1..call.len())
+        .map(|i| call.text(i))
+        .collect::<Result<_>>()?;
     texts(call, |row| {
         let Some(separator) = separators.get(row) else {
             return Ok(None);

@@ -87,7 +87,9 @@ fn parse(format: &str) -> Result<Vec<Piece>, String> {
             digits.push(d);
         }
         if chars.next_if_eq(&'$').is_some() {
-            let index: usize = digits.parse().map_err(|_| "a '$' without a number".to_owned())?;
+            let index: usize = digits
+                .parse()
+                .map_err(|_| "a '$' without a number".to_owned())?;
             spec.index = Some(index.checked_sub(1).ok_or("arguments count from 1")?);
             digits.clear();
         } else if digits.starts_with('0') {
@@ -179,7 +181,9 @@ fn bounded(digits: &str) -> Result<Option<usize>, String> {
 
 fn format(call: &Call<'_>) -> Result<ArrayRef> {
     let formats = call.text(0)?;
-    let values: Vec<ArrayRef> = (1..call.len()).map(|i| call.array(i)).collect::<Result<_>>()?;
+    let values: Vec<ArrayRef> = (1..call.len())
+        .map(|i| call.array(i))
+        .collect::<Result<_>>()?;
     let options = FormatOptions::default().with_null("null");
     let shown: Vec<ArrayFormatter<'_>> = values
         .iter()
@@ -218,7 +222,11 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
                 return Err(bad(format!("there is no argument {}", index + 1)));
             };
             let text = if array.is_null(row) || array.data_type().is_null() {
-                let null = if spec.conversion == 'b' { "false" } else { "null" };
+                let null = if spec.conversion == 'b' {
+                    "false"
+                } else {
+                    "null"
+                };
                 padded(null, spec)
             } else {
                 one(spec, array, row, &shown.value(row).to_string()).map_err(bad)?
@@ -285,11 +293,27 @@ fn one(spec: &Spec, array: &ArrayRef, row: usize, shown: &str) -> Result<String,
             let precision = spec.precision.unwrap_or(6);
             if spec.conversion == 'f' && kind.is_decimal() {
                 let negative = shown.starts_with('-');
-                return Ok(signed(&decimal(shown.trim_start_matches('-'), precision), negative, spec));
+                return Ok(signed(
+                    &decimal(shown.trim_start_matches('-'), precision),
+                    negative,
+                    spec,
+                ));
             }
             let x = real(array, row).ok_or_else(refuse)?;
             if !x.is_finite() {
-                let text = if x.is_nan() { "NaN".to_owned() } else { signed("Infinity", x < 0.0, &Spec { zero: false, comma: false, ..spec.clone() }) };
+                let text = if x.is_nan() {
+                    "NaN".to_owned()
+                } else {
+                    signed(
+                        "Infinity",
+                        x < 0.0,
+                        &Spec {
+                            zero: false,
+                            comma: false,
+                            ..spec.clone()
+                        },
+                    )
+                };
                 return Ok(padded(&text, spec));
             }
             let text = match spec.conversion {
@@ -299,10 +323,16 @@ fn one(spec: &Spec, array: &ArrayRef, row: usize, shown: &str) -> Result<String,
                 _ => {
                     let precision = precision.max(1);
                     let magnitude = x.abs();
-                    if magnitude != 0.0 && !(1e-4..10f64.powi(precision as i32)).contains(&magnitude) {
+                    if magnitude != 0.0
+                        && !(1e-4..10f64.powi(precision as i32)).contains(&magnitude)
+                    {
                         scientific(magnitude, precision - 1)
                     } else {
-                        let whole = if magnitude < 1.0 { 1 } else { magnitude.log10().floor() as usize + 1 };
+                        let whole = if magnitude < 1.0 {
+                            1
+                        } else {
+                            magnitude.log10().floor() as usize + 1
+                        };
                         decimal(&format!("{magnitude}"), precision.saturating_sub(whole))
                     }
                 }
@@ -396,7 +426,11 @@ fn bits(digits: &str, prefix: &str, spec: &Spec) -> String {
 
 /// A number's digits with its sign, its thousands set apart, and zeros in front as the flags say.
 fn signed(digits: &str, negative: bool, spec: &Spec) -> String {
-    let mut digits = if spec.comma { grouped(digits) } else { digits.to_owned() };
+    let mut digits = if spec.comma {
+        grouped(digits)
+    } else {
+        digits.to_owned()
+    };
     let (before, after) = match (negative, spec.paren) {
         (true, true) => ("(", ")"),
         (true, false) => ("-", ""),
@@ -405,7 +439,10 @@ fn signed(digits: &str, negative: bool, spec: &Spec) -> String {
         (false, _) => ("", ""),
     };
     if spec.zero {
-        let width = spec.width.unwrap_or(0).saturating_sub(before.len() + after.len());
+        let width = spec
+            .width
+            .unwrap_or(0)
+            .saturating_sub(before.len() + after.len());
         digits = format!("{digits:0>width$}");
     }
     padded(&format!("{before}{digits}{after}"), spec)
@@ -430,7 +467,10 @@ fn decimal(digits: &str, precision: usize) -> String {
         let dot = if precision > 0 { "." } else { "" };
         return format!("{whole}{dot}{fraction:0<precision$}");
     }
-    let up = fraction.as_bytes().get(precision).is_some_and(|b| *b >= b'5');
+    let up = fraction
+        .as_bytes()
+        .get(precision)
+        .is_some_and(|b| *b >= b'5');
     let kept = fraction.get(..precision).unwrap_or_default();
     let mut all: Vec<u8> = whole.bytes().chain(kept.bytes()).collect();
     let mut carry = up;

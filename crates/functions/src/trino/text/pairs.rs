@@ -67,7 +67,9 @@ fn split_to_map(call: &Call<'_>) -> Result<ArrayRef> {
         let mut seen = HashMap::with_capacity(found.len());
         for (key, value) in found {
             if seen.insert(key, ()).is_some() {
-                return exec_err!("split_to_map: the key '{key}' stands twice; use split_to_multimap");
+                return exec_err!(
+                    "split_to_map: the key '{key}' stands twice; use split_to_multimap"
+                );
             }
             keys.push(key);
             values.push(value);

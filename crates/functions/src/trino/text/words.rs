@@ -18,9 +18,22 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
         Function::new("soundex", one, varchar, soundex).udf(),
         Function::new("title_case", one, varchar, title_case).udf(),
         Function::new("luhn_check", one, boolean, luhn_check).udf(),
-        Function::new("normalize", Params::Kinds(&[Text, Text], 1), varchar, normalize).udf(),
+        Function::new(
+            "normalize",
+            Params::Kinds(&[Text, Text], 1),
+            varchar,
+            normalize,
+        )
+        .udf(),
+        Function::new("char2hexint", one, varchar, char2hexint).udf(),
         Function::new("to_utf8", one, varbinary, to_utf8).udf(),
-        Function::new("from_utf8", Params::Kinds(&[Bytes, Text], 1), varchar, from_utf8).udf(),
+        Function::new(
+            "from_utf8",
+            Params::Kinds(&[Bytes, Text], 1),
+            varchar,
+            from_utf8,
+        )
+        .udf(),
     ]
 }
 
@@ -33,7 +46,9 @@ fn soundex(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(None);
         };
         if let Some(c) = value.chars().find(|c| c.is_alphabetic() && !c.is_ascii()) {
-            return exec_err!("soundex: '{value}' has the letter '{c}', which is not one of A to Z");
+            return exec_err!(
+                "soundex: '{value}' has the letter '{c}', which is not one of A to Z"
+            );
         }
         let mut letters = value
             .chars()
@@ -130,9 +145,24 @@ fn normalize(call: &Call<'_>) -> Result<ArrayRef> {
             "NFKC" => value.nfkc().collect(),
             "NFKD" => value.nfkd().collect(),
             _ => {
-                return exec_err!("normalize: '{form}' is not a form; it is one of NFC, NFD, NFKC, NFKD");
+                return exec_err!(
+                    "normalize: '{form}' is not a form; it is one of NFC, NFD, NFKC, NFKD"
+                );
             }
         }))
+    })
+}
+
+/// The text's UTF-16 code units in hexadecimal.
+fn char2hexint(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = call.text(0)?;
+    texts(call, |row| {
+        let hex = |text: &str| {
+            text.encode_utf16()
+                .map(|unit| format!("{unit:04X}"))
+                .collect::<String>()
+        };
+        Ok(values.get(row).map(hex))
     })
 }
 

@@ -36,9 +36,15 @@ fn great_circle_distance(call: &Call<'_>) -> Result<ArrayRef> {
                 return Ok(None);
             }
             *at = column.value(row);
-            let (what, most) = if i % 2 == 0 { ("latitude", 90.0) } else { ("longitude", 180.0) };
+            let (what, most) = if i % 2 == 0 {
+                ("latitude", 90.0)
+            } else {
+                ("longitude", 180.0)
+            };
             if !(-most..=most).contains(at) {
-                return exec_err!("great_circle_distance: the {what} must be between -{most} and {most}, not {at}");
+                return exec_err!(
+                    "great_circle_distance: the {what} must be between -{most} and {most}, not {at}"
+                );
             }
         }
         let [lat1, lon1, lat2, lon2] = at.map(f64::to_radians);
