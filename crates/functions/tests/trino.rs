@@ -439,6 +439,7 @@ async fn unnest_in_from() {
         ("string_agg(k || '=' || CAST(v AS varchar), ',' ORDER BY k) FROM (VALUES (MAP(ARRAY['a', 'b'], ARRAY[1, 2]))) AS t(m) CROSS JOIN UNNEST(m) AS u(k, v)", "a=1,b=2"),
         ("string_agg(coalesce(CAST(x AS varchar), '-') || coalesce(y, '-'), ',' ORDER BY n) FROM UNNEST(ARRAY[1, 2], ARRAY['a']) WITH ORDINALITY AS u(x, y, n)", "1a,2-"),
         ("sum(b) FROM (VALUES (ARRAY[ROW(1, 10), ROW(2, 20)])) AS t(r) CROSS JOIN UNNEST(r) AS u(a, b)", "30"),
+        ("sum(x * b.n) FROM (VALUES (ARRAY[1, 2])) AS a(xs), (VALUES (10), (100)) AS b(n), UNNEST(a.xs) AS u(x)", "330"),
         ("sum(y) FROM (VALUES (ARRAY[ARRAY[1, 2], ARRAY[3]])) AS t(r) CROSS JOIN UNNEST(r) AS u(x) CROSS JOIN UNNEST(x) AS w(y)", "6"),
     ])
     .await;

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::context::{SQLOptions, SessionState};
+use datafusion::execution::context::SQLOptions;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFilterPosition};
 use mastic_functions::sql;
@@ -35,7 +34,7 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     refuse(&statement)?;
     name_columns(&mut statement);
     sql::rewrite(&mut statement);
-    let state = in_sql(session.context().state());
+    let state = session.statements().state();
     let plan = state
         .statement_to_plan(statement)
         .await
@@ -47,15 +46,6 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
         .verify_plan(&plan)
         .map_err(|_| refused("this statement"))?;
     Ok(DataFrame::new(state, plan))
-}
-
-/// The session in which operators mean what they mean in Athena. The expressions of scripts are not planned in it.
-fn in_sql(state: SessionState) -> SessionState {
-    let planners = [sql::planners(), state.expr_planners().to_vec()].concat();
-    SessionStateBuilder::new_from_existing(state)
-        .with_expr_planners(planners)
-        .with_relation_planners(vec![sql::relation_planner()])
-        .build()
 }
 
 fn refused(what: &str) -> QueryError {

@@ -30,34 +30,52 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 
 /// Puts each `UNNEST` in parentheses with all that stands before it in its FROM.
 pub(super) fn gather(from: &mut Vec<TableWithJoins>) {
-    // A comma before UNNEST is a cross join with the table before it.
+    // Commas before UNNEST are cross joins: it may read any of the tables before it.
     let mut at = 1;
     while at < from.len() {
-        if from.get(at).is_some_and(|t| is_unnest(&t.relation)) {
-            let one = from.remove(at);
-            if let Some(before) = from.get_mut(at - 1) {
-                before.joins.push(Join {
-                    relation: one.relation,
+        if !from.get(at).is_some_and(|t| is_unnest(&t.relation)) {
+            at += 1;
+            continue;
+        }
+        let mut tables = from.drain(..=at).collect::<Vec<_>>().into_iter();
+        if let Some(mut first) = tables.next() {
+            for table in tables {
+                let relation = match is_unnest(&table.relation) || table.joins.is_empty() {
+                    true => table.relation,
+                    false => TableFactor::NestedJoin {
+                        table_with_joins: Box::new(TableWithJoins {
+                            relation: table.relation,
+                            joins: table.joins.clone(),
+                        }),
+                        alias: None,
+                    },
+                };
+                let rest = if is_unnest(&relation) {
+                    table.joins
+                } else {
+                    Vec::new()
+                };
+                first.joins.push(Join {
+                    relation,
                     global: false,
                     join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
                 });
-                before.joins.extend(one.joins);
+                first.joins.extend(rest);
             }
-        } else {
-            at += 1;
+            from.insert(0, first);
         }
+        at = 1;
     }
     for table in from {
-        while let Some(last) = table.joins.iter().rposition(|j| is_unnest(&j.relation)) {
+        if let Some(last) = table.joins.iter().rposition(|j| is_unnest(&j.relation)) {
             let rest = table.joins.split_off(last + 1);
-            let gathered = std::mem::replace(
+            let mut gathered = std::mem::replace(
                 table,
                 TableWithJoins {
                     relation: nowhere(),
                     joins: rest,
                 },
             );
-            let mut gathered = gathered;
             // What stands before may hold another UNNEST.
             let unnest = gathered.joins.pop();
             let mut before = vec![TableWithJoins {
@@ -72,7 +90,6 @@ pub(super) fn gather(from: &mut Vec<TableWithJoins>) {
                     alias: None,
                 };
             }
-            break;
         }
     }
 }
