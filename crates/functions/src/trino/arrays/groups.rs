@@ -84,10 +84,9 @@ fn combinations(call: &Call<'_>) -> Result<ArrayRef> {
                 .rev()
                 .find(|i| chosen.get(*i).is_some_and(|c| c + n < places.len() + i));
             let Some(free) = free else { break };
-            let mut next = chosen.get(free).map_or(0, |c| c + 1);
-            for place in chosen.iter_mut().skip(free) {
-                *place = next;
-                next += 1;
+            let next = chosen.get(free).map_or(0, |c| c + 1);
+            for (place, value) in chosen.iter_mut().skip(free).zip(next..) {
+                *place = value;
             }
         }
         outer.push(made);

@@ -146,7 +146,7 @@ fn as_kind(values: Int64Array, kind: &DataType) -> Result<ArrayRef> {
     Ok(match kind {
         DataType::Date32 => {
             let days: Date32Array = values
-                .try_unary::<_, Date32Type, _>(|v| i32::try_from(v))
+                .try_unary::<_, Date32Type, _>(i32::try_from)
                 .map_err(|e: std::num::TryFromIntError| exec_datafusion_err!("sequence: {e}"))?;
             Arc::new(days)
         }

@@ -74,7 +74,7 @@ fn common(call: &Call<'_>, wanted: bool) -> Result<ArrayRef> {
     let (a, b) = (call.list(0)?, call.list(1)?);
     let rows = rows_of(&[a.values(), b.values()])?;
     let [ours, theirs] = rows.as_slice() else {
-        return Ok(call.array(0)?);
+        return call.array(0);
     };
     let mut out = Picker::new(vec![a.clone(), b.clone()]);
     let (mut held, mut seen) = (HashSet::new(), HashSet::new());
@@ -159,7 +159,7 @@ fn remove(call: &Call<'_>) -> Result<ArrayRef> {
     let (list, wanted) = (call.list(0)?, call.array(1)?);
     let rows = rows_of(&[list.values(), &wanted])?;
     let [elements, values] = rows.as_slice() else {
-        return Ok(call.array(0)?);
+        return call.array(0);
     };
     let mut out = Picker::of(&list);
     for row in 0..call.rows {

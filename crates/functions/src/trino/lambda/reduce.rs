@@ -67,11 +67,10 @@ impl HigherOrderUDFImpl for Reduce {
         &self,
         fields: &[ValueOrLambda<DataType, DataType>],
     ) -> Result<Option<Vec<DataType>>> {
-        match split(fields) {
-            (values, lambdas) => match (values.as_slice(), lambdas.first()) {
-                ([list, first], Some(made)) => Ok(Some(vec![list.clone(), state(first, made)?])),
-                _ => Ok(None),
-            },
+        let (values, lambdas) = split(fields);
+        match (values.as_slice(), lambdas.first()) {
+            ([list, first], Some(made)) => Ok(Some(vec![list.clone(), state(first, made)?])),
+            _ => Ok(None),
         }
     }
 

@@ -62,19 +62,16 @@ impl HigherOrderUDFImpl for SortBy {
     }
 
     fn return_field_from_args(&self, args: HigherOrderReturnFieldArgs<'_>) -> Result<FieldRef> {
-        match split(args.arg_fields) {
-            (values, lambdas) => match (values.first(), lambdas.first()) {
-                (Some(list), Some(made)) if made.data_type().is_integer() => {
-                    Ok(field(list.data_type()))
-                }
-                (_, Some(made)) => {
-                    plan_err!(
-                        "array_sort: the function must give -1, 0 or 1, not a {}",
-                        made.data_type()
-                    )
-                }
-                _ => plan_err!("array_sort takes an array and a function"),
-            },
+        let (values, lambdas) = split(args.arg_fields);
+        match (values.first(), lambdas.first()) {
+            (Some(list), Some(made)) if made.data_type().is_integer() => {
+                Ok(field(list.data_type()))
+            }
+            (_, Some(made)) => plan_err!(
+                "array_sort: the function must give -1, 0 or 1, not a {}",
+                made.data_type()
+            ),
+            _ => plan_err!("array_sort takes an array and a function"),
         }
     }
 
