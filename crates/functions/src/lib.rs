@@ -50,6 +50,7 @@
 //! | name | DataFusion | here, as in Trino |
 //! |---|---|---|
 //! | `date_format` | `to_char`, with `strftime` formats | MySQL formats: `%i` is minutes, `%M` a month's name |
+//! | `date_trunc` | a timestamp of a date | a date of a date |
 //! | `to_unixtime` | whole seconds | a double, with the fraction |
 //! | `from_unixtime` | whole seconds, without a zone | a double, to milliseconds in UTC |
 //! | `split_part` | empty text beyond the last field; counts from the end if negative | NULL; an error |

@@ -115,6 +115,8 @@ fn registering_adds_and_replaces_only_what_is_documented() {
             "ceil",
             "contains",
             "date_format",
+            "date_trunc",
+            "datetrunc",
             "dot_product",
             "element_at",
             "flatten",

@@ -9,12 +9,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// What is no function but syntax, and so is in no registry.
-const SYNTAX: [&str; 6] = [
+const SYNTAX: [&str; 7] = [
     "case",
     "cast",
     "extract",
     "position",
     "try_cast",
+    "localtime",
     "localtimestamp",
 ];
 

@@ -440,6 +440,7 @@ async fn unnest_in_from() {
         ("string_agg(coalesce(CAST(x AS varchar), '-') || coalesce(y, '-'), ',' ORDER BY n) FROM UNNEST(ARRAY[1, 2], ARRAY['a']) WITH ORDINALITY AS u(x, y, n)", "1a,2-"),
         ("sum(b) FROM (VALUES (ARRAY[ROW(1, 10), ROW(2, 20)])) AS t(r) CROSS JOIN UNNEST(r) AS u(a, b)", "30"),
         ("sum(x * b.n) FROM (VALUES (ARRAY[1, 2])) AS a(xs), (VALUES (10), (100)) AS b(n), UNNEST(a.xs) AS u(x)", "330"),
+        ("a.x FROM UNNEST(ARRAY[1, 2]) AS a(x) JOIN UNNEST(ARRAY[2]) AS b(y) ON a.x = b.y", "2"),
         ("sum(y) FROM (VALUES (ARRAY[ARRAY[1, 2], ARRAY[3]])) AS t(r) CROSS JOIN UNNEST(r) AS u(x) CROSS JOIN UNNEST(x) AS w(y)", "6"),
     ])
     .await;

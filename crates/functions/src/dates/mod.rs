@@ -8,6 +8,7 @@ mod joda;
 mod joda_text;
 mod mysql;
 mod text;
+mod truncate;
 mod unit;
 mod unix;
 mod zones;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
         extract::all(),
         arithmetic::all(),
         text::all(),
+        truncate::all(),
         joda_text::all(),
         unix::all(),
         zones::all(),

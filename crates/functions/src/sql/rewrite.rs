@@ -243,6 +243,9 @@ fn of_function(given: &Function) -> Option<Expr> {
     let [ast::ObjectNamePart::Identifier(name)] = given.name.0.as_slice() else {
         return None;
     };
+    if name.value.eq_ignore_ascii_case("localtime") {
+        return Some(call("current_time", Vec::new()));
+    }
     if name.value.eq_ignore_ascii_case("localtimestamp") {
         return Some(Expr::Cast {
             kind: CastKind::Cast,

@@ -67,7 +67,11 @@ pub(super) fn gather(from: &mut Vec<TableWithJoins>) {
         at = 1;
     }
     for table in from {
-        if let Some(last) = table.joins.iter().rposition(|j| is_unnest(&j.relation)) {
+        if let Some(last) = table
+            .joins
+            .iter()
+            .rposition(|j| is_unnest(&j.relation) && is_outer(&j.join_operator).is_ok())
+        {
             let rest = table.joins.split_off(last + 1);
             let mut gathered = std::mem::replace(
                 table,
