@@ -477,6 +477,8 @@ async fn dates() {
         ("parse_data_size('2.3MB')", "2411724"),
         ("extract(day_of_week FROM DATE '2024-01-07')", "7"),
         ("extract(dow FROM DATE '2024-01-07')", "7"),
+        ("date_trunc('month', DATE '2022-10-20')", "2022-10-01"),
+        ("typeof(localtime)", "time(9)"),
         ("date_trunc('month', TIMESTAMP '2022-10-20 05:10:00')", "2022-10-01T00:00:00"),
     ])
     .await;

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringBuilder, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, StringBuilder, StructArray, new_null_array,
+};
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Int64Type, TimeUnit};
 use arrow::json::writer::{EncoderOptions, make_encoder};
@@ -222,6 +224,9 @@ fn between(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if from == to {
         return Ok(value.clone());
     }
+    if from.is_null() {
+        return Ok(new_null_array(to, value.len()));
+    }
     let unlike = || {
         exec_err!(
             "CAST: {} cannot be cast to {}",
@@ -282,7 +287,7 @@ fn between(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
                 *sorted,
             )?)
         }
-        (from, to) if from.is_nested() != to.is_nested() && !from.is_null() => return unlike(),
+        (from, to) if from.is_nested() != to.is_nested() => return unlike(),
         _ => {
             let strict = CastOptions {
                 safe: false,
