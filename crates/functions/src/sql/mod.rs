@@ -4,7 +4,9 @@
 //! [`parse`] reads, [`rewrite`] replaces what needs no types, and [`planners`] and [`relation_planner`] give
 //! meaning to what does. A session needs all four.
 
+mod cast;
 mod dialect;
+mod make;
 mod planner;
 mod rewrite;
 mod types;

@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
-    Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
-    Subscript, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    self, AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident, LambdaFunction, Subscript,
+    VisitMut, VisitorMut,
 };
-use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::{types, unnest};
+use super::cast::{of_cast, of_timestamp};
+use super::make::{call, function, lambda, not, number, renamed, text};
+use super::unnest;
 
 /// Replaces what DataFusion would not plan as Trino does.
 pub fn rewrite(statement: &mut Statement) {
@@ -144,99 +144,6 @@ fn with_fields(lambda: &LambdaFunction) -> LambdaFunction {
         body,
         syntax: lambda.syntax,
     }
-}
-
-fn number(digits: &str) -> Expr {
-    Expr::Value(ValueWithSpan {
-        value: Value::Number(digits.into(), false),
-        span: Span::empty(),
-    })
-}
-
-fn text(text: &str) -> Expr {
-    Expr::Value(ValueWithSpan {
-        value: Value::SingleQuotedString(text.into()),
-        span: Span::empty(),
-    })
-}
-
-/// A timestamp without seconds, and one with a time zone behind it.
-fn of_timestamp(typed: &ast::TypedString) -> Option<Expr> {
-    let Value::SingleQuotedString(written) = &typed.value.value else {
-        return None;
-    };
-    let mut parts = written.split_whitespace();
-    let (date, time, zone) = (parts.next()?, parts.next()?, parts.next());
-    let seconds = if time.matches(':').count() == 1 {
-        ":00"
-    } else {
-        ""
-    };
-    if parts.next().is_some() || (zone.is_none() && seconds.is_empty()) {
-        return None;
-    }
-    let mut plain = typed.clone();
-    plain.data_type = DataType::Timestamp(None, ast::TimezoneInfo::None);
-    plain.value.value = Value::SingleQuotedString(format!("{date} {time}{seconds}"));
-    let plain = Expr::TypedString(plain);
-    Some(match zone {
-        Some(zone) => call("with_timezone", vec![plain, text(zone)]),
-        None => plain,
-    })
-}
-
-fn call(name: &str, args: Vec<Expr>) -> Expr {
-    Expr::Function(function(name, args))
-}
-
-fn function(name: &str, args: Vec<Expr>) -> Function {
-    let args = args
-        .into_iter()
-        .map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a)))
-        .collect();
-    Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args,
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    }
-}
-
-fn lambda(parameter: &str, body: Expr) -> Expr {
-    Expr::Lambda(LambdaFunction {
-        params: OneOrManyWithParens::One(LambdaFunctionParameter {
-            name: Ident::new(parameter),
-            data_type: None,
-        }),
-        body: Box::new(body),
-        syntax: LambdaSyntax::Arrow,
-    })
-}
-
-fn not(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(Expr::UnaryOp {
-        op: UnaryOperator::Not,
-        expr: Box::new(Expr::Nested(Box::new(expr))),
-    }))
-}
-
-/// The same call of a function with another name, which keeps its place in the text.
-fn renamed(function: &Function, name: &str) -> Function {
-    let span = match function.name.0.first() {
-        Some(ast::ObjectNamePart::Identifier(ident)) => ident.span,
-        _ => Span::empty(),
-    };
-    let mut function = function.clone();
-    function.name = ObjectName::from(vec![Ident::with_span(span, name)]);
-    function
 }
 
 fn of_function(given: &Function) -> Option<Expr> {
@@ -423,40 +330,4 @@ fn is_address(expr: &Expr) -> bool {
         Expr::Function(function) => function.name.to_string() == "ip_address",
         _ => false,
     }
-}
-
-fn of_cast(lenient: bool, value: &Expr, to: &DataType) -> Option<Expr> {
-    let integer = match to {
-        DataType::TinyInt(_) => Some("tinyint"),
-        DataType::SmallInt(_) => Some("smallint"),
-        DataType::Int(_) | DataType::Integer(_) => Some("integer"),
-        DataType::BigInt(_) => Some("bigint"),
-        _ => None,
-    };
-    if let Some(integer) = integer {
-        let name = if lenient { "try_cast_to_" } else { "cast_to_" };
-        return Some(call(&format!("{name}{integer}"), vec![value.clone()]));
-    }
-    let made = match to {
-        DataType::Varchar(None) | DataType::String(None) | DataType::Text => {
-            call("cast_to_varchar", vec![value.clone()])
-        }
-        DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. })) => call(
-            "substr",
-            vec![
-                call("cast_to_varchar", vec![value.clone()]),
-                number("1"),
-                number(&length.to_string()),
-            ],
-        ),
-        DataType::JSON => call("to_json", vec![value.clone()]),
-        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("ipaddress") => {
-            call("ip_address", vec![value.clone()])
-        }
-        other => call("cast_to", vec![value.clone(), text(&types::nested(other)?)]),
-    };
-    if lenient {
-        return Some(call("try", vec![lambda("$row", made)]));
-    }
-    Some(made)
 }

@@ -11,12 +11,11 @@ use chrono::{DateTime, NaiveDateTime};
 use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
+use super::digits::{bits, decimal, masked, padded, scientific, signed};
+use super::spec::{Piece, Spec, parse};
 use crate::args::Call;
 use crate::function::{Function, Kind, Params, all_of};
 use crate::trino::rows::{texts, varchar};
-
-/// No width or precision is larger, so that a format cannot ask for gigabytes.
-const WIDEST: usize = 10_000;
 
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     vec![
@@ -43,140 +42,6 @@ fn types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
         wanted.push(given.clone());
     }
     Ok(wanted)
-}
-
-/// One `%…` of a format.
-#[derive(Debug, Default, Clone)]
-struct Spec {
-    /// Which argument, from 0; the next one if it is not said.
-    index: Option<usize>,
-    /// The same argument as the one before (`%<s`).
-    again: bool,
-    left: bool,
-    plus: bool,
-    space: bool,
-    zero: bool,
-    comma: bool,
-    paren: bool,
-    alternate: bool,
-    width: Option<usize>,
-    precision: Option<usize>,
-    /// The letter, and the letter behind a `t`.
-    conversion: char,
-    moment: Option<char>,
-    upper: bool,
-}
-
-enum Piece {
-    Text(String),
-    Value(Spec),
-}
-
-fn parse(format: &str) -> Result<Vec<Piece>, String> {
-    let mut pieces = Vec::new();
-    let mut plain = String::new();
-    let mut chars = format.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            plain.push(c);
-            continue;
-        }
-        let mut spec = Spec::default();
-        let mut digits = String::new();
-        while let Some(d) = chars.next_if(char::is_ascii_digit) {
-            digits.push(d);
-        }
-        if chars.next_if_eq(&'$').is_some() {
-            let index: usize = digits
-                .parse()
-                .map_err(|_| "a '$' without a number".to_owned())?;
-            spec.index = Some(index.checked_sub(1).ok_or("arguments count from 1")?);
-            digits.clear();
-        } else if digits.starts_with('0') {
-            spec.zero = true;
-            digits.remove(0);
-        }
-        if digits.is_empty() {
-            while let Some(flag) = chars.next_if(|c| "-#+ 0,(<".contains(*c)) {
-                let set = match flag {
-                    '-' => &mut spec.left,
-                    '#' => &mut spec.alternate,
-                    '+' => &mut spec.plus,
-                    ' ' => &mut spec.space,
-                    '0' => &mut spec.zero,
-                    ',' => &mut spec.comma,
-                    '(' => &mut spec.paren,
-                    _ => &mut spec.again,
-                };
-                if std::mem::replace(set, true) {
-                    return Err(format!("the flag '{flag}' stands twice"));
-                }
-            }
-            while let Some(d) = chars.next_if(char::is_ascii_digit) {
-                digits.push(d);
-            }
-        }
-        spec.width = bounded(&digits)?;
-        if chars.next_if_eq(&'.').is_some() {
-            let mut digits = String::new();
-            while let Some(d) = chars.next_if(char::is_ascii_digit) {
-                digits.push(d);
-            }
-            spec.precision = bounded(&digits)?;
-            if spec.precision.is_none() {
-                return Err("no number follows a '.'".to_owned());
-            }
-        }
-        let letter = chars.next().ok_or("nothing follows the last '%'")?;
-        spec.upper = letter.is_ascii_uppercase();
-        spec.conversion = letter.to_ascii_lowercase();
-        if (spec.left || spec.zero) && spec.width.is_none() {
-            return Err(format!("'%…{letter}' has a flag that needs a width"));
-        }
-        if spec.left && spec.zero {
-            return Err("the flags '-' and '0' exclude each other".to_owned());
-        }
-        match spec.conversion {
-            'n' => {
-                plain.push('\n');
-                continue;
-            }
-            '%' => {
-                let width = spec.width.unwrap_or(1);
-                if spec.left {
-                    let _ = write!(plain, "{:<width$}", "%");
-                } else {
-                    let _ = write!(plain, "{:>width$}", "%");
-                }
-                continue;
-            }
-            't' => spec.moment = Some(chars.next().ok_or("nothing follows a 't'")?),
-            'd' | 'x' | 'o' if spec.precision.is_some() => {
-                return Err(format!("'{letter}' has no precision"));
-            }
-            's' | 'b' | 'c' if spec.plus || spec.comma || spec.paren || spec.zero || spec.space => {
-                return Err(format!("'{letter}' does not take that flag"));
-            }
-            's' | 'd' | 'x' | 'o' | 'f' | 'e' | 'g' | 'b' | 'c' => {}
-            _ => return Err(format!("there is no '%{letter}'")),
-        }
-        if !plain.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut plain)));
-        }
-        pieces.push(Piece::Value(spec));
-    }
-    pieces.push(Piece::Text(plain));
-    Ok(pieces)
-}
-
-fn bounded(digits: &str) -> Result<Option<usize>, String> {
-    if digits.is_empty() {
-        return Ok(None);
-    }
-    match digits.parse() {
-        Ok(n) if n <= WIDEST => Ok(Some(n)),
-        _ => Err(format!("{digits} is too wide; {WIDEST} is the most")),
-    }
 }
 
 fn format(call: &Call<'_>) -> Result<ArrayRef> {
@@ -239,15 +104,6 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
         }
         Ok(Some(out))
     })
-}
-
-fn padded(text: &str, spec: &Spec) -> String {
-    let width = spec.width.unwrap_or(0);
-    if spec.left {
-        format!("{text:<width$}")
-    } else {
-        format!("{text:>width$}")
-    }
 }
 
 fn one(spec: &Spec, array: &ArrayRef, row: usize, shown: &str) -> Result<String, String> {
@@ -400,105 +256,6 @@ fn moment(array: &ArrayRef, row: usize) -> Option<NaiveDateTime> {
     let one = cast(&array.slice(row, 1), &millis).ok()?;
     let one = one.as_primitive::<TimestampMillisecondType>();
     DateTime::from_timestamp_millis(one.value(0)).map(|m| m.naive_utc())
-}
-
-fn masked(n: i64, kind: &DataType) -> u64 {
-    match kind.primitive_width() {
-        Some(1) => n as u64 & 0xFF,
-        Some(2) => n as u64 & 0xFFFF,
-        Some(4) => n as u64 & 0xFFFF_FFFF,
-        _ => n as u64,
-    }
-}
-
-fn bits(digits: &str, prefix: &str, spec: &Spec) -> String {
-    let digits = if spec.alternate {
-        format!("{prefix}{digits}")
-    } else {
-        digits.to_owned()
-    };
-    if spec.zero {
-        let width = spec.width.unwrap_or(0);
-        return format!("{digits:0>width$}");
-    }
-    padded(&digits, spec)
-}
-
-/// A number's digits with its sign, its thousands set apart, and zeros in front as the flags say.
-fn signed(digits: &str, negative: bool, spec: &Spec) -> String {
-    let mut digits = if spec.comma {
-        grouped(digits)
-    } else {
-        digits.to_owned()
-    };
-    let (before, after) = match (negative, spec.paren) {
-        (true, true) => ("(", ")"),
-        (true, false) => ("-", ""),
-        (false, _) if spec.plus => ("+", ""),
-        (false, _) if spec.space => (" ", ""),
-        (false, _) => ("", ""),
-    };
-    if spec.zero {
-        let width = spec
-            .width
-            .unwrap_or(0)
-            .saturating_sub(before.len() + after.len());
-        digits = format!("{digits:0>width$}");
-    }
-    padded(&format!("{before}{digits}{after}"), spec)
-}
-
-fn grouped(digits: &str) -> String {
-    let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
-    let mut out = String::with_capacity(digits.len() + whole.len() / 3);
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out + fraction
-}
-
-/// Decimal digits (no sign, no exponent) rounded to so many behind the point, halves up.
-fn decimal(digits: &str, precision: usize) -> String {
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if fraction.len() <= precision {
-        let dot = if precision > 0 { "." } else { "" };
-        return format!("{whole}{dot}{fraction:0<precision$}");
-    }
-    let up = fraction
-        .as_bytes()
-        .get(precision)
-        .is_some_and(|b| *b >= b'5');
-    let kept = fraction.get(..precision).unwrap_or_default();
-    let mut all: Vec<u8> = whole.bytes().chain(kept.bytes()).collect();
-    let mut carry = up;
-    for digit in all.iter_mut().rev() {
-        if !carry {
-            break;
-        }
-        carry = *digit == b'9';
-        *digit = if carry { b'0' } else { *digit + 1 };
-    }
-    if carry {
-        all.insert(0, b'1');
-    }
-    let text: String = all.into_iter().map(char::from).collect();
-    let (whole, fraction) = text.split_at(text.len() - precision);
-    let dot = if precision > 0 { "." } else { "" };
-    format!("{whole}{dot}{fraction}")
-}
-
-fn scientific(x: f64, precision: usize) -> String {
-    let text = format!("{x:.precision$e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) => {
-            let sign = if exponent.starts_with('-') { '-' } else { '+' };
-            format!("{digits}e{sign}{:0>2}", exponent.trim_start_matches('-'))
-        }
-        None => text,
-    }
 }
 
 /// Three digits or so and a letter: `1.23K`, `12.3M`, `123B`.

@@ -1,8 +1,10 @@
 //! Text. Semantics: <https://trino.io/docs/current/functions/string.html>.
 
 mod cut;
+mod digits;
 mod format;
 mod pairs;
+mod spec;
 mod words;
 
 use std::sync::Arc;
