@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::pick::{Picker, items};
+use super::pick::{MOST_OF_A_BATCH, Picker, items};
 use super::{as_first, one_list};
 use crate::args::Call;
 use crate::arrays::element;
@@ -63,6 +63,7 @@ fn combinations(call: &Call<'_>) -> Result<ArrayRef> {
         let Some(n) = usize::try_from(n).ok().filter(|n| *n <= 5) else {
             return exec_err!("combinations: the size of the groups must be 0 to 5, not {n}");
         };
+        out.check(call.name)?;
         let places: Vec<usize> = super::pick::range(&list, row).collect();
         let mut chosen: Vec<usize> = (0..n).collect();
         let mut made = 0;
@@ -107,6 +108,7 @@ fn ngrams(call: &Call<'_>) -> Result<ArrayRef> {
         let Some(n) = usize::try_from(n).ok().filter(|n| *n > 0) else {
             return exec_err!("ngrams: n must be greater than 0, not {n}");
         };
+        out.check(call.name)?;
         let places: Vec<usize> = super::pick::range(&list, row).collect();
         let n = n.min(places.len());
         let grams = places.len() - n + 1;
@@ -195,7 +197,7 @@ fn repeat(call: &Call<'_>) -> Result<ArrayRef> {
             continue;
         };
         let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
-        if count > MOST || taken.len() + count > i32::MAX as usize {
+        if count > MOST || taken.len() + count > MOST_OF_A_BATCH {
             return exec_err!("repeat: {count} copies are too many; {MOST} is the most");
         }
         taken.extend(std::iter::repeat_n(row as u64, count));

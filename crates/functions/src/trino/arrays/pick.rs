@@ -10,6 +10,9 @@ use datafusion::common::{Result, exec_err};
 
 use crate::trino::maps::build::Lengths;
 
+/// No batch of arrays that a function makes longer than what it is given has more elements than this.
+pub(crate) const MOST_OF_A_BATCH: usize = 1 << 26;
+
 /// Collects, row by row, which elements the arrays of a new column have.
 pub(crate) struct Picker {
     lists: Vec<ListArray>,
@@ -62,6 +65,16 @@ impl Picker {
     pub(crate) fn pick_of(&mut self, of: usize, at: usize) {
         let base = self.bases.get(of).copied().unwrap_or_default();
         self.picked.push(Some((base + at) as u64));
+    }
+
+    /// Refuses to go on where the batch has grown too large.
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
+        if self.picked.len() > MOST_OF_A_BATCH {
+            return exec_err!(
+                "{name}: the arrays of a batch of rows have more than {MOST_OF_A_BATCH} elements"
+            );
+        }
+        Ok(())
     }
 
     /// Ends a row's array.

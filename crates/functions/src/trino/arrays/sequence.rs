@@ -12,7 +12,7 @@ use chrono::{DateTime, Months, NaiveDate};
 use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::pick::items;
+use super::pick::{MOST_OF_A_BATCH, items};
 use crate::args::{Call, per_second};
 use crate::function::{Function, Params};
 use crate::trino::maps::build::Lengths;
@@ -110,6 +110,11 @@ fn sequence(call: &Call<'_>) -> Result<ArrayRef> {
             );
         }
         let begun = values.len();
+        if begun > MOST_OF_A_BATCH {
+            return exec_err!(
+                "sequence: those of a batch of rows have more than {MOST_OF_A_BATCH} values"
+            );
+        }
         for n in 0.. {
             if values.len() - begun >= MOST {
                 return exec_err!("sequence: it has more than {MOST} values");
