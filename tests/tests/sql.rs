@@ -141,6 +141,11 @@ fn functions() {
 }
 
 #[test]
+fn trino() {
+    run("trino.slt");
+}
+
+#[test]
 fn samples() {
     run("samples.slt");
 }

@@ -159,7 +159,7 @@ fn a_table_without_rows_and_a_column_without_values() {
     snapshot!(lake, "no_rows", output);
     let output = lake.ok(["sql", "ANALYZE t.nulls", "-o", "csv"]);
     snapshot!(lake, "no_values", output);
-    let join = "SELECT count(*) AS n FROM t.nulls a JOIN t.none b ON a.id = b.id";
+    let join = "SELECT count(*) AS n FROM t.nulls a JOIN t.none b ON a.id = CAST(b.id AS bigint)";
     assert_eq!(lake.sql(join), "n\n0\n");
     assert_eq!(lake.sql("SELECT count(v) AS n FROM t.nulls"), "n\n0\n");
     assert_eq!(
@@ -407,7 +407,7 @@ fn answers_are_the_same_with_statistics() {
         "n = 5",
         "n <> 5",
         "n > 9223372036854775806",
-        "n + 1 > 3 AND n < 100",
+        "n / 2 > 1 AND n < 100",
         "n IS NULL",
         "n IS NOT NULL",
         "f > 1e307",

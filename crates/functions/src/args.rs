@@ -2,7 +2,8 @@
 
 use arrow::array::timezone::Tz;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, LargeStringArray, StringArray, StringViewArray,
+    Array, ArrayRef, AsArray, BinaryArray, Int64Array, LargeStringArray, ListArray, MapArray,
+    StringArray, StringViewArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
@@ -55,6 +56,30 @@ impl<'a> Call<'a> {
                 other => internal_err!("{}: {other} where text was coerced", self.name),
             },
             other => internal_err!("{}: {other} where text was coerced", self.name),
+        }
+    }
+
+    /// Argument `i` as bytes.
+    pub(crate) fn bytes(&self, i: usize) -> Result<BinaryArray> {
+        match self.array(i)?.as_binary_opt::<i32>() {
+            Some(bytes) => Ok(bytes.clone()),
+            None => internal_err!("{}: argument {} is no varbinary", self.name, i + 1),
+        }
+    }
+
+    /// Argument `i` as an array of arrays.
+    pub(crate) fn list(&self, i: usize) -> Result<ListArray> {
+        match self.array(i)?.as_list_opt::<i32>() {
+            Some(list) => Ok(list.clone()),
+            None => internal_err!("{}: argument {} is no array", self.name, i + 1),
+        }
+    }
+
+    /// Argument `i` as maps.
+    pub(crate) fn map(&self, i: usize) -> Result<MapArray> {
+        match self.array(i)?.as_map_opt() {
+            Some(map) => Ok(map.clone()),
+            None => internal_err!("{}: argument {} is no map", self.name, i + 1),
         }
     }
 

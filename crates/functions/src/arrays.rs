@@ -43,7 +43,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
 }
 
 /// The field of the elements, if this is an array of some kind.
-fn element(list: &DataType) -> Option<&FieldRef> {
+pub(crate) fn element(list: &DataType) -> Option<&FieldRef> {
     match list {
         DataType::List(f)
         | DataType::LargeList(f)
@@ -54,11 +54,11 @@ fn element(list: &DataType) -> Option<&FieldRef> {
     }
 }
 
-fn list_of(field: &Field, element: &DataType) -> DataType {
+pub(crate) fn list_of(field: &Field, element: &DataType) -> DataType {
     DataType::List(Arc::new(field.clone().with_data_type(element.clone())))
 }
 
-fn key_and_value(map: &DataType) -> Option<(&FieldRef, &FieldRef)> {
+pub(crate) fn key_and_value(map: &DataType) -> Option<(&FieldRef, &FieldRef)> {
     let DataType::Map(entries, _) = map else {
         return None;
     };
@@ -70,7 +70,7 @@ fn key_and_value(map: &DataType) -> Option<(&FieldRef, &FieldRef)> {
 
 /// Whether values of two types can be equal in Trino; DataFusion would also compare a number with the
 /// text it is written as.
-fn alike(a: &DataType, b: &DataType) -> bool {
+pub(crate) fn alike(a: &DataType, b: &DataType) -> bool {
     let plain = |t: &DataType| match t {
         DataType::Dictionary(_, values) => values.as_ref().clone(),
         other => other.clone(),

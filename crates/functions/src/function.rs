@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     Int,
     /// Any number, taken as a double.
     Double,
+    /// `varbinary`; text is not taken for it.
+    Bytes,
+    /// Whatever it is.
+    Any,
     /// A date, or a timestamp with or without a time zone.
     Moment,
     /// A [`Kind::Moment`] or a time of day.
@@ -51,8 +55,13 @@ pub(crate) struct Function {
     returns: fn(&[DataType]) -> Result<DataType>,
     eval: fn(&Call<'_>) -> Result<ArrayRef>,
     rewrite: Option<fn(Vec<Expr>) -> Result<Expr>>,
+    rewrite_typed: Option<TypedRewrite>,
     lazy: bool,
+    operator: Option<&'static str>,
 }
+
+/// Which built-in expression stands for a call with arguments of these types, if one does.
+type TypedRewrite = fn(&[Expr], &[DataType]) -> Option<Expr>;
 
 impl Function {
     pub(crate) fn new(
@@ -69,7 +78,9 @@ impl Function {
             returns,
             eval,
             rewrite: None,
+            rewrite_typed: None,
             lazy: false,
+            operator: None,
         }
     }
 
@@ -81,6 +92,25 @@ impl Function {
     /// Says which built-in expression the optimizer should put in place of a call.
     pub(crate) fn rewritten(mut self, rewrite: fn(Vec<Expr>) -> Result<Expr>) -> Self {
         self.rewrite = Some(rewrite);
+        self
+    }
+
+    /// Says which built-in expression the optimizer should put in place of a call whose arguments have
+    /// some types.
+    pub(crate) fn rewritten_by_type(mut self, rewrite: TypedRewrite) -> Self {
+        self.rewrite_typed = Some(rewrite);
+        self
+    }
+
+    /// Says that a call is written as an operator between two values.
+    pub(crate) fn written(mut self, operator: &'static str) -> Self {
+        self.operator = Some(operator);
+        self
+    }
+
+    /// Says that it gives another value each time it is called.
+    pub(crate) fn volatile(mut self) -> Self {
+        self.signature.volatility = Volatility::Volatile;
         self
     }
 
@@ -115,6 +145,22 @@ impl ScalarUDFImpl for Function {
         self.name
     }
 
+    fn display_name(&self, args: &[Expr]) -> Result<String> {
+        if let (Some(operator), [a, b]) = (self.operator, args) {
+            return Ok(format!("{a} {operator} {b}"));
+        }
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        Ok(format!("{}({})", self.name, args.join(",")))
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let names: Vec<String> = args.iter().map(|a| a.schema_name().to_string()).collect();
+        if let (Some(operator), [a, b]) = (self.operator, names.as_slice()) {
+            return Ok(format!("{a} {operator} {b}"));
+        }
+        Ok(format!("{}({})", self.name, names.join(",")))
+    }
+
     fn aliases(&self) -> &[String] {
         &self.aliases
     }
@@ -139,6 +185,7 @@ impl ScalarUDFImpl for Function {
             .args
             .iter()
             .all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let constant = constant && self.signature.volatility != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
         let array = (self.eval)(&Call {
             name: self.name,
@@ -153,7 +200,14 @@ impl ScalarUDFImpl for Function {
         Ok(ColumnarValue::Array(array))
     }
 
-    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        if let Some(rewrite) = self.rewrite_typed {
+            let types: Result<Vec<DataType>> = args.iter().map(|a| info.get_data_type(a)).collect();
+            return Ok(match types.ok().and_then(|types| rewrite(&args, &types)) {
+                Some(expr) => ExprSimplifyResult::Simplified(expr),
+                None => ExprSimplifyResult::Original(args),
+            });
+        }
         Ok(match self.rewrite {
             Some(rewrite) => ExprSimplifyResult::Simplified(rewrite(args)?),
             None => ExprSimplifyResult::Original(args),
@@ -188,6 +242,8 @@ fn coerce(
                     Kind::Text => "varchar",
                     Kind::Int => "an integer",
                     Kind::Double => "a number",
+                    Kind::Bytes => "varbinary (use to_utf8 for the bytes of a text)",
+                    Kind::Any => "a value",
                     Kind::Moment => "a date or timestamp (CAST it, or use date_parse)",
                     Kind::Clock => "a date, time or timestamp (CAST it, or use date_parse)",
                 };
@@ -233,6 +289,9 @@ fn kind_of(kind: Kind, given: &DataType) -> Option<DataType> {
         (Kind::Text, T::Null) => Some(T::Utf8),
         (Kind::Int, T::Null) => Some(T::Int64),
         (Kind::Int, t) if t.is_integer() => Some(T::Int64),
+        (Kind::Any, t) => Some(t.clone()),
+        (Kind::Bytes, T::Null) => Some(T::Binary),
+        (Kind::Bytes, t) if t.is_binary() => Some(T::Binary),
         (Kind::Double, T::Null) => Some(T::Float64),
         (Kind::Double, t) if t.is_numeric() => Some(T::Float64),
         (Kind::Clock, T::Time32(_) | T::Time64(_)) => Some(given.clone()),

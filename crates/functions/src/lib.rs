@@ -29,20 +29,19 @@
 //!
 //! # What there is
 //!
+//! `docs/functions.md` lists every function of Trino with ours beside it: the same, different in what is said, or
+//! missing. Beside those, for frames:
+//!
 //! | topic | functions |
 //! |---|---|
-//! | parts of dates | `year`, `quarter`, `month`, `week` (`week_of_year`), `year_of_week` (`yow`), `day` (`day_of_month`), `day_of_week` (`dow`), `day_of_year` (`doy`), `hour`, `minute`, `second`, `millisecond` |
-//! | dates | `date_add`, `date_diff`, `last_day_of_month`, `date`, `to_unixtime`, `date_parse`, `date_format`, `from_iso8601_date`, `from_iso8601_timestamp` |
-//! | text | `split`, `split_part`, `codepoint`, `hamming_distance`, `levenshtein_distance` |
-//! | patterns | `regexp_extract`, `regexp_extract_all`, `regexp_split`, `regexp_replace` |
-//! | JSON | `json_extract_scalar`, `json_extract`, `json_array_length`, `json_size`, `json_parse`, `json_format` |
-//! | conditions and numbers | `if`, `mod`, `truncate`, `ceiling`, `sign`, `is_nan`, `is_finite`, `is_infinite`, `nan`, `infinity` |
-//! | arrays and maps | `element_at`, `cardinality`, `contains` |
 //! | values held in text | `from_json`, `from_csv`, `from_avro`; `unbox_json`, `unbox_csv`, `unbox_avro` with the reason where there is none |
 //! | frames | `to_choice`, `sample_hash`, `kmeans`, `nearest_centroid`, `least_squares` |
 //! | frames' transforms | `resolve_choice`, `cast_failure`, `array_field`, `simplify_ddb_json`: see [`choice`] and [`ddb`] |
 //! | likeness | `match_normalize`, `match_number`, `match_hash`, `damerau_levenshtein_distance`, `damerau_levenshtein_similarity`, `jaro_winkler_similarity`, `qgram_similarity`, `edit_similarity`, `string_similarity`: see [`matching`] |
-//! | aggregates | `max_by`, `min_by`, `count_if`, `arbitrary`, `every`, `variance`, `map_agg`, `histogram` |
+//!
+//! Some of Trino's functions are syntax (`try`, `CAST`, `UNNEST` in FROM), or have a name that DataFusion gives to
+//! something else (`array_sort` with a lambda). A session that is to have these too reads and writes its
+//! statements anew with [`sql`].
 //!
 //! # Where DataFusion's own meaning is replaced
 //!
@@ -52,12 +51,29 @@
 //! | name | DataFusion | here, as in Trino |
 //! |---|---|---|
 //! | `date_format` | `to_char`, with `strftime` formats | MySQL formats: `%i` is minutes, `%M` a month's name |
+//! | `date_trunc` | a timestamp of a date | a date of a date |
 //! | `to_unixtime` | whole seconds | a double, with the fraction |
+//! | `from_unixtime` | whole seconds, without a zone | a double, to milliseconds in UTC |
 //! | `split_part` | empty text beyond the last field; counts from the end if negative | NULL; an error |
 //! | `regexp_replace` | with three arguments, the first match | every match, `$1` for groups; with flags as before |
+//! | `substr`, `substring` | places below 1 are before the text | a negative place counts from the end; 0 is nowhere |
+//! | `strpos` | two arguments | a third: which occurrence |
+//! | `replace`, `reverse`, `length`, `concat_ws` | of text | without a replacement; of arrays and bytes; bytes of bytes; of arrays |
+//! | `md5`, `sha256`, `sha512`, `to_hex` | of text, or of integers | of bytes too: bytes, or their digits |
+//! | `ceil`, `floor` | a double of an integer | an integer of an integer |
+//! | `greatest`, `least` | pass NULLs over | NULL if any value is |
+//! | `random` | no arguments | bounds too; also called `rand` |
+//! | `repeat` | a text of copies of a text | an array of copies of a value |
 //! | `element_at` | `map_extract`: maps only, gives an array | arrays too, gives the element |
 //! | `cardinality` | unsigned, counts innermost elements | `bigint`, the length |
 //! | `contains` | text only | arrays too |
+//! | `flatten` | all levels | one level, NULL arrays passed over |
+//! | `array_sort` | NULLs first | NULLs last; with more arguments as before |
+//! | `array_min`, `array_max` | pass NULLs over | NULL if any element is |
+//! | `array_remove`, `array_position` | the first; NULL if there is none | all; 0 if there is none |
+//! | `array_distinct`, `array_union`, `array_intersect`, `array_except` | order of their own | the order in which elements stand |
+//! | `arrays_overlap` | true or false | NULL if only a NULL could be in both |
+//! | `cosine_distance`, `dot_product` | of arrays | of maps too; an error where lengths differ |
 //!
 //! # What all of them keep to
 //!
@@ -85,8 +101,10 @@ mod parsing;
 mod regexp;
 mod sample;
 mod scalars;
+pub mod sql;
 mod strings;
 mod to_choice;
+mod trino;
 mod typed;
 pub mod views;
 
@@ -95,7 +113,7 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::functions::{math, string};
-use datafusion::functions_aggregate::{any_value, bool_and_or, variance};
+use datafusion::functions_aggregate::{any_value, bit_and_or_xor, bool_and_or, variance};
 
 pub use aggregates::{kmeans, least_squares, nearest_centroid};
 pub use parsing::{Boxed, REASON, VALUE, csv_record, unbox};
@@ -115,6 +133,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         json::all(),
         scalars::all(),
         arrays::all(),
+        trino::all(),
         parsing::all(),
         vec![to_choice(), sample_hash(), nearest_centroid()],
         choice::all(),
@@ -123,6 +142,9 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     ];
     for udf in scalars.concat() {
         registry.register_udf(udf)?;
+    }
+    for udf in trino::higher_order() {
+        registry.register_higher_order_function(udf)?;
     }
     for udaf in aggregates::all() {
         registry.register_udaf(udaf)?;
@@ -133,8 +155,6 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     let aliases = [
         (string::levenshtein(), "levenshtein_distance"),
         (math::trunc(), "truncate"),
-        (math::ceil(), "ceiling"),
-        (math::signum(), "sign"),
         (math::isnan(), "is_nan"),
     ];
     for (udf, alias) in aliases {
@@ -145,6 +165,9 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         (any_value::any_value_udaf(), "arbitrary"),
         (bool_and_or::bool_and_udaf(), "every"),
         (variance::var_samp_udaf(), "variance"),
+        (bit_and_or_xor::bit_and_udaf(), "bitwise_and_agg"),
+        (bit_and_or_xor::bit_or_udaf(), "bitwise_or_agg"),
+        (bit_and_or_xor::bit_xor_udaf(), "bitwise_xor_agg"),
     ];
     for (udaf, alias) in aliases {
         registry.register_udaf(Arc::new(udaf.as_ref().clone().with_aliases([alias])))?;

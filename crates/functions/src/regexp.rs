@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
+use arrow::array::{ArrayRef, Int64Array, ListBuilder, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::functions::regex::regexp_replace as builtin_replace;
@@ -43,6 +43,13 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
             extract_params,
             |_| Ok(list_of_text()),
             extract_all,
+        )
+        .udf(),
+        Function::new(
+            "regexp_position",
+            Params::Kinds(&[Text, Text, Int, Int], 2),
+            |_| Ok(DataType::Int64),
+            position,
         )
         .udf(),
         Function::new("regexp_split", two, |_| Ok(list_of_text()), split).udf(),
@@ -137,6 +144,51 @@ fn extract_all(call: &Call<'_>) -> Result<ArrayRef> {
         Ok(())
     })?;
     Ok(Arc::new(out.finish()))
+}
+
+/// Where the n-th match from a place on begins, in characters from 1; -1 if there is none.
+fn position(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0)?, call.text(1)?);
+    let starts = (call.len() > 2).then(|| call.ints(2)).transpose()?;
+    let occurrences = (call.len() > 3).then(|| call.ints(3)).transpose()?;
+    let mut compiled = Patterns::new(call);
+    let mut out = Vec::with_capacity(call.rows);
+    for row in 0..call.rows {
+        let start = starts.map_or(Some(1), |s| s.get(row));
+        let occurrence = occurrences.map_or(Some(1), |o| o.get(row));
+        let (Some(text), Some(pattern), Some(start), Some(occurrence)) =
+            (texts.get(row), patterns.get(row), start, occurrence)
+        else {
+            out.push(None);
+            continue;
+        };
+        let (Some(skip), Some(nth)) = (
+            start.checked_sub(1).and_then(|n| usize::try_from(n).ok()),
+            occurrence
+                .checked_sub(1)
+                .and_then(|n| usize::try_from(n).ok()),
+        ) else {
+            return exec_err!(
+                "regexp_position: the start and the occurrence count from 1, not {start} and {occurrence}"
+            );
+        };
+        let regex = compiled.get(pattern)?;
+        let from = match text.char_indices().nth(skip) {
+            Some((at, _)) => Some(at),
+            None => (text.chars().count() == skip).then_some(text.len()),
+        };
+        let found = from.and_then(|from| {
+            regex
+                .find_iter(text)
+                .filter(|m| m.start() >= from)
+                .nth(nth)
+                .and_then(|m| text.get(..m.start()))
+        });
+        out.push(Some(
+            found.map_or(-1, |head| head.chars().count() as i64 + 1),
+        ));
+    }
+    Ok(Arc::new(Int64Array::from(out)))
 }
 
 fn split(call: &Call<'_>) -> Result<ArrayRef> {

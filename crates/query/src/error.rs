@@ -67,7 +67,7 @@ impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         if error.to_string().contains("OuterReferenceColumn") {
             return QueryError::Unsupported(
-                "a subquery or UNNEST in FROM that reads another table's columns, other than in EXISTS, IN or a comparison, is not built: write unnest(column) in the SELECT list".into(),
+                "a subquery that reads another table's columns, other than in EXISTS, IN or a comparison, is not built: join the tables; of an array, write CROSS JOIN UNNEST(column)".into(),
             );
         }
         if mastic_lake::error::find(&error).is_some() {

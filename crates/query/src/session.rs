@@ -9,6 +9,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use mastic_catalog::CatalogStore;
+use mastic_functions::sql;
 use mastic_lake::format::ReadOptions;
 use mastic_lake::store::Stores;
 
@@ -28,6 +29,8 @@ pub(crate) const DEFAULT_DATABASE: &str = "default";
 /// Answers statements over one catalog.
 pub struct Session {
     context: SessionContext,
+    /// What plans statements: the same, but that operators mean what they mean in Athena.
+    statements: SessionContext,
     catalog: Arc<dyn CatalogStore>,
     stores: Arc<Stores>,
     database: Option<String>,
@@ -83,18 +86,34 @@ impl Session {
         // Rows are filtered while Parquet is decoded, not after.
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
-        let mut builder = SessionStateBuilder::new().with_default_features();
-        if let Some(limit) = limit {
+        if let Some(limit) = &limit {
             limit.configure(&mut config);
-            builder = builder
-                .with_runtime_env(limit.runtime()?)
-                .with_physical_optimizer_rule(Arc::new(CompactSorted));
         }
-        let state = builder.with_config(config).build();
-        let mut context = SessionContext::new_with_state(state);
+        let runtime = limit.map(|limit| limit.runtime()).transpose()?;
+        let state = || {
+            let mut builder = SessionStateBuilder::new().with_default_features();
+            if let Some(runtime) = &runtime {
+                builder = builder
+                    .with_runtime_env(runtime.clone())
+                    .with_physical_optimizer_rule(Arc::new(CompactSorted));
+            }
+            builder.with_config(config.clone())
+        };
+        let mut context = SessionContext::new_with_state(state().build());
         mastic_functions::register_all(&mut context)?;
+        // Operators mean what they mean in Athena: its planners are asked first. All else is shared.
+        let planners = [sql::planners(), context.state().expr_planners().to_vec()].concat();
+        let statements = state()
+            .with_runtime_env(context.runtime_env())
+            .with_catalog_list(context.state().catalog_list().clone())
+            .with_expr_planners(planners)
+            .with_relation_planners(vec![sql::relation_planner()])
+            .build();
+        let mut statements = SessionContext::new_with_state(statements);
+        mastic_functions::register_all(&mut statements)?;
         let session = Session {
             context,
+            statements,
             catalog,
             stores,
             database,
@@ -118,6 +137,11 @@ impl Session {
     /// The engine's own context, for those who plan by themselves.
     pub fn context(&self) -> &SessionContext {
         &self.context
+    }
+
+    /// What plans statements; the expressions of scripts are planned by [`Session::context`].
+    pub(crate) fn statements(&self) -> &SessionContext {
+        &self.statements
     }
 
     /// The catalog.

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
-use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFilterPosition};
+use mastic_functions::sql;
 
 use crate::error::{QueryError, Result};
 use crate::session::{CATALOG, Session};
@@ -17,7 +18,7 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     if let Some(frame) = crate::statistics::answer(session, snapshot, text).await? {
         return Ok(frame);
     }
-    let mut statements = DFParser::parse_sql(text).map_err(QueryError::from)?;
+    let mut statements = sql::parse(text).map_err(QueryError::from)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
         (None, _) => return Err(QueryError::Unsupported("there is no statement".into())),
@@ -32,7 +33,8 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     }
     refuse(&statement)?;
     name_columns(&mut statement);
-    let state = session.context().state();
+    sql::rewrite(&mut statement);
+    let state = session.statements().state();
     let plan = state
         .statement_to_plan(statement)
         .await
@@ -175,6 +177,9 @@ fn utility(
 
 /// A planning error, with "did you mean" for tables, which DataFusion does not have.
 fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> QueryError {
+    if let Some(name) = unknown_function(&error) {
+        return no_function(session, &name, error);
+    }
     let missing = match error.find_root() {
         DataFusionError::Plan(message) => message
             .strip_prefix("table '")
@@ -191,6 +196,42 @@ fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> Qu
     };
     let name = full.strip_prefix(&format!("{CATALOG}.")).unwrap_or(&full);
     no_table(session, snapshot, name, place)
+}
+
+fn unknown_function(error: &DataFusionError) -> Option<String> {
+    match error.find_root() {
+        DataFusionError::Plan(message) => message
+            .strip_prefix("Invalid function '")
+            .and_then(|rest| rest.split_once('\''))
+            .map(|(name, _)| name.to_owned()),
+        _ => None,
+    }
+}
+
+/// A function that is not there, with the one that was meant among all that a statement can call.
+fn no_function(session: &Session, name: &str, error: DataFusionError) -> QueryError {
+    let state = session.context().state();
+    let known = state
+        .scalar_functions()
+        .keys()
+        .chain(state.aggregate_functions().keys())
+        .chain(state.window_functions().keys())
+        .chain(state.higher_order_functions().keys())
+        .map(String::as_str)
+        .chain(sql::REWRITTEN);
+    let hint = match mastic_schema::names::closest(name, known) {
+        Some(close) => format!("did you mean '{close}'?"),
+        None => "`docs/functions.md` lists the functions that there are".to_owned(),
+    };
+    let place = match QueryError::from(error) {
+        QueryError::Statement { place, .. } => place,
+        _ => None,
+    };
+    QueryError::Statement {
+        message: format!("there is no function '{name}'"),
+        place,
+        hint: Some(hint),
+    }
 }
 
 /// A table, named `database.table`, that is not there; with the one that was meant, perhaps.

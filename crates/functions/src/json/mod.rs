@@ -2,7 +2,9 @@
 //!
 //! There is no JSON type: what Trino types as `json` is text here that is known to be valid.
 
+mod arrays;
 mod path;
+mod query;
 mod seek;
 
 use std::sync::Arc;
@@ -22,14 +24,15 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     let two = Params::Kinds(&[Kind::Text, Kind::Text], 2);
     let text = |_: &[DataType]| Ok(DataType::Utf8);
     let bigint = |_: &[DataType]| Ok(DataType::Int64);
-    vec![
+    let own = vec![
         Function::new("json_extract_scalar", two, text, extract_scalar).udf(),
         Function::new("json_extract", two, text, extract).udf(),
         Function::new("json_array_length", one, bigint, array_length).udf(),
         Function::new("json_size", two, bigint, size).udf(),
         Function::new("json_parse", one, text, parse).udf(),
         Function::new("json_format", one, text, parse).udf(),
-    ]
+    ];
+    [own, arrays::all(), query::all()].concat()
 }
 
 /// Calls `f` for each row with what the path leads to: nothing for NULL, for text that is not JSON and

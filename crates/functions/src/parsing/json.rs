@@ -16,7 +16,7 @@ use mastic_schema::hive::format_type;
 use super::rows::{Parsed, cut, decode_all};
 use crate::args::Text;
 
-pub(super) fn parse(texts: &Text<'_>, rows: usize, data_type: &DataType) -> Result<Parsed> {
+pub(crate) fn parse(texts: &Text<'_>, rows: usize, data_type: &DataType) -> Result<Parsed> {
     let there: Vec<usize> = (0..rows)
         .filter(|row| texts.get(*row).is_some_and(|t| !t.trim().is_empty()))
         .collect();

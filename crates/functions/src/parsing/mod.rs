@@ -10,7 +10,7 @@
 
 mod avro;
 mod csv;
-mod json;
+pub(crate) mod json;
 mod rows;
 
 use std::hash::{Hash, Hasher};

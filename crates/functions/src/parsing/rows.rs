@@ -8,9 +8,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 /// A value for each row, and for some rows the reason why it has none.
-pub(super) struct Parsed {
-    pub(super) values: ArrayRef,
-    pub(super) reasons: BTreeMap<usize, String>,
+pub(crate) struct Parsed {
+    pub(crate) values: ArrayRef,
+    pub(crate) reasons: BTreeMap<usize, String>,
 }
 
 /// Decodes rows with a decoder that fails as a whole: where it does, one half after the other is

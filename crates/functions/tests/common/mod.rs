@@ -5,16 +5,26 @@
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
 pub(crate) fn session() -> SessionContext {
-    let mut session = SessionContext::new();
+    let planners = SessionContext::new().state().expr_planners().to_vec();
+    let state = SessionStateBuilder::new()
+        .with_default_features()
+        .with_expr_planners([mastic_functions::sql::planners(), planners].concat())
+        .with_relation_planners(vec![mastic_functions::sql::relation_planner()])
+        .build();
+    let mut session = SessionContext::new_with_state(state);
     mastic_functions::register_all(&mut session).unwrap();
     session
 }
 
 pub(crate) async fn query(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
-    session.sql(sql).await?.collect().await
+    let mut statement = mastic_functions::sql::parse(sql)?.pop_front().unwrap();
+    mastic_functions::sql::rewrite(&mut statement);
+    let plan = session.state().statement_to_plan(statement).await?;
+    session.execute_logical_plan(plan).await?.collect().await
 }
 
 /// The only value of the only row, NULL as `NULL`.

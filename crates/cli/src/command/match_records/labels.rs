@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field};
 use mastic_find_matches::{LABEL, LABELING_SET_ID, Labels};
 use mastic_lake::LakeError;
 use mastic_lake::format::{BadRecord, BadRecords};
@@ -38,14 +38,15 @@ pub(super) async fn read(session: &Session, file: &Path) -> Result<Labels> {
         options: std::collections::BTreeMap::new(),
     };
     let mut options = FrameOptions::new(Arc::new(Strict));
-    let looked = session.frame(&source, &options).await?;
-    let own = looked
-        .schema()
-        .fields()
-        .iter()
-        .filter(|f| !f.name().starts_with('$'));
+    let mut looked = session
+        .find_choices(&source, &options)
+        .await?
+        .as_ref()
+        .clone();
+    let own = looked.fields.iter();
     let text = own.map(|f| Arc::new(Field::new(f.name(), DataType::Utf8, true)));
-    options.fields = Some(text.collect::<Fields>());
+    looked.fields = text.collect();
+    options.looked = Some(Arc::new(looked));
     let rows = session.frame(&source, &options).await?;
     let line = rows.schema().field_with_unqualified_name(LINE).is_ok();
     let name = file.file_name().map_or_else(
