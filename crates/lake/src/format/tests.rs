@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::util::pretty::pretty_format_batches;
 use mastic_schema::hive::format_type;
 use mastic_schema::names::column_names;
@@ -208,6 +208,16 @@ fn json_layouts_and_nesting() {
         );
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
     }
+}
+
+#[test]
+fn a_json_key_without_a_name_is_a_column_with_one() {
+    let lab = Lab::new();
+    let text = b"{\"\":1,\"a\":{\" \":2}}\n{\"\":3}\n";
+    let (found, batches) = lab.both("a.json", text).unwrap();
+    assert_eq!(types(&found), ["_ bigint", "a struct<_:bigint>"]);
+    let values = batches[0].column(0).as_primitive::<Int64Type>();
+    assert_eq!(values.values(), &[1, 3]);
 }
 
 #[test]

@@ -133,11 +133,11 @@ fn a_key_that_no_column_has_is_told_with_its_place() {
 
 #[test]
 fn keys_that_are_known_are_no_news() {
-    // Of a column that is not read; in another case; between blanks; passed over in any case; without a name.
+    // Of a column that is not read; in another case; between blanks; passed over in any case; one without a name is the column '_'.
     let text = "{\"a\":1,\"b\":{\"x\":1}}\n{\"A\":2}\n{\" a\":3,\"DAY\":4,\"\":5}\n";
     let case = Case {
         passed_over: &["day"],
-        ..Case::json(text, "a:bigint,b:struct<y:bigint>")
+        ..Case::json(text, "a:bigint,b:struct<y:bigint>,_:bigint")
     };
     assert_eq!(case.values(), ("1 2 3".to_owned(), vec![]));
     // Of a record that is no JSON further on nothing is news.
