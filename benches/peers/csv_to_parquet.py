@@ -31,7 +31,9 @@ for csv in sorted(source.glob("*/*.csv")):
     folder = target / csv.parent.name
     folder.mkdir(parents=True)
     reader = pa.csv.open_csv(csv, convert_options=options)
-    with pa.parquet.ParquetWriter(folder / f"{csv.stem}.parquet", reader.schema, compression="snappy") as writer:
+    # Decimals as Spark, Trino, DuckDB and Rust's parquet write them; Arrow's default are bytes of a fixed length.
+    written = {"compression": "snappy", "store_decimal_as_integer": True}
+    with pa.parquet.ParquetWriter(folder / f"{csv.stem}.parquet", reader.schema, **written) as writer:
         group, rows = [], 0
         for batch in reader:
             group.append(batch)

@@ -35,7 +35,7 @@ pub(crate) fn lineitem_csv(setting: &Setting, scale: f64) -> Outcome<PathBuf> {
 
 /// All tables as Parquet, one folder and one file each.
 pub(crate) fn parquet(setting: &Setting, scale: f64) -> Outcome<PathBuf> {
-    setting.data(&format!("tpch-{scale}-parquet"), |dir| {
+    setting.data(&format!("tpch-{scale}-integers"), |dir| {
         let csv = tempfile::tempdir_in(&setting.work)?;
         let csv = csv.path().join("csv");
         make_csv(&csv, scale, &TABLES)?;

@@ -11,6 +11,7 @@
 
 pub mod compress;
 pub mod error;
+pub mod footers;
 pub mod format;
 pub mod infer;
 pub mod input;

@@ -40,6 +40,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::LakeError;
+use crate::footers::Footers;
 use crate::format::{AsFrame, ByName, ByNameInFrame, Decode, FileFormat, decode_ahead};
 use crate::input::Input;
 
@@ -80,6 +81,10 @@ pub struct Scan {
     pub all_bytes: u64,
     /// How a dynamic frame reads: see [`Decode::frame`].
     pub frame: Option<AsFrame>,
+    /// Footers of Parquet files that were read already.
+    pub footers: Option<Footers>,
+    /// Whether rows of Parquet files are filtered while they are decoded, and not after.
+    pub late: bool,
 }
 
 impl Scan {
@@ -138,7 +143,13 @@ impl Scan {
                     global: options,
                     ..Default::default()
                 };
-                Arc::new(ParquetSource::new(table.clone()).with_table_parquet_options(options))
+                let store = session.runtime_env().object_store(&self.store_url)?;
+                let footers = self.footers.clone().unwrap_or_default();
+                let source = ParquetSource::new(table.clone())
+                    .with_table_parquet_options(options)
+                    .with_pushdown_filters(self.late)
+                    .with_parquet_file_reader_factory(footers.readers(store));
+                Arc::new(source)
             };
             let statistics = Known {
                 rows: self.rows,

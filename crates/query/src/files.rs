@@ -306,7 +306,7 @@ impl TableProvider for FilesTable {
             FileSet {
                 places: vec![(self.root.clone(), self.files.clone())],
                 rows: Some(self.rows),
-                columns: None,
+                ..FileSet::default()
             },
             projection,
             limit.filter(|_| filters.is_empty()),

@@ -83,8 +83,7 @@ impl Session {
         options.sql_parser.default_null_ordering = "nulls_last".to_owned();
         // DataFusion 55.2 plans a struct's field above `t.a AS a` as an ambiguous reference with it.
         options.optimizer.enable_leaf_expression_pushdown = false;
-        // Rows are filtered while Parquet is decoded, not after.
-        options.execution.parquet.pushdown_filters = true;
+        // Whether rows are filtered while Parquet is decoded is each scan's own decision.
         options.execution.parquet.reorder_filters = true;
         if let Some(limit) = &limit {
             limit.configure(&mut config);

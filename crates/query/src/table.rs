@@ -19,6 +19,7 @@ use mastic_catalog::{
     CatalogStore, HIVE_DEFAULT_PARTITION, Partition, PartitionPredicate, StorageDescriptor, Table,
 };
 use mastic_lake::LakeError;
+use mastic_lake::footers::Footers;
 use mastic_lake::format::{AsFrame, FileFormat};
 use mastic_lake::list::{Exclusions, fits, list};
 use mastic_lake::scan::{Scan, ScanFile};
@@ -26,7 +27,7 @@ use mastic_lake::store::{Location, Stores};
 
 use crate::error::{QueryError, Result};
 use crate::predicate::translate;
-use crate::statistics::inform;
+use crate::statistics::{inform, look};
 
 /// Above this many partitions, the table's root is listed once instead of each of them.
 const LIST_EACH: usize = 32;
@@ -214,8 +215,8 @@ impl LakeTable {
                 .map(|meta| scan_file(&meta, &format, &[]));
             let found = FileSet {
                 rows: record_count(&self.table.parameters),
-                columns: None,
                 places: vec![(root.clone(), files.collect())],
+                ..FileSet::default()
             };
             return Ok(Listed {
                 found,
@@ -303,7 +304,7 @@ impl LakeTable {
         let found = FileSet {
             places: found,
             rows,
-            columns: None,
+            ..FileSet::default()
         };
         Ok(Listed {
             found,
@@ -452,12 +453,16 @@ struct About {
 }
 
 /// The files of a scan, by store, and how many rows they have, about.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct FileSet {
     pub(crate) places: Vec<(Location, Vec<ScanFile>)>,
     pub(crate) rows: Option<usize>,
     /// What is known of the columns, partition keys last.
     pub(crate) columns: Option<Vec<ColumnStatistics>>,
+    /// The footers of Parquet files, where they were looked at.
+    pub(crate) footers: Option<Footers>,
+    /// Whether rows are filtered while Parquet is decoded.
+    pub(crate) late: bool,
 }
 
 impl FileSet {
@@ -507,6 +512,8 @@ pub(crate) fn scan_all(
         columns: found.columns.clone(),
         all_bytes,
         frame: frame.cloned(),
+        footers: found.footers.clone(),
+        late: found.late,
     };
     let mut plans = Vec::with_capacity(found.places.len());
     for (place, files) in found.places {
@@ -559,6 +566,8 @@ impl TableProvider for LakeTable {
             .map_err(|e| DataFusionError::External(Box::new(e)))?;
         self.inform(&self.schema, predicate.is_some(), &mut found)
             .await;
+        let (files, all) = (&self.file_schema, self.schema.fields().len());
+        look(files, all, projection, filters, &mut found).await;
         // A limit counts rows after the filters.
         let limit = limit.filter(|_| filters.is_empty());
         self.plan(session, found, projection, limit)

@@ -352,7 +352,7 @@ impl Opened {
                     found: FileSet {
                         places,
                         rows: usize::try_from(rows).ok(),
-                        columns: None,
+                        ..FileSet::default()
                     },
                     pruning: None,
                     passed_over,

@@ -143,6 +143,7 @@ impl FrameTable {
             places,
             rows: self.found.rows,
             columns: self.found.columns.clone(),
+            ..FileSet::default()
         };
         let (part, all) = (found.bytes(), self.found.bytes());
         if part < all {

@@ -160,6 +160,46 @@ pub(super) fn apart(data: &ColumnStatisticsData) -> ColumnStatisticsData {
     data
 }
 
+/// Two bounds, farther apart as [`apart`] says; none where their type has no steps to count in.
+pub(super) fn values_apart(
+    low: &ScalarValue,
+    high: &ScalarValue,
+) -> Option<(ScalarValue, ScalarValue)> {
+    macro_rules! moved {
+        ($l:expr, $h:expr, $of:expr) => {{
+            let by = ($h.checked_sub(*$l)? / 64).max(2);
+            Some(($of($l.checked_sub(by)?), $of($h.checked_add(by)?)))
+        }};
+    }
+    use ScalarValue::{
+        Date32, Decimal128, Int8, Int16, Int32, Int64, TimestampMicrosecond, TimestampMillisecond,
+        TimestampNanosecond, TimestampSecond,
+    };
+    match (low, high) {
+        (Int8(Some(l)), Int8(Some(h))) => moved!(l, h, |n| Int8(Some(n))),
+        (Int16(Some(l)), Int16(Some(h))) => moved!(l, h, |n| Int16(Some(n))),
+        (Int32(Some(l)), Int32(Some(h))) => moved!(l, h, |n| Int32(Some(n))),
+        (Int64(Some(l)), Int64(Some(h))) => moved!(l, h, |n| Int64(Some(n))),
+        (Date32(Some(l)), Date32(Some(h))) => moved!(l, h, |n| Date32(Some(n))),
+        (TimestampSecond(Some(l), z), TimestampSecond(Some(h), _)) => {
+            moved!(l, h, |n| TimestampSecond(Some(n), z.clone()))
+        }
+        (TimestampMillisecond(Some(l), z), TimestampMillisecond(Some(h), _)) => {
+            moved!(l, h, |n| TimestampMillisecond(Some(n), z.clone()))
+        }
+        (TimestampMicrosecond(Some(l), z), TimestampMicrosecond(Some(h), _)) => {
+            moved!(l, h, |n| TimestampMicrosecond(Some(n), z.clone()))
+        }
+        (TimestampNanosecond(Some(l), z), TimestampNanosecond(Some(h), _)) => {
+            moved!(l, h, |n| TimestampNanosecond(Some(n), z.clone()))
+        }
+        (Decimal128(Some(l), p, s), Decimal128(Some(h), ..)) => {
+            moved!(l, h, |n| Decimal128(Some(n), *p, *s))
+        }
+        _ => None,
+    }
+}
+
 fn timestamp(
     seconds: i64,
     unit: TimeUnit,

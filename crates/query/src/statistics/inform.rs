@@ -101,13 +101,18 @@ fn size(
             let Some((_, average)) = data.and_then(lengths) else {
                 return Precision::Absent;
             };
-            // An average cannot tell how many are longer; as good as all or none.
-            let beyond = if average > INLINE { average } else { 0.0 };
-            VIEW.saturating_add(beyond as usize)
+            viewed(average)
         }
         (None, _) => return Precision::Absent,
     };
     Precision::Inexact(rows.saturating_mul(width))
+}
+
+/// The bytes of a text in a view, by the average length of all. It cannot tell how many are longer than a view holds; as
+/// good as all or none.
+pub(super) fn viewed(average: f64) -> usize {
+    let beyond = if average > INLINE { average } else { 0.0 };
+    VIEW.saturating_add(beyond as usize)
 }
 
 fn to_usize(n: u64) -> usize {

@@ -8,10 +8,13 @@ mod analyze;
 mod bounds;
 mod data;
 mod fingerprint;
+mod footers;
 mod inform;
+mod late;
 mod show;
 mod statement;
 
 pub use self::analyze::analyze;
+pub(crate) use self::footers::look;
 pub(crate) use self::inform::inform;
 pub(crate) use self::statement::answer;
