@@ -18,6 +18,7 @@ use crate::error::{QueryError, Result};
 use crate::files::FilesTable;
 use crate::frame;
 use crate::memory::MemoryLimit;
+use crate::relation::{Opened, TablePlanner};
 use crate::snapshot::Snapshot;
 use crate::table::LakeTable;
 
@@ -35,6 +36,8 @@ pub struct Session {
     stores: Arc<Stores>,
     database: Option<String>,
     choices: frame::Cache,
+    /// Tables that a statement reads with hidden columns, or in another version, while it is planned.
+    opened: Arc<Opened>,
 }
 
 impl std::fmt::Debug for Session {
@@ -103,11 +106,15 @@ impl Session {
         mastic_functions::register_all(&mut context)?;
         // Operators mean what they mean in Athena: its planners are asked first. All else is shared.
         let planners = [sql::planners(), context.state().expr_planners().to_vec()].concat();
+        let opened = Arc::new(Opened::default());
         let statements = state()
             .with_runtime_env(context.runtime_env())
             .with_catalog_list(context.state().catalog_list().clone())
             .with_expr_planners(planners)
-            .with_relation_planners(vec![sql::relation_planner()])
+            .with_relation_planners(vec![
+                sql::relation_planner(),
+                Arc::new(TablePlanner(opened.clone())),
+            ])
             .build();
         let mut statements = SessionContext::new_with_state(statements);
         mastic_functions::register_all(&mut statements)?;
@@ -118,20 +125,18 @@ impl Session {
             stores,
             database,
             choices: frame::Cache::default(),
+            opened,
         };
-        session.refresh().await?;
+        session.refresh();
         Ok(session)
     }
 
-    /// Takes a new snapshot of the catalog, which the next statement is planned over.
-    ///
-    /// # Errors
-    /// When the catalog cannot be read.
-    pub async fn refresh(&self) -> Result<Snapshot> {
-        let snapshot = Snapshot::take(self.catalog.clone(), self.stores.clone()).await?;
+    /// Begins a new snapshot of the catalog, which the next statement is planned over.
+    pub fn refresh(&self) -> Snapshot {
+        let snapshot = Snapshot::new(self.catalog.clone(), self.stores.clone());
         self.context
             .register_catalog(CATALOG, Arc::new(snapshot.clone()));
-        Ok(snapshot)
+        snapshot
     }
 
     /// The engine's own context, for those who plan by themselves.
@@ -154,6 +159,11 @@ impl Session {
         &self.stores
     }
 
+    /// Tables that are made ready for a statement.
+    pub(crate) fn opened(&self) -> &Arc<Opened> {
+        &self.opened
+    }
+
     /// What full passes found in this session.
     pub(crate) fn choices(&self) -> &frame::Cache {
         &self.choices
@@ -169,7 +179,10 @@ impl Session {
     /// # Errors
     /// When the statement is no SQL, is none that Mastic answers, or names what is not there.
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
-        let snapshot = self.refresh().await?;
+        let snapshot = self.refresh();
+        if lists(text) {
+            snapshot.load().await?;
+        }
         crate::statement::plan(self, &snapshot, text).await
     }
 
@@ -210,6 +223,21 @@ impl Session {
         let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
         Ok(DataFrame::new(self.context.state(), plan))
     }
+}
+
+/// Whether a statement may list what the catalog has: anything but a query, and one that reads `information_schema`.
+fn lists(text: &str) -> bool {
+    let first = text
+        .trim_start_matches(|c: char| c.is_whitespace() || c == '(')
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let query = matches!(
+        first.as_str(),
+        "select" | "with" | "values" | "from" | "explain"
+    );
+    !query || text.to_ascii_lowercase().contains("information_schema")
 }
 
 impl From<QueryError> for datafusion::error::DataFusionError {

@@ -33,12 +33,18 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     }
     refuse(&statement)?;
     name_columns(&mut statement);
+    // Until the statement is planned.
+    let _prepared = crate::relation::prepare(session, snapshot, &mut statement).await?;
     sql::rewrite(&mut statement);
     let state = session.statements().state();
-    let plan = state
-        .statement_to_plan(statement)
-        .await
-        .map_err(|e| explain(session, snapshot, e))?;
+    let plan = match state.statement_to_plan(statement).await {
+        Ok(plan) => plan,
+        Err(error) => {
+            // What was meant is found among all names.
+            snapshot.load_names().await?;
+            return Err(explain(session, snapshot, error));
+        }
+    };
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
