@@ -180,8 +180,10 @@ impl Session {
     /// When the statement is no SQL, is none that Mastic answers, or names what is not there.
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
         let snapshot = self.refresh();
-        if lists(text) {
-            snapshot.load().await?;
+        match lists(text) {
+            Lists::Nothing => {}
+            Lists::Names => snapshot.load_names().await?,
+            Lists::Tables => snapshot.load().await?,
         }
         crate::statement::plan(self, &snapshot, text).await
     }
@@ -225,23 +227,56 @@ impl Session {
     }
 }
 
-/// Whether a statement may list what the catalog has: anything but a query, and one that reads `information_schema`.
-fn lists(text: &str) -> bool {
+/// What a statement may list of what the catalog has.
+#[derive(Debug, PartialEq, Eq)]
+enum Lists {
+    Nothing,
+    Names,
+    /// Every table, with its columns.
+    Tables,
+}
+
+/// Only what a query names is read for it; all other statements may list names, and `information_schema` shows what there is.
+fn lists(text: &str) -> Lists {
+    let text = text.to_ascii_lowercase();
     let first = text
         .trim_start_matches(|c: char| c.is_whitespace() || c == '(')
         .split(|c: char| !c.is_ascii_alphanumeric())
         .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let query = matches!(
-        first.as_str(),
-        "select" | "with" | "values" | "from" | "explain"
-    );
-    !query || text.to_ascii_lowercase().contains("information_schema")
+        .unwrap_or_default();
+    let query = matches!(first, "select" | "with" | "values" | "from" | "explain");
+    let schema = text.contains("information_schema");
+    match (schema || first == "show", query) {
+        (true, _) if text.contains("columns") || text.contains("views") => Lists::Tables,
+        (false, true) => Lists::Nothing,
+        _ => Lists::Names,
+    }
 }
 
 impl From<QueryError> for datafusion::error::DataFusionError {
     fn from(error: QueryError) -> Self {
         datafusion::error::DataFusionError::External(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_reads_no_more_than_it_names() {
+        for (text, expected) in [
+            ("SELECT * FROM columns", Lists::Nothing),
+            (" (with x as (select 1) table x)", Lists::Nothing),
+            ("EXPLAIN SELECT 1", Lists::Nothing),
+            ("show tables", Lists::Names),
+            ("DESCRIBE t", Lists::Names),
+            ("-- a comment\nSELECT 1", Lists::Names),
+            ("SELECT * FROM Information_Schema.tables", Lists::Names),
+            ("SELECT * FROM information_schema.columns", Lists::Tables),
+            ("SHOW COLUMNS FROM t", Lists::Tables),
+        ] {
+            assert_eq!(lists(text), expected, "{text}");
+        }
     }
 }

@@ -234,3 +234,55 @@ impl SchemaProvider for Database {
                 .is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::Lake;
+
+    #[tokio::test]
+    async fn what_was_asked_for_stays_as_it_was() {
+        let lake = Lake::new().await;
+        let columns = [("n", "int")];
+        for name in ["a", "b"] {
+            lake.put(lake.table(name, "csv", &columns, &[]), vec![])
+                .await;
+        }
+        let snapshot = Snapshot::new(lake.catalog.clone(), Arc::default());
+        assert!(snapshot.table("d", "c").await.unwrap().is_none());
+        let first = snapshot.table("D", "A").await.unwrap().unwrap();
+        assert!(snapshot.table_names().is_empty());
+        snapshot.load_names().await.unwrap();
+
+        for name in ["a", "b", "c"] {
+            let table = lake.table(name, "csv", &[("n", "bigint")], &[]);
+            lake.put(table, vec![]).await;
+        }
+        snapshot.load().await.unwrap();
+        assert_eq!(snapshot.table_names(), ["d.a", "d.b"]);
+        assert!(snapshot.table("d", "c").await.unwrap().is_none());
+        let again = snapshot.table("d", "a").await.unwrap().unwrap();
+        assert_eq!(again.version_id, first.version_id);
+        // What was not asked for before is as it was then.
+        let b = snapshot.table("d", "b").await.unwrap().unwrap();
+        assert_eq!(b.columns().first().unwrap().hive_type(), "bigint");
+        let next = Snapshot::new(lake.catalog.clone(), Arc::default());
+        let a = next.table("d", "a").await.unwrap().unwrap();
+        assert!(a.version_id > first.version_id);
+    }
+
+    #[tokio::test]
+    async fn names_are_suggested_though_only_what_is_named_is_read() {
+        let lake = Lake::new().await;
+        lake.put(lake.table("orders", "csv", &[("n", "int")], &[]), vec![])
+            .await;
+        let (message, hint) = lake.error("SELECT * FROM ordes").await;
+        assert!(message.contains("there is no table 'd.ordes'"), "{message}");
+        assert_eq!(hint, "did you mean 'd.orders'?");
+        let (message, hint) = lake.error("SELECT * FROM x.orders").await;
+        assert!(message.contains("'x.orders'"), "{message}");
+        assert_eq!(hint, "did you mean 'd.orders'?");
+        assert_eq!(lake.rows("SHOW TABLES").await, ["d,orders"]);
+    }
+}

@@ -327,7 +327,7 @@ impl LakeTable {
             by_folder.entry(place.path.as_ref()).or_default().push(i);
         }
         let files = match self.listed(base).await {
-            Err(error) if chosen.projected && is_missing(&error) => return Ok(()),
+            Err(error) if is_missing(&error) => return self.nothing_there(chosen).await,
             files => files?,
         };
         for meta in files {
@@ -359,38 +359,36 @@ impl LakeTable {
     ) -> Result<()> {
         let count = places.len();
         let mut missing = 0;
-        let mut first = None;
         let mut listings = futures::stream::iter(places.into_iter().map(async |(place, about)| {
             let files = match self.listed(&place).await {
-                Err(error) if is_missing(&error) => Err(error),
-                files => Ok(files?),
+                Err(error) if is_missing(&error) => None,
+                files => Some(files?),
             };
             Ok::<_, QueryError>((place, about, files))
         }))
         .buffered(LISTINGS);
         while let Some((place, about, files)) = listings.try_next().await? {
-            match files {
-                Ok(files) => {
-                    for meta in &files {
-                        if wanted.has(meta, &place, &about.include) {
-                            found.add(&place, self.file(meta, &place, &about));
-                        }
-                    }
-                }
-                Err(error) => {
-                    missing += 1;
-                    first.get_or_insert(error);
+            missing += usize::from(files.is_none());
+            for meta in files.iter().flatten() {
+                if wanted.has(meta, &place, &about.include) {
+                    found.add(&place, self.file(meta, &place, &about));
                 }
             }
         }
-        // A disk that is not mounted is no table without rows.
-        match (first, &chosen.base) {
-            (Some(_), Some(base)) if missing == count && !chosen.projected => {
-                match stream(base, &Exclusions::default()).next().await {
-                    Some(Err(LakeError::NotFound { .. })) => Err(self.gone(&base.url)),
-                    _ => Ok(()),
-                }
-            }
+        if count > 0 && missing == count {
+            self.nothing_there(chosen).await?;
+        }
+        Ok(())
+    }
+
+    /// None of the places is there. Where nothing of the table is, that is no table without rows, but a disk that is not
+    /// mounted, say.
+    async fn nothing_there(&self, chosen: &Chosen) -> Result<()> {
+        let Some(base) = chosen.base.as_ref().filter(|_| !chosen.projected) else {
+            return Ok(());
+        };
+        match stream(base, &Exclusions::default()).next().await {
+            Some(Err(LakeError::NotFound { .. })) => Err(self.gone(&base.url)),
             _ => Ok(()),
         }
     }
