@@ -133,7 +133,8 @@ impl Session {
 
     /// Begins a new snapshot of the catalog, which the next statement is planned over.
     pub fn refresh(&self) -> Snapshot {
-        let snapshot = Snapshot::new(self.catalog.clone(), self.stores.clone());
+        let (catalog, stores) = (self.catalog.clone(), self.stores.clone());
+        let snapshot = Snapshot::planned_with(catalog, stores, self.opened.clone());
         self.context
             .register_catalog(CATALOG, Arc::new(snapshot.clone()));
         snapshot
@@ -157,11 +158,6 @@ impl Session {
     /// The stores.
     pub fn stores(&self) -> &Arc<Stores> {
         &self.stores
-    }
-
-    /// Tables that are made ready for a statement.
-    pub(crate) fn opened(&self) -> &Arc<Opened> {
-        &self.opened
     }
 
     /// What full passes found in this session.

@@ -12,6 +12,7 @@ use mastic_catalog::{CatalogStore, Table};
 use mastic_lake::store::Stores;
 
 use crate::error::Result;
+use crate::relation::Opened;
 use crate::table::LakeTable;
 
 /// A database and a table in it, in lower case.
@@ -32,6 +33,8 @@ struct Inner {
     stores: Arc<Stores>,
     /// What was asked for; none for what is not there.
     tables: Mutex<HashMap<Name, Option<Arc<Table>>>>,
+    /// Tables that are made ready for a statement while it is planned.
+    opened: Arc<Opened>,
     /// The names of all databases and tables.
     names: OnceLock<BTreeMap<String, BTreeSet<String>>>,
 }
@@ -47,14 +50,39 @@ impl fmt::Debug for Snapshot {
 impl Snapshot {
     /// A snapshot that is yet to be asked.
     pub fn new(catalog: Arc<dyn CatalogStore>, stores: Arc<Stores>) -> Self {
+        Self::planned_with(catalog, stores, Arc::default())
+    }
+
+    /// A snapshot whose statements are planned where these tables are known.
+    pub(crate) fn planned_with(
+        catalog: Arc<dyn CatalogStore>,
+        stores: Arc<Stores>,
+        opened: Arc<Opened>,
+    ) -> Self {
         Snapshot {
             inner: Arc::new(Inner {
                 catalog,
                 stores,
+                opened,
                 tables: Mutex::default(),
                 names: OnceLock::new(),
             }),
         }
+    }
+
+    /// The catalog.
+    pub(crate) fn catalog(&self) -> &Arc<dyn CatalogStore> {
+        &self.inner.catalog
+    }
+
+    /// The stores.
+    pub(crate) fn stores(&self) -> &Arc<Stores> {
+        &self.inner.stores
+    }
+
+    /// Tables that are made ready for a statement while it is planned.
+    pub(crate) fn opened(&self) -> &Arc<Opened> {
+        &self.inner.opened
     }
 
     /// Reads the names of all databases and tables.

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFi
 use mastic_functions::sql;
 
 use crate::error::{QueryError, Result};
+use crate::relation;
 use crate::session::{CATALOG, Session};
 use crate::snapshot::Snapshot;
 
@@ -33,10 +34,11 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     }
     refuse(&statement)?;
     name_columns(&mut statement);
-    // Until the statement is planned.
-    let _prepared = crate::relation::prepare(session, snapshot, &mut statement).await?;
-    sql::rewrite(&mut statement);
     let state = session.statements().state();
+    // Until the statement is planned.
+    let database = session.database();
+    let _prepared = relation::prepare(&state, snapshot, database, &mut statement).await?;
+    sql::rewrite(&mut statement);
     let plan = match state.statement_to_plan(statement).await {
         Ok(plan) => plan,
         Err(error) => {

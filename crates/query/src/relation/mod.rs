@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as EngineResult;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
@@ -29,7 +30,7 @@ use datafusion::sql::sqlparser::ast::{self, TableAlias, TableFactor};
 
 use self::marks::Marked;
 use crate::error::Result;
-use crate::session::{CATALOG, DEFAULT_DATABASE, Session};
+use crate::session::{CATALOG, DEFAULT_DATABASE};
 use crate::snapshot::Snapshot;
 use crate::table::{LakeTable, hidden};
 
@@ -79,22 +80,22 @@ impl fmt::Debug for Prepared {
 /// Resolves the tables that a statement names, all at one moment, and makes ready those that it reads with hidden columns
 /// or in another version. What is returned has to stay until the statement is planned.
 ///
+/// `state` is what plans the statement, over this snapshot; `database` is that of names without one, where it was chosen.
+///
 /// # Errors
 /// When the catalog cannot be read, or has no such version.
 pub(crate) async fn prepare(
-    session: &Session,
+    state: &SessionState,
     snapshot: &Snapshot,
+    database: Option<&str>,
     statement: &mut Statement,
 ) -> Result<Prepared> {
     let mut prepared = Prepared {
-        opened: session.opened().clone(),
+        opened: snapshot.opened().clone(),
         ids: Vec::new(),
     };
-    let references = session
-        .statements()
-        .state()
-        .resolve_table_references(statement)?;
-    let names = references.iter().filter_map(|r| place(session, r));
+    let references = state.resolve_table_references(statement)?;
+    let names = references.iter().filter_map(|r| place(database, r));
     snapshot.resolve(names).await?;
     let Some(statement) = inner(statement) else {
         return Ok(prepared);
@@ -105,13 +106,18 @@ pub(crate) async fn prepare(
         return Ok(prepared);
     }
     let mut marks = HashMap::with_capacity(found.len());
+    let within = travel::Within {
+        state,
+        snapshot,
+        database,
+    };
     for Marked {
         mark,
         name,
         version,
     } in found
     {
-        let Some(table) = travel::open(session, snapshot, &name, version).await? else {
+        let Some(table) = within.open(&name, version).await? else {
             continue;
         };
         let table = if with_hidden {
@@ -140,14 +146,11 @@ fn inner(statement: &mut Statement) -> Option<&mut ast::Statement> {
 }
 
 /// The database and table that a reference means, where it is one of ours.
-fn place(session: &Session, reference: &TableReference) -> Option<(String, String)> {
+fn place(database: Option<&str>, reference: &TableReference) -> Option<(String, String)> {
     if reference.catalog().is_some_and(|c| c != CATALOG) {
         return None;
     }
-    let database = reference
-        .schema()
-        .or(session.database())
-        .unwrap_or(DEFAULT_DATABASE);
+    let database = reference.schema().or(database).unwrap_or(DEFAULT_DATABASE);
     Some((database.to_owned(), reference.table().to_owned()))
 }
 
