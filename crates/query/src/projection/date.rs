@@ -169,6 +169,11 @@ impl Steps {
         self.count
     }
 
+    /// What steps are counted in.
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
+    }
+
     /// The time with this number, from 0.
     pub(super) fn get(&self, at: u64) -> Option<NaiveDateTime> {
         let count = i64::try_from(at).ok()?.checked_mul(self.interval)?;

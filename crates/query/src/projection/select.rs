@@ -15,7 +15,7 @@ pub(super) struct Numbers(Vec<Range<u64>>);
 
 impl Numbers {
     pub(super) fn all(len: u64) -> Self {
-        Numbers::of(vec![0..len])
+        Numbers::of(Vec::from([0..len]))
     }
 
     fn of(mut ranges: Vec<Range<u64>>) -> Self {

@@ -156,6 +156,20 @@ impl Sequence {
                 let number = number.filter(|n| format!("{n:0digits$}") == *text);
                 Some(number.and_then(|n| self.of_number(n)).into_iter().collect())
             }
+            // Where each text is one time's, and says all of it.
+            (Sequence::Date { steps, pattern }, Kind::Text, Value::Str(text)) => {
+                let whole = |at: u64| {
+                    let time = steps.get(at);
+                    time.is_some_and(|t| pattern.read(&pattern.write(t)) == Ok(t))
+                };
+                let last = steps.len().checked_sub(1)?;
+                if Some(steps.unit()) < pattern.precision() || !whole(0) || !whole(last) {
+                    return None;
+                }
+                let time = pattern.read(text).ok();
+                let time = time.filter(|t| pattern.write(*t) == *text);
+                Some(time.and_then(|t| steps.position(t)).into_iter().collect())
+            }
             _ => None,
         }
     }

@@ -189,6 +189,41 @@ fn a_billion_is_found_without_counting() {
 }
 
 #[test]
+fn a_text_that_does_not_sort_is_found_by_what_it_stands_for() {
+    let of = |format: &'static str, range: &'static str, unit: &'static str| {
+        projection(
+            &[("at", "string")],
+            &[
+                ("projection.at.type", "date"),
+                ("projection.at.format", format),
+                ("projection.at.range", range),
+                ("projection.at.interval", "1"),
+                ("projection.at.interval.unit", unit),
+            ],
+        )
+    };
+    let found = |all: &Projection, text: &str| {
+        let equal = PartitionPredicate::eq("at", Value::Str(text.to_owned()));
+        all.partitions(Some(&equal)).map(|found| found.len())
+    };
+    // A hundred million minutes are not looked at.
+    let minutes = of(
+        "mm:HH dd-MM-yyyy",
+        "00:00 01-01-1900,00:00 01-01-2100",
+        "MINUTES",
+    );
+    assert!(minutes.count().unwrap() > 100_000_000);
+    assert_eq!(found(&minutes, "30:12 29-02-2024").unwrap(), 1);
+    assert_eq!(found(&minutes, "30:12 29-02-2023").unwrap(), 0);
+    assert_eq!(found(&minutes, "30:12 9-02-2024").unwrap(), 0);
+    // Texts that do not say all are looked at one by one.
+    let days = of("dd.MM", "01.01,31.12", "DAYS");
+    assert_eq!(found(&days, "24.12").unwrap(), 1);
+    let months = of("MM-yyyy", "01-2024,12-2024", "DAYS");
+    assert_eq!(found(&months, "02-2024").unwrap(), 1);
+}
+
+#[test]
 fn injected_keys_are_asked_for() {
     let keys = [("device", "string"), ("n", "int")];
     let all = projection(
