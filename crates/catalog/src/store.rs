@@ -104,6 +104,13 @@ pub trait CatalogStore: RunStore + BookmarkStore + Send + Sync + Debug {
     /// A table in its current version.
     async fn get_table(&self, database: &str, name: &str) -> Result<Table>;
 
+    /// Tables by database and name, each in its current version, in the order they are asked for; none for what is not
+    /// there. All are of one moment.
+    async fn find_tables(&self, names: &[(String, String)]) -> Result<Vec<Option<Table>>>;
+
+    /// The names of all tables, as database and name, ordered by both.
+    async fn list_table_names(&self) -> Result<Vec<(String, String)>>;
+
     /// All versions of a table that are kept ([`ChangeSet::keep_versions`]), newest first. Those of a deleted table are
     /// still there.
     async fn list_table_versions(&self, database: &str, name: &str) -> Result<Vec<TableVersion>>;

@@ -32,11 +32,15 @@ pub mod frame;
 mod memory;
 mod pool;
 mod predicate;
+mod projection;
+mod relation;
 mod session;
 pub mod snapshot;
 mod statement;
 mod statistics;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use self::error::{QueryError, Result};
 pub use self::memory::{MemoryLimit, MemoryLimitError};

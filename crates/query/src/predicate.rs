@@ -1,7 +1,7 @@
 //! What of a statement's filters the catalog store can answer.
 
 use arrow::datatypes::DataType;
-use chrono::{Duration, NaiveDate};
+use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use mastic_catalog::{Column, CompareOp, PartitionPredicate, Value};
@@ -85,6 +85,18 @@ fn exact(filter: &Expr, keys: &[Column]) -> Option<PartitionPredicate> {
             };
             negated(between.negated, predicate)
         }
+        Expr::Like(like) if !like.case_insensitive && like.escape_char.is_none() => {
+            let key = key(&like.expr, keys)?;
+            let Some(Value::Str(pattern)) = value(&like.pattern, key) else {
+                return None;
+            };
+            // The engine's patterns have an escape character, and the store's have none.
+            if pattern.contains('\\') {
+                return None;
+            }
+            let key = key.name.clone();
+            negated(like.negated, PartitionPredicate::Like { key, pattern })
+        }
         // A key alone is a condition where it is a boolean.
         Expr::Column(_) => {
             let key = key(filter, keys)?;
@@ -110,6 +122,27 @@ fn key<'a>(expr: &Expr, keys: &'a [Column]) -> Option<&'a Column> {
     }
 }
 
+fn text(scalar: &ScalarValue) -> Option<String> {
+    match scalar {
+        ScalarValue::Utf8(Some(text))
+        | ScalarValue::Utf8View(Some(text))
+        | ScalarValue::LargeUtf8(Some(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// A timestamp without a zone.
+fn timestamp(scalar: &ScalarValue) -> Option<NaiveDateTime> {
+    let time = match scalar {
+        ScalarValue::TimestampSecond(Some(n), None) => DateTime::from_timestamp(*n, 0)?,
+        ScalarValue::TimestampMillisecond(Some(n), None) => DateTime::from_timestamp_millis(*n)?,
+        ScalarValue::TimestampMicrosecond(Some(n), None) => DateTime::from_timestamp_micros(*n)?,
+        ScalarValue::TimestampNanosecond(Some(n), None) => DateTime::from_timestamp_nanos(*n),
+        _ => return None,
+    };
+    Some(time.naive_utc())
+}
+
 /// The literal, as a value of the key's own type; none where it is of another.
 fn value(expr: &Expr, key: &Column) -> Option<Value> {
     let Expr::Literal(scalar, _) = expr else {
@@ -125,12 +158,8 @@ fn value(expr: &Expr, key: &Column) -> Option<Value> {
             }
             _ => None,
         },
-        "string" => match scalar {
-            ScalarValue::Utf8(Some(text))
-            | ScalarValue::Utf8View(Some(text))
-            | ScalarValue::LargeUtf8(Some(text)) => Some(Value::Str(text.clone())),
-            _ => None,
-        },
+        of if of == "string" || of.starts_with("varchar") => text(scalar).map(Value::Str),
+        "timestamp" => timestamp(scalar).map(Value::Timestamp),
         "date" => match scalar {
             ScalarValue::Date32(Some(days)) => NaiveDate::from_ymd_opt(1970, 1, 1)?
                 .checked_add_signed(Duration::try_days(i64::from(*days))?)

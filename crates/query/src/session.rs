@@ -18,6 +18,7 @@ use crate::error::{QueryError, Result};
 use crate::files::FilesTable;
 use crate::frame;
 use crate::memory::MemoryLimit;
+use crate::relation::{Opened, TablePlanner};
 use crate::snapshot::Snapshot;
 use crate::table::LakeTable;
 
@@ -35,6 +36,8 @@ pub struct Session {
     stores: Arc<Stores>,
     database: Option<String>,
     choices: frame::Cache,
+    /// Tables that a statement reads with hidden columns, or in another version, while it is planned.
+    opened: Arc<Opened>,
 }
 
 impl std::fmt::Debug for Session {
@@ -102,11 +105,15 @@ impl Session {
         mastic_functions::register_all(&mut context)?;
         // Operators mean what they mean in Athena: its planners are asked first. All else is shared.
         let planners = [sql::planners(), context.state().expr_planners().to_vec()].concat();
+        let opened = Arc::new(Opened::default());
         let statements = state()
             .with_runtime_env(context.runtime_env())
             .with_catalog_list(context.state().catalog_list().clone())
             .with_expr_planners(planners)
-            .with_relation_planners(vec![sql::relation_planner()])
+            .with_relation_planners(vec![
+                sql::relation_planner(),
+                Arc::new(TablePlanner(opened.clone())),
+            ])
             .build();
         let mut statements = SessionContext::new_with_state(statements);
         mastic_functions::register_all(&mut statements)?;
@@ -117,20 +124,19 @@ impl Session {
             stores,
             database,
             choices: frame::Cache::default(),
+            opened,
         };
-        session.refresh().await?;
+        session.refresh();
         Ok(session)
     }
 
-    /// Takes a new snapshot of the catalog, which the next statement is planned over.
-    ///
-    /// # Errors
-    /// When the catalog cannot be read.
-    pub async fn refresh(&self) -> Result<Snapshot> {
-        let snapshot = Snapshot::take(self.catalog.clone(), self.stores.clone()).await?;
+    /// Begins a new snapshot of the catalog, which the next statement is planned over.
+    pub fn refresh(&self) -> Snapshot {
+        let (catalog, stores) = (self.catalog.clone(), self.stores.clone());
+        let snapshot = Snapshot::planned_with(catalog, stores, self.opened.clone());
         self.context
             .register_catalog(CATALOG, Arc::new(snapshot.clone()));
-        Ok(snapshot)
+        snapshot
     }
 
     /// The engine's own context, for those who plan by themselves.
@@ -168,7 +174,12 @@ impl Session {
     /// # Errors
     /// When the statement is no SQL, is none that Mastic answers, or names what is not there.
     pub async fn sql(&self, text: &str) -> Result<DataFrame> {
-        let snapshot = self.refresh().await?;
+        let snapshot = self.refresh();
+        match lists(text) {
+            Lists::Nothing => {}
+            Lists::Names => snapshot.load_names().await?,
+            Lists::Tables => snapshot.load().await?,
+        }
         crate::statement::plan(self, &snapshot, text).await
     }
 
@@ -211,8 +222,56 @@ impl Session {
     }
 }
 
+/// What a statement may list of what the catalog has.
+#[derive(Debug, PartialEq, Eq)]
+enum Lists {
+    Nothing,
+    Names,
+    /// Every table, with its columns.
+    Tables,
+}
+
+/// Only what a query names is read for it; all other statements may list names, and `information_schema` shows what there is.
+fn lists(text: &str) -> Lists {
+    let text = text.to_ascii_lowercase();
+    let first = text
+        .trim_start_matches(|c: char| c.is_whitespace() || c == '(')
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let query = matches!(first, "select" | "with" | "values" | "from" | "explain");
+    let schema = text.contains("information_schema");
+    match (schema || first == "show", query) {
+        (true, _) if text.contains("columns") || text.contains("views") => Lists::Tables,
+        (false, true) => Lists::Nothing,
+        _ => Lists::Names,
+    }
+}
+
 impl From<QueryError> for datafusion::error::DataFusionError {
     fn from(error: QueryError) -> Self {
         datafusion::error::DataFusionError::External(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_reads_no_more_than_it_names() {
+        for (text, expected) in [
+            ("SELECT * FROM columns", Lists::Nothing),
+            (" (with x as (select 1) table x)", Lists::Nothing),
+            ("EXPLAIN SELECT 1", Lists::Nothing),
+            ("show tables", Lists::Names),
+            ("DESCRIBE t", Lists::Names),
+            ("-- a comment\nSELECT 1", Lists::Names),
+            ("SELECT * FROM Information_Schema.tables", Lists::Names),
+            ("SELECT * FROM information_schema.columns", Lists::Tables),
+            ("SHOW COLUMNS FROM t", Lists::Tables),
+        ] {
+            assert_eq!(lists(text), expected, "{text}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFi
 use mastic_functions::sql;
 
 use crate::error::{QueryError, Result};
+use crate::relation;
 use crate::session::{CATALOG, Session};
 use crate::snapshot::Snapshot;
 
@@ -33,12 +34,19 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     }
     refuse(&statement)?;
     name_columns(&mut statement);
-    sql::rewrite(&mut statement);
     let state = session.statements().state();
-    let plan = state
-        .statement_to_plan(statement)
-        .await
-        .map_err(|e| explain(session, snapshot, e))?;
+    // Until the statement is planned.
+    let database = session.database();
+    let _prepared = relation::prepare(&state, snapshot, database, &mut statement).await?;
+    sql::rewrite(&mut statement);
+    let plan = match state.statement_to_plan(statement).await {
+        Ok(plan) => plan,
+        Err(error) => {
+            // What was meant is found among all names.
+            snapshot.load_names().await?;
+            return Err(explain(session, snapshot, error));
+        }
+    };
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)

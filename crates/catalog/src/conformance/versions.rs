@@ -65,6 +65,21 @@ pub(super) async fn swaps(store: &dyn CatalogStore) {
         other => panic!("{other:?}"),
     }
     assert_eq!(store.list_table_versions("d", "t").await.unwrap().len(), 2);
+
+    // Several at once: in the order that is asked for, in any case, and none for what is not there.
+    let name = |database: &str, name: &str| (database.to_owned(), name.to_owned());
+    let found = store
+        .find_tables(&[name("d", "x"), name("D", "T"), name("e", "t")])
+        .await
+        .unwrap();
+    assert_eq!(
+        found
+            .iter()
+            .map(|t| t.as_ref().and_then(|t| t.version_id))
+            .collect::<Vec<_>>(),
+        [None, Some(VersionId(2)), None]
+    );
+    assert_eq!(store.list_table_names().await.unwrap(), [name("d", "t")]);
 }
 
 pub(super) async fn versions(store: &dyn CatalogStore) {

@@ -87,6 +87,37 @@ impl CatalogStore for SqlStore {
         }
     }
 
+    async fn find_tables(&self, names: &[(String, String)]) -> Result<Vec<Option<Table>>> {
+        let mut tx = self.pool.begin_read().await?;
+        let mut tables = Vec::with_capacity(names.len());
+        for (database, name) in names {
+            let (database, name) = (database.to_lowercase(), name.to_lowercase());
+            let found = find_table(&mut tx, &database, &name).await?;
+            tables.push(match found.filter(|found| !found.dropped) {
+                Some(found) => {
+                    Some(table_at(&mut tx, &found, found.last_version, &database, &name).await?)
+                }
+                None => None,
+            });
+        }
+        Ok(tables)
+    }
+
+    async fn list_table_names(&self) -> Result<Vec<(String, String)>> {
+        let mut tx = self.pool.begin_read().await?;
+        let mut names = tx
+            .rows(
+                "list the tables",
+                "SELECT database_name, name FROM tables WHERE dropped_at IS NULL",
+                vec![],
+                |row| Ok((row.text(0)?, row.text(1)?)),
+            )
+            .await?;
+        // Databases order text by ways of their own.
+        names.sort_unstable();
+        Ok(names)
+    }
+
     async fn list_table_versions(&self, database: &str, name: &str) -> Result<Vec<TableVersion>> {
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
         let mut tx = self.pool.begin_read().await?;

@@ -103,11 +103,12 @@ impl Completer for Words {
 }
 
 async fn words(session: &Session) -> Result<Words> {
-    let snapshot = session.refresh().await?;
+    let snapshot = session.refresh();
+    snapshot.load().await?;
     let mut words = BTreeSet::new();
     for full in snapshot.table_names() {
         if let Some((database, name)) = full.split_once('.') {
-            if let Some(table) = snapshot.table(database, name) {
+            if let Some(table) = snapshot.table(database, name).await? {
                 let columns = table.columns().iter().chain(&table.partition_keys);
                 words.extend(columns.map(|c| c.name.clone()));
             }

@@ -9,6 +9,7 @@ mod dialect;
 mod make;
 mod planner;
 mod rewrite;
+mod travel;
 mod types;
 mod unnest;
 
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 pub use dialect::AthenaDialect;
@@ -41,8 +43,12 @@ pub fn parse(text: &str) -> Result<VecDeque<Statement>, DataFusionError> {
             }
         })?;
     types::in_angle_brackets(&mut tokens);
+    let dialect: &dyn Dialect = match travel::without_for(&mut tokens) {
+        true => &dialect::TravelDialect,
+        false => &AthenaDialect,
+    };
     DFParserBuilder::new(tokens)
-        .with_dialect(&AthenaDialect)
+        .with_dialect(dialect)
         .build()?
         .parse_statements()
 }

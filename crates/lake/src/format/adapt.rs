@@ -60,13 +60,15 @@ impl PhysicalExprAdapterFactory for ByName {
             renamed,
             physical.metadata().clone(),
         ));
-        // Choices are made afterwards: until then their columns are what the file has.
+        // Choices are made afterwards, and so are nested fields found that are written in another case: until then
+        // their columns are what the file has.
         let mut shown: Vec<FieldRef> = fields.iter().cloned().collect();
         let mut chosen = HashMap::new();
         for (field, shown) in fields.iter().zip(&mut shown) {
             if let Ok(own) = renamed.field_with_name(field.name())
-                && has_choice(field.data_type())
                 && own.data_type() != field.data_type()
+                && (has_choice(field.data_type())
+                    || lost_to_case(own.data_type(), field.data_type()))
             {
                 *shown = Arc::new(own.clone());
                 chosen.insert(field.name().clone(), field.clone());
@@ -117,7 +119,8 @@ struct Adapter {
     logical: SchemaRef,
     renamed: SchemaRef,
     physical: SchemaRef,
-    /// The table's columns of choices that are none in the file.
+    /// The table's columns that the engine's own cast would not make of the file's: choices that are none in the file,
+    /// and those with fields in another case.
     chosen: HashMap<String, FieldRef>,
     misfits: bool,
 }
@@ -160,7 +163,7 @@ pub(super) fn plain(data_type: &DataType) -> DataType {
 
 pub(super) fn fits(file: &DataType, table: &DataType) -> bool {
     let (file, table) = (plain(file), plain(table));
-    if lost_to_case(&file, &table) || (file.is_nested() && table == DataType::Utf8) {
+    if file.is_nested() && table == DataType::Utf8 {
         return false;
     }
     file == table || widen(&file, &table) == table || nested_fits(&file, &table)

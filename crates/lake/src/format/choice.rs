@@ -191,7 +191,7 @@ fn nested(values: &ArrayRef, table: &DataType) -> Result<ArrayRef, ArrowError> {
     })
 }
 
-/// A file's column as a table's column of a choice.
+/// A file's column as a table's column of a choice, or of fields that are found in any case.
 #[derive(Debug)]
 pub(super) struct ToChoice {
     pub(super) column: Arc<dyn PhysicalExpr>,

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::catalog::Session as Engine;
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr_rewriter::unnormalize_col;
@@ -16,6 +15,7 @@ use datafusion::prelude::SessionContext;
 use mastic_lake::scan::ScanFile;
 
 use crate::error::{QueryError, Result};
+pub(super) use crate::table::{is_of, selected as selected_values};
 
 /// The conditions of a partition predicate, which may name nothing but the `keys` of `whose`.
 pub(super) fn strict(
@@ -101,17 +101,6 @@ fn settled(expr: Expr, schema: &DFSchema) -> EngineResult<Expr> {
     simplifier.simplify(expr)
 }
 
-/// Whether an expression says the same of all records of a partition.
-pub(super) fn is_of(expr: &Expr, keys: &[FieldRef]) -> bool {
-    let columns = expr.column_refs();
-    !columns.is_empty()
-        && !expr.is_volatile()
-        && !expr.contains_outer()
-        && columns
-            .iter()
-            .all(|c| keys.iter().any(|key| key.name() == &c.name))
-}
-
 /// Which of the files are of partitions for which every one of the conditions is true. The first values of a file's
 /// partition are those of `keys`.
 pub(super) fn selected(
@@ -125,42 +114,4 @@ pub(super) fn selected(
         .map(|f| f.partition_values.as_slice())
         .collect();
     selected_values(session, conditions, keys, &values)
-}
-
-/// The same for files of these partition values.
-pub(super) fn selected_values(
-    session: &dyn Engine,
-    conditions: &[Expr],
-    keys: &[FieldRef],
-    files: &[&[ScalarValue]],
-) -> EngineResult<Vec<bool>> {
-    let mut all = vec![true; files.len()];
-    if conditions.is_empty() || files.is_empty() {
-        return Ok(all);
-    }
-    let columns: EngineResult<Vec<ArrayRef>> = keys
-        .iter()
-        .enumerate()
-        .map(|(at, key)| {
-            let missing = ScalarValue::try_from(key.data_type())?;
-            let values = files
-                .iter()
-                .map(|values| values.get(at).unwrap_or(&missing).clone());
-            ScalarValue::iter_to_array(values)
-        })
-        .collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(keys.to_vec())), columns?)?;
-    let schema = schema_of(keys)?;
-    for condition in conditions {
-        let condition =
-            session.create_physical_expr(unnormalize_col(condition.clone()), &schema)?;
-        let verdicts = condition.evaluate(&batch)?.into_array(files.len())?;
-        let Some(verdicts) = verdicts.as_boolean_opt() else {
-            continue;
-        };
-        for (kept, verdict) in all.iter_mut().zip(verdicts) {
-            *kept &= verdict == Some(true);
-        }
-    }
-    Ok(all)
 }

@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     let Some(request) = parse(text)? else {
         return Ok(None);
     };
-    let table = find(session, snapshot, &request)?;
+    let table = find(session, snapshot, &request).await?;
     let provider = LakeTable::new(
         table.clone(),
         session.catalog().clone(),
@@ -96,7 +96,7 @@ pub(crate) async fn answer(
 }
 
 /// The table that a statement is about.
-fn find(session: &Session, snapshot: &Snapshot, request: &Request) -> Result<Arc<Table>> {
+async fn find(session: &Session, snapshot: &Snapshot, request: &Request) -> Result<Arc<Table>> {
     let table = &request.table;
     let missing = || {
         let full = match (table.schema(), session.database()) {
@@ -117,7 +117,7 @@ fn find(session: &Session, snapshot: &Snapshot, request: &Request) -> Result<Arc
         .unwrap_or(crate::session::DEFAULT_DATABASE);
     snapshot
         .table(database, table.table())
-        .cloned()
+        .await?
         .ok_or_else(missing)
 }
 

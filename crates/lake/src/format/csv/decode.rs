@@ -65,6 +65,18 @@ impl<R: Read> Decoder<R> {
                 }
             },
         };
+        let layout = self.rows.layout();
+        let plain = !layout.commented && !layout.row_names;
+        let header = match header {
+            // Some of a table's files may lack the header that the others have.
+            Some(row) if plain && self.target.is_no_header(&row) => {
+                self.rows.give_back_header();
+                // Other threads are given what was not read yet.
+                self.threads = None;
+                None
+            }
+            header => header,
+        };
         // Nobody shares it yet.
         if let Some(target) = Arc::get_mut(&mut self.target) {
             match header {

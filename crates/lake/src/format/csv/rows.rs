@@ -222,6 +222,12 @@ impl<R: Read> Rows<R> {
         Ok(Some(header))
     }
 
+    /// Gives the row that was read as a header back: it is read again. Not for one that stands in a comment, or that
+    /// lacks the name of rows' names.
+    pub(super) fn give_back_header(&mut self) {
+        self.given = 0;
+    }
+
     /// Reads up to `count` rows; how many there were.
     pub(super) fn read(&mut self, count: usize) -> Result<usize> {
         self.next_rows(count)

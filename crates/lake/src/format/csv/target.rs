@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use mastic_schema::names::column_names;
 
 use super::CsvOptions;
@@ -157,6 +160,41 @@ impl Target {
         let place = |wanted: &usize| self.own.iter().position(|at| at == wanted);
         self.binding = self.projection.iter().map(place).collect();
         self.width = self.own.len();
+    }
+
+    /// Whether what stands in the place of a header is a row: it names no column, has a cell for each, and those of columns
+    /// that are no text are values of their types, of which there is one at least. A frame is told of a header that it
+    /// does not know.
+    pub(super) fn is_no_header(&self, cells: &[String]) -> bool {
+        let table = self.table.fields();
+        if self.frame.is_some() || cells.len() != self.own.len() {
+            return false;
+        }
+        let names = column_names(cells.iter().map(String::as_str));
+        let named = |name: &String| mastic_schema::merge::position(table, name).is_some();
+        if names.iter().any(named) {
+            return false;
+        }
+        let mut typed = false;
+        for (cell, at) in cells.iter().zip(&self.own) {
+            let Some(field) = table.get(*at) else {
+                return false;
+            };
+            let cell = cell.trim();
+            let text = matches!(
+                field.data_type(),
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+            );
+            if text || cell.is_empty() {
+                continue;
+            }
+            let value: ArrayRef = Arc::new(StringArray::from(vec![cell]));
+            match cast(&value, field.data_type()) {
+                Ok(value) if value.null_count() == 0 => typed = true,
+                _ => return false,
+            }
+        }
+        typed
     }
 
     /// Binds columns to the header, which stands in `line`.
