@@ -35,4 +35,4 @@ CREATE INDEX queries_open ON queries (workgroup, query_number) WHERE state IN ('
 CREATE INDEX queries_to_reuse ON queries (reuse_key, query_number) WHERE reuse_key IS NOT NULL;
 
 -- Results that are kept: the oldest go when there are too many.
-CREATE INDEX queries_with_result ON queries (query_number) WHERE result_bytes IS NOT NULL;
+CREATE INDEX queries_with_result ON queries (query_number, query_id, result_bytes) WHERE result_bytes IS NOT NULL;
