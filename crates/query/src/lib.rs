@@ -27,6 +27,7 @@
 
 mod compact;
 mod error;
+pub mod execution;
 mod files;
 pub mod frame;
 mod memory;
@@ -40,5 +41,5 @@ mod table;
 
 pub use self::error::{QueryError, Result};
 pub use self::memory::{MemoryLimit, MemoryLimitError};
-pub use self::session::Session;
+pub use self::session::{Session, SessionOptions};
 pub use self::statistics::analyze;

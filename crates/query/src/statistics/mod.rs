@@ -13,5 +13,6 @@ mod show;
 mod statement;
 
 pub use self::analyze::analyze;
+pub(crate) use self::fingerprint::Fnv;
 pub(crate) use self::inform::inform;
 pub(crate) use self::statement::answer;
