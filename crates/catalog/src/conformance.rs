@@ -32,6 +32,7 @@ mod databases;
 mod memory;
 mod partitions;
 mod predicates;
+mod queries;
 mod retention;
 mod runs;
 mod statistics;
@@ -47,6 +48,7 @@ pub async fn conformance(make: impl AsyncFn() -> Arc<dyn CatalogStore>) {
     Box::pin(of_tables(&make)).await;
     Box::pin(of_definitions(&make)).await;
     Box::pin(of_jobs(&make)).await;
+    Box::pin(of_queries(&make)).await;
 }
 
 async fn of_tables(make: &impl AsyncFn() -> Arc<dyn CatalogStore>) {
@@ -76,6 +78,15 @@ async fn of_definitions(make: &impl AsyncFn() -> Arc<dyn CatalogStore>) {
     crawls::crawl_history_is_bounded(&*make().await).await;
     memory::memory(&*make().await).await;
     statistics::statistics(&*make().await).await;
+}
+
+async fn of_queries(make: &impl AsyncFn() -> Arc<dyn CatalogStore>) {
+    queries::queries(&*make().await).await;
+    queries::killed_queries(&*make().await).await;
+    queries::places_of_workgroups(&*make().await).await;
+    queries::kept_results(&*make().await).await;
+    queries::query_history_is_bounded(&*make().await).await;
+    queries::workgroups(&*make().await).await;
 }
 
 async fn of_jobs(make: &impl AsyncFn() -> Arc<dyn CatalogStore>) {

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{RunState, VersionId};
+use crate::model::{QueryState, RunState, VersionId};
 
 /// The result of everything here that can fail.
 pub type Result<T, E = CatalogError> = std::result::Result<T, E>;
@@ -107,6 +107,36 @@ pub enum CatalogError {
         id: String,
         /// How it ended.
         state: RunState,
+    },
+    /// There is no such workgroup.
+    #[error("workgroup {name} does not exist")]
+    WorkGroupNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The workgroup whose name is nearest to it, if one is near.
+        did_you_mean: Option<String>,
+    },
+    /// There is no such query, or its history is no longer kept ([`crate::KEPT_QUERIES`]).
+    #[error("the history has no query {id}")]
+    QueryNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// Several queries have ids that begin so.
+    #[error("several queries begin with {id}: {}", matches.join(", "))]
+    QueryAmbiguous {
+        /// What was asked for.
+        id: String,
+        /// Some of them.
+        matches: Vec<String>,
+    },
+    /// A query's end was written already.
+    #[error("query {id} has ended already: it is {}", state.as_str())]
+    QueryEnded {
+        /// The query.
+        id: String,
+        /// How it ended.
+        state: QueryState,
     },
     /// A job has no bookmark for that source.
     #[error("job {job} has no bookmark for a source {source_name}")]
@@ -313,6 +343,7 @@ impl CatalogError {
             | Self::ClassifierNotFound { did_you_mean, .. }
             | Self::CrawlerNotFound { did_you_mean, .. }
             | Self::TransformNotFound { did_you_mean, .. }
+            | Self::WorkGroupNotFound { did_you_mean, .. }
             | Self::JobNotFound { did_you_mean, .. }
             | Self::BookmarkNotFound { did_you_mean, .. } => did_you_mean
                 .as_ref()
@@ -332,7 +363,12 @@ impl CatalogError {
             }
             Self::CrawlNotFound { .. } => Some("list the crawls to see those there are".to_owned()),
             Self::RunNotFound { .. } => Some("list the runs to see those there are".to_owned()),
-            Self::RunAmbiguous { .. } => Some("give more of the id".to_owned()),
+            Self::QueryNotFound { .. } => {
+                Some("list the queries to see those there are".to_owned())
+            }
+            Self::RunAmbiguous { .. } | Self::QueryAmbiguous { .. } => {
+                Some("give more of the id".to_owned())
+            }
             Self::BookmarkConflict { .. } => {
                 Some("nothing was written; run the job again, and it sees what is left".to_owned())
             }

@@ -212,19 +212,24 @@ pub use model::{
     CrawlState, Crawler, CrawlerTargets, CsvClassifier, CsvHeaderOption, CsvSerdeOption,
     DEAD_AFTER_SECONDS, Database, DateColumnStatisticsData, DecimalColumnStatisticsData,
     DecimalNumber, DeleteBehavior, DoubleColumnStatisticsData, GrokClassifier, HEARTBEAT_SECONDS,
-    HIVE_DEFAULT_PARTITION, JsonClassifier, LongColumnStatisticsData, MlTransform, NewCommit,
-    NewCrawl, NewRun, Order, Parameters, Partition, PendingCommit, PlannedBookmark,
+    HIVE_DEFAULT_PARTITION, JsonClassifier, KEPT_QUERY_BYTES, LongColumnStatisticsData,
+    MAX_REUSE_MINUTES, MlTransform, NewCommit, NewCrawl, NewRun, Order, PRIMARY_WORKGROUP,
+    Parameters, Partition, PendingCommit, PlannedBookmark, QUERY_BEAT_SECONDS,
+    QUERY_DEAD_AFTER_SECONDS, QueryContext, QueryExecution, QueryFailure, QueryFilter,
+    QueryPruning, QueryResultConfiguration, QueryReuse, QueryState, QueryStatistics, QueryStatus,
     RecrawlBehavior, RecrawlPolicy, RewindTo, Run, RunBeat, RunCast, RunOutcome, RunProcess,
     RunScript, RunState, RunStep, RunSummary, RunTotals, RunVolume, S3Target, SchemaChangePolicy,
-    Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject, StorageDescriptor,
+    Seen, SerDeInfo, SinkCommit, SkewedInfo, SourceObject, StatementType, StorageDescriptor,
     StringColumnStatisticsData, Table, TableStatistics, TableVersion, UpdateBehavior, VersionId,
-    XmlClassifier, chosen_columns, parameters, set_choices,
+    WorkGroup, WorkGroupConfiguration, WorkGroupResults, WorkGroupState, XmlClassifier,
+    chosen_columns, parameters, set_choices,
 };
 pub use predicate::{CompareOp, PartitionPredicate, Value};
 pub use store::{
     Applied, AppliedBookmark, AppliedDatabase, AppliedDefinition, AppliedRun, AppliedTable,
     BookmarkOutcome, BookmarkStore, CatalogStore, Change, ChangeSet, DatabaseOutcome,
-    DefinitionOutcome, Expected, KEPT_COMMITS, KEPT_CRAWLS, KEPT_RUNS, KEPT_VERSIONS, OpenMode,
-    PartitionChanges, PartitionDiff, RunStore, TableOutcome, open,
+    DefinitionOutcome, Expected, KEPT_COMMITS, KEPT_CRAWLS, KEPT_QUERIES, KEPT_RUNS, KEPT_VERSIONS,
+    KeptResult, OpenMode, PartitionChanges, PartitionDiff, QueryStore, RunStore, TableOutcome,
+    open,
 };
 pub use transfer::{BookmarkDocument, DatabaseDocument, Document, TableDocument, export, import};

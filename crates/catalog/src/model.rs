@@ -21,11 +21,13 @@ mod crawler;
 pub(crate) mod named;
 pub mod parameters;
 mod process;
+mod query;
 mod run;
 mod statistics;
 mod time;
 mod transform;
 mod version;
+mod workgroup;
 
 pub use bookmark::{
     Bookmark, BookmarkCommit, BookmarkPosition, NewCommit, PendingCommit, PlannedBookmark,
@@ -42,6 +44,11 @@ pub use crawler::{
     SchemaChangePolicy, UpdateBehavior,
 };
 pub use process::RunProcess;
+pub use query::{
+    KEPT_QUERY_BYTES, PRIMARY_WORKGROUP, QUERY_BEAT_SECONDS, QUERY_DEAD_AFTER_SECONDS,
+    QueryContext, QueryExecution, QueryFailure, QueryFilter, QueryPruning,
+    QueryResultConfiguration, QueryReuse, QueryState, QueryStatistics, QueryStatus, StatementType,
+};
 pub(crate) use run::DIED;
 pub use run::{
     DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, NewRun, Run, RunBeat, RunCast, RunOutcome, RunScript,
@@ -56,6 +63,9 @@ pub use statistics::{
 pub(crate) use time::optional as optional_time;
 pub use transform::MlTransform;
 pub use version::VersionId;
+pub use workgroup::{
+    MAX_REUSE_MINUTES, WorkGroup, WorkGroupConfiguration, WorkGroupResults, WorkGroupState,
+};
 
 /// The value of a partition whose key is NULL, in paths and in [`Partition::values`].
 ///

@@ -29,6 +29,8 @@ mod partitions;
 mod plan;
 mod postgres;
 mod prune;
+mod queries;
+mod query_store;
 mod runs;
 mod sql;
 mod sqlite;
@@ -42,12 +44,16 @@ pub use change::{
 };
 pub use job_store::{BookmarkStore, RunStore};
 pub use location::{OpenMode, open};
+pub use query_store::{KeptResult, QueryStore};
 
 /// How many crawls the history keeps: the newest.
 pub const KEPT_CRAWLS: u32 = 1_000;
 
 /// How many runs of each job the history keeps: the newest.
 pub const KEPT_RUNS: u32 = 1_000;
+
+/// How many queries the history keeps: the newest.
+pub const KEPT_QUERIES: u32 = 10_000;
 
 /// How many commits a bookmark can be rewound by: the newest. What was seen by older ones stays seen.
 pub const KEPT_COMMITS: u32 = 1_000;
@@ -80,15 +86,15 @@ impl PartitionDiff {
     }
 }
 
-/// A store of databases, tables, their versions and partitions; of runs ([`RunStore`]) and bookmarks
-/// ([`BookmarkStore`]).
+/// A store of databases, tables, their versions and partitions; of runs ([`RunStore`]), bookmarks
+/// ([`BookmarkStore`]) and queries ([`QueryStore`]).
 ///
 /// Names of databases and tables are taken in any case and kept in lower case, as Glue does. Every change of what is
 /// defined goes through [`apply`](Self::apply); what was read of a version stays true, so a plan made from `(table, version)` sees one state however long it runs.
 ///
 /// Whoever writes another store runs [`crate::conformance::conformance`] on it.
 #[async_trait]
-pub trait CatalogStore: RunStore + BookmarkStore + Send + Sync + Debug {
+pub trait CatalogStore: RunStore + BookmarkStore + QueryStore + Send + Sync + Debug {
     /// Where the store is, without password: for messages.
     fn location(&self) -> String;
 

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mastic_query::MemoryLimit;
+use mastic_query::execution::{Size, Span};
 
 use crate::command::bookmark::Bookmark;
 use crate::command::generate::Generate;
 use crate::command::match_records::Match;
+use crate::command::queries::Queries;
 use crate::command::runs::Runs;
+use crate::command::workgroup::Workgroup;
 
 /// Crawl files into a catalog, run ETL scripts over it, and query it with SQL.
 #[derive(Debug, Parser)]
@@ -76,7 +79,12 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bookmark(Bookmark),
     /// Answer SQL over the catalog's tables
-    Sql(Sql),
+    Sql(Box<Sql>),
+    /// List queries, show what one read and how it ended, read its result again, or stop it
+    Queries(Queries),
+    /// Define workgroups: what queries may cost, and where their results go
+    #[command(subcommand)]
+    Workgroup(Box<Workgroup>),
     /// Find the records of a table, or of two, that mean the same thing
     Match(Box<Match>),
     /// Show and change the catalog
@@ -453,11 +461,13 @@ Examples:
   mastic sql --database shop -f report.sql --output csv
   mastic sql 'SELECT * FROM shop.orders' --to orders.parquet
   mastic sql 'SHOW TABLES'
+  mastic sql --reuse 60 'SELECT …'     the result of an hour ago, if nothing that it reads has changed since
+  mastic sql --timeout 30s --memory-limit 1GB 'SELECT …'
   mastic sql                           a prompt with history and completion")]
 pub(crate) struct Sql {
-    /// The statement; without one, a prompt
+    /// The statement, or several with semicolons between them; without one, a prompt
     pub(crate) query: Option<String>,
-    /// Read the statement from a file
+    /// Read statements from a file: one after another, up to the first that fails
     #[arg(long, short, conflicts_with = "query", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// The database of table names without one
@@ -466,9 +476,34 @@ pub(crate) struct Sql {
     /// Write the result to a file instead: .parquet, .arrow, .csv, .json, .orc, .avro or .xml
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
-    /// How many rows a table on a terminal shows; 0 shows all
+    /// How many rows a table on a terminal shows; 0 shows all. The kept result has all of them
     #[arg(long, default_value_t = 200, value_name = "ROWS")]
     pub(crate) max_rows: usize,
+    /// The workgroup, whose limits hold [default: primary]
+    #[arg(long, env = "MASTIC_WORKGROUP", value_name = "NAME")]
+    pub(crate) workgroup: Option<String>,
+    /// Where the result is kept: a folder, s3://BUCKET/PREFIX, or `none` [default: beside a local catalog]
+    #[arg(long, env = "MASTIC_RESULTS", value_name = "URL")]
+    pub(crate) results: Option<String>,
+    /// Use the result of the same statement, if it is no older and nothing that it read has changed; up to 10080
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) reuse: Option<u32>,
+    /// Stop where more bytes are read of files, such as 10GB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) bytes_scanned_limit: Option<Size>,
+    /// Stop after so long, such as 30s or 5m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<Span>,
+    /// Wait while so many queries of the workgroup are at work
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: Option<u32>,
+    /// The most memory that sorts, groups, joins and open files may hold, such as 512MB or 2GiB; what does not
+    /// fit is spilled to disk [default: no limit]
+    #[arg(long, env = "MASTIC_MEMORY_LIMIT", value_name = "SIZE")]
+    pub(crate) memory_limit: Option<MemoryLimit>,
+    /// The folder to spill to [default: the system's for temporary files]
+    #[arg(long, env = "MASTIC_SPILL_DIR", value_name = "DIR")]
+    pub(crate) spill_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

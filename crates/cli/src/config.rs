@@ -1,11 +1,12 @@
 //! Settings: arguments over the environment over `mastic.toml`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mastic_catalog::{CatalogStore, OpenMode};
 use mastic_lake::store::{S3Settings, Stores};
 use mastic_query::MemoryLimit;
+use mastic_query::execution::{KEPT_RESULT_BYTES, KEPT_RESULTS, Results, Size};
 use serde::Deserialize;
 
 use crate::args::Global;
@@ -21,8 +22,24 @@ const FILE: &str = "mastic.toml";
 struct File {
     catalog: Option<String>,
     memory_limit: Option<String>,
+    spill_dir: Option<PathBuf>,
+    workgroup: Option<String>,
+    #[serde(default)]
+    results: ResultsSection,
     #[serde(default)]
     s3: toml::Table,
+}
+
+/// `[results]`: where results of queries are kept, and how many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResultsSection {
+    /// A folder, `s3://BUCKET/PREFIX`, or `none`.
+    location: Option<String>,
+    /// The newest so many.
+    keep: Option<u32>,
+    /// Of these as many as have so many bytes together.
+    max_bytes: Option<String>,
 }
 
 /// What a command works on.
@@ -31,6 +48,14 @@ pub(crate) struct Setting {
     catalog: String,
     /// The most memory that a run's operators may hold, where the settings say so.
     pub(crate) memory_limit: Option<MemoryLimit>,
+    /// The folder that operators spill to, where the settings say so.
+    pub(crate) spill_dir: Option<PathBuf>,
+    /// The workgroup of queries, where the settings say so.
+    pub(crate) workgroup: Option<String>,
+    /// Where results of queries are kept, where the settings say so, and how many.
+    results: Option<String>,
+    keep: u32,
+    max_bytes: u64,
 }
 
 impl Setting {
@@ -66,7 +91,18 @@ impl Setting {
             let limit = text.parse::<MemoryLimit>();
             limit.map_err(|e| CliError::failed(format!("{FILE}: memory_limit: {e}")))
         });
+        let max_bytes = file.results.max_bytes.map(|text| {
+            let size = text.parse::<Size>();
+            size.map_err(|e| CliError::failed(format!("{FILE}: [results] max_bytes: {e}")))
+        });
         Ok(Setting {
+            spill_dir: file.spill_dir,
+            workgroup: file.workgroup,
+            results: file.results.location,
+            keep: file.results.keep.unwrap_or(KEPT_RESULTS),
+            max_bytes: max_bytes
+                .transpose()?
+                .map_or(KEPT_RESULT_BYTES, |size| size.0),
             memory_limit: memory_limit.transpose()?,
             stores: Arc::new(Stores::new(s3)?),
             catalog: global
@@ -85,6 +121,26 @@ impl Setting {
     /// The catalog, for commands that only read it. Where it is missing, that is said.
     pub(crate) async fn existing_catalog(&self) -> Result<Arc<dyn CatalogStore>> {
         Ok(mastic_catalog::open(&self.catalog, OpenMode::MustExist).await?)
+    }
+
+    /// Where results of queries are kept: where the settings say, else beside a catalog that is a file. Nowhere, where the
+    /// catalog is a server's.
+    pub(crate) fn results(&self) -> Results {
+        let path = self.catalog.strip_prefix("sqlite:");
+        let path = path.map_or(self.catalog.as_str(), |rest| {
+            rest.strip_prefix("//").unwrap_or(rest)
+        });
+        let results = match self.results.as_deref() {
+            Some("none") => Results::none(),
+            Some(location) => Results::at(location),
+            None if path.contains(':') => Results::none(),
+            None => Results::by_default(format!("{path}.results")),
+        };
+        Results {
+            keep: self.keep,
+            max_bytes: self.max_bytes,
+            ..results
+        }
     }
 
     /// The option that a next command needs to find the same catalog.

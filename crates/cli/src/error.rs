@@ -9,6 +9,7 @@ use mastic_catalog::CatalogError;
 use mastic_crawler::CrawlError;
 use mastic_lake::LakeError;
 use mastic_query::QueryError;
+use mastic_query::execution::Part;
 
 /// A result of the command.
 pub(crate) type Result<T, E = CliError> = std::result::Result<T, E>;
@@ -58,7 +59,11 @@ impl CliError {
 
     /// An error of a statement, with its place in the statement's text.
     pub(crate) fn of_query(error: &QueryError, text: &str, file: Option<String>) -> Self {
-        let excerpt = error.place().and_then(|(line, column)| {
+        CliError::at(error, error.place(), text, file)
+    }
+
+    fn at(error: &QueryError, place: Option<(u64, u64)>, text: &str, file: Option<String>) -> Self {
+        let excerpt = place.and_then(|(line, column)| {
             let start = offset(text, line, column)?;
             let rest = &text[start..];
             let length = rest
@@ -77,6 +82,20 @@ impl CliError {
             excerpt,
             hint: error.hint(),
         }])
+    }
+
+    /// An error of one statement of a text, with its place in the text.
+    pub(crate) fn of_part(
+        error: &QueryError,
+        part: &Part,
+        whole: &str,
+        file: Option<&str>,
+    ) -> Self {
+        let place = error.place().map(|place| part.place(place));
+        let several = part.line > 1 || part.text.len() < whole.trim().len().saturating_sub(1);
+        // Where the error itself has no place, the statement's tells which of them it was.
+        let place = place.or(several.then_some((part.line, part.column)));
+        CliError::at(error, place, whole, file.map(str::to_owned))
     }
 
     /// Tells the error; the exit code that it means.

@@ -1,10 +1,12 @@
 //! Data on standard output, or in a file.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::ipc::writer::FileWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
@@ -17,6 +19,7 @@ use mastic_lake::sink::{Encoder, OutputFormat, OutputOptions};
 use crate::args::Output;
 use crate::error::{CliError, Result};
 use crate::format::{count, counted};
+use crate::progress::Line;
 
 /// How a table shows values.
 fn shown() -> FormatOptions<'static> {
@@ -120,36 +123,72 @@ fn cell(text: &str) -> Cell {
     }
 }
 
-/// Writes a result to standard output. A table on a terminal shows `max_rows` rows at most; how
-/// many there are is told on standard error.
-pub(crate) async fn result(
-    mut batches: SendableRecordBatchStream,
-    output: Output,
-    max_rows: usize,
-) -> Result<()> {
+/// How a result is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Show {
+    pub(crate) format: Output,
+    /// Rows that a table on a terminal shows at most; 0: all.
+    pub(crate) max_rows: usize,
+}
+
+/// Writes a result to standard output. A table on a terminal shows `max_rows` rows at most, as soon as there are as many; how
+/// many there are in all is told on standard error, at the end.
+pub(crate) async fn result(mut batches: SendableRecordBatchStream, show: Show) -> Result<()> {
     let schema = batches.schema();
-    let format = match output {
-        Output::Table => return table(batches, schema, max_rows).await,
+    let format = match show.format {
+        Output::Table => return table(batches, schema, show.max_rows).await,
         Output::Csv => OutputFormat::Csv,
         Output::Json => OutputFormat::Json,
     };
     let mut options = OutputOptions::new(format);
     options.explicit_nulls = true;
+    // An object has a name once.
+    let schema = match format {
+        OutputFormat::Json => told_apart(&schema),
+        _ => schema,
+    };
     let mut encoder = Encoder::new(&options, &schema).map_err(engine)?;
     if format == OutputFormat::Csv {
         // A result of no rows has a header nonetheless.
         encoder
-            .write(&RecordBatch::new_empty(schema))
+            .write(&RecordBatch::new_empty(schema.clone()))
             .map_err(engine)?;
     }
     let mut out = io::stdout().lock();
     while let Some(batch) = batches.next().await {
-        encoder.write(&batch.map_err(engine)?).map_err(engine)?;
+        let batch = batch.map_err(engine)?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = batch.columns().to_vec();
+        let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &rows)
+            .map_err(|e| CliError::failed(e.to_string()))?;
+        encoder.write(&batch).map_err(engine)?;
         out.write_all(&encoder.take())?;
     }
     out.write_all(&encoder.finish().map_err(engine)?)?;
     out.flush()?;
     Ok(())
+}
+
+/// The same columns with different names: the second `a` is `a:1`, as in a SELECT that names it by its text.
+fn told_apart(schema: &SchemaRef) -> SchemaRef {
+    let mut taken: HashSet<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    if taken.len() == schema.fields().len() {
+        return schema.clone();
+    }
+    let mut seen = HashSet::new();
+    let fields = schema.fields().iter().map(|field| {
+        let mut name = field.name().clone();
+        if !seen.insert(name.clone()) {
+            let mut number = 1;
+            while !taken.insert(name.clone()) {
+                name = format!("{}:{number}", field.name());
+                number += 1;
+            }
+        }
+        field.as_ref().clone().with_name(name)
+    });
+    let fields: Vec<Field> = fields.collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 async fn table(
@@ -164,12 +203,19 @@ async fn table(
         usize::MAX
     };
     let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
-    let mut table = frame(&names);
+    let mut table = Some(frame(&names));
     let (mut rows, mut kept) = (0u64, 0usize);
     let options = shown();
+    // Those who wanted to see the first rows see them; the rest goes into the kept result.
+    let mut line = None;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(engine)?;
         rows += batch.num_rows() as u64;
+        if let Some(line) = &line {
+            let line: &Line = line;
+            line.say(format!("{} so far; Ctrl-C stops …", counted(rows, "row")));
+        }
+        let Some(open) = &mut table else { continue };
         let columns: Vec<ArrayFormatter<'_>> = batch
             .columns()
             .iter()
@@ -186,15 +232,20 @@ async fn table(
                     cell
                 }
             });
-            table.add_row(cells);
+            open.add_row(cells);
         }
         kept += left;
+        if kept == most
+            && let Some(full) = table.take()
+        {
+            write_table(&full, &names)?;
+            line = Some(Line::new("and further rows …"));
+        }
     }
-    let mut out = io::stdout().lock();
-    if !names.is_empty() {
-        writeln!(out, "{table}")?;
+    drop(line);
+    if let Some(table) = &table {
+        write_table(table, &names)?;
     }
-    out.flush()?;
     let about = if (kept as u64) < rows {
         format!(
             "{}, of which {} are shown (--max-rows 0 shows all)",
@@ -205,6 +256,15 @@ async fn table(
         counted(rows, "row")
     };
     anstream::eprintln!("{about}");
+    Ok(())
+}
+
+fn write_table(table: &Table, names: &[&String]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if !names.is_empty() {
+        writeln!(out, "{table}")?;
+    }
+    out.flush()?;
     Ok(())
 }
 
@@ -282,4 +342,26 @@ fn readable(file: &std::fs::File) -> io::Result<()> {
         file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::DataType;
+
+    use super::*;
+
+    #[test]
+    fn names_that_are_alike_are_told_apart() {
+        let of = |names: &[&str]| {
+            let fields = names
+                .iter()
+                .map(|name| Field::new(*name, DataType::Int64, true));
+            let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+            let told = told_apart(&schema);
+            let names = told.fields().iter().map(|f| f.name().clone());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(of(&["a", "b"]), ["a", "b"]);
+        assert_eq!(of(&["a", "a:1", "a", "a"]), ["a", "a:1", "a:2", "a:3"]);
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
+use datafusion::physical_plan::metrics::Count;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::{GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -26,6 +27,8 @@ pub struct Input {
     /// The file's name in messages.
     pub url: String,
     handle: Handle,
+    /// Counts the bytes that are read of it.
+    read: Count,
 }
 
 /// The decompressed contents of a file.
@@ -46,7 +49,15 @@ impl Input {
             meta,
             url,
             handle,
+            read: Count::new(),
         }
+    }
+
+    /// The same file, the bytes that are read of it counted here: as they are stored, before decompression.
+    #[must_use]
+    pub fn counted_by(mut self, read: Count) -> Self {
+        self.read = read;
+        self
     }
 
     /// The runtime that the file is read in.
@@ -94,12 +105,16 @@ impl Input {
             .handle
             .block_on(self.store.get(&self.meta.location))
             .map_err(|e| self.failed(e))?;
+        let read = self.read.clone();
         Ok(match result.payload {
-            GetResultPayload::File(file, _) => Box::new(file),
-            GetResultPayload::Stream(stream) => Box::new(StreamReader {
-                stream,
-                current: Bytes::new(),
-                handle: self.handle.clone(),
+            GetResultPayload::File(file, _) => Box::new(CountedReader { of: file, read }),
+            GetResultPayload::Stream(stream) => Box::new(CountedReader {
+                of: StreamReader {
+                    stream,
+                    current: Bytes::new(),
+                    handle: self.handle.clone(),
+                },
+                read,
             }),
         })
     }
@@ -149,12 +164,15 @@ impl Input {
     /// # Errors
     /// When the file is gone, is shorter, or the store refuses.
     pub fn range(&self, start: u64, length: u64) -> Result<Bytes> {
-        self.handle
+        let bytes = self
+            .handle
             .block_on(
                 self.store
                     .get_range(&self.meta.location, start..start + length),
             )
-            .map_err(|e| self.failed(e))
+            .map_err(|e| self.failed(e))?;
+        self.read.add(bytes.len());
+        Ok(bytes)
     }
 
     /// All of the contents, decompressed, in memory: for formats that are read from their end and
@@ -255,6 +273,20 @@ impl Seek for Ranges {
         };
         self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
+    }
+}
+
+/// A reader whose bytes are counted.
+struct CountedReader<R> {
+    of: R,
+    read: Count,
+}
+
+impl<R: Read> Read for CountedReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.of.read(buffer)?;
+        self.read.add(read);
+        Ok(read)
     }
 }
 

@@ -31,7 +31,7 @@ use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::StreamExt;
@@ -311,10 +311,12 @@ impl FileSource for LakeSource {
         &self,
         store: Arc<dyn ObjectStore>,
         config: &FileScanConfig,
-        _partition: usize,
+        partition: usize,
     ) -> EngineResult<Arc<dyn FileOpener>> {
         let opener = Arc::new(LakeOpener {
             store,
+            // By the name that DataFusion's Parquet source has for it.
+            read: MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition),
             prefix: match config.object_store_url.as_str() {
                 "file:///" => "/".to_owned(),
                 url => url.to_owned(),
@@ -426,6 +428,8 @@ impl fmt::Debug for LakeSource {
 
 struct LakeOpener {
     store: Arc<dyn ObjectStore>,
+    /// Counts the bytes that are read.
+    read: Count,
     /// What makes a key a URL.
     prefix: String,
     format: FileFormat,
@@ -445,7 +449,8 @@ impl FileOpener for LakeOpener {
             file.object_meta,
             url.clone(),
             Handle::current(),
-        );
+        )
+        .counted_by(self.read.clone());
         let wanted = Decode {
             file: url,
             schema: self.schema.clone(),

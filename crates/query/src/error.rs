@@ -25,6 +25,17 @@ pub enum QueryError {
     /// The statement is none that Mastic answers.
     #[error("{0}")]
     Unsupported(String),
+    /// A limit that somebody set was reached.
+    #[error("{message}")]
+    Limit {
+        /// Which limit, what it is, and what went beyond it.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The query was stopped.
+    #[error("{0}")]
+    Cancelled(String),
     /// The catalog could not be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -50,7 +61,8 @@ impl QueryError {
                 _ => None,
             }
             .or_else(|| mastic_lake::error::find(error).and_then(LakeError::hint)),
-            QueryError::Unsupported(_) => None,
+            QueryError::Limit { hint, .. } => Some(hint.clone()),
+            QueryError::Unsupported(_) | QueryError::Cancelled(_) => None,
         }
     }
 

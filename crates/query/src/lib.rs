@@ -27,6 +27,7 @@
 
 mod compact;
 mod error;
+pub mod execution;
 mod files;
 pub mod frame;
 mod memory;
@@ -44,5 +45,5 @@ mod testing;
 
 pub use self::error::{QueryError, Result};
 pub use self::memory::{MemoryLimit, MemoryLimitError};
-pub use self::session::Session;
+pub use self::session::{Session, SessionOptions};
 pub use self::statistics::analyze;

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use datafusion::error::Result;
-use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
@@ -75,7 +76,12 @@ impl MemoryLimit {
         *config = config.clone().with_batch_size(batch);
     }
 
-    pub(crate) fn runtime(self) -> Result<Arc<RuntimeEnv>> {
+    /// A limit of so many bytes; the least that anything can be done with, where it is less.
+    pub fn at_least(bytes: u64) -> Self {
+        Self(usize::try_from(bytes).unwrap_or(usize::MAX).max(LEAST))
+    }
+
+    pub(crate) fn runtime(self, spill_dir: Option<&Path>) -> Result<Arc<RuntimeEnv>> {
         // Those that hold most are named when there is no more.
         let named = NonZeroUsize::new(3).unwrap_or(NonZeroUsize::MIN);
         let pool = TrackConsumersPool::new(SharePool::new(self.0), named);
@@ -84,11 +90,31 @@ impl MemoryLimit {
             // A merge takes what memory there is for as many runs as there are, and gives none of it back: two
             // sorts below a join would starve each other.
             .with_disk_manager_builder(
-                DiskManagerBuilder::default()
-                    .with_max_spill_merge_fan_in((self.0 / (4 * MB)).clamp(4, 64)),
+                disk(spill_dir)?.with_max_spill_merge_fan_in((self.0 / (4 * MB)).clamp(4, 64)),
             )
             .build_arc()
     }
+}
+
+/// An environment without a limit whose temporary files go to a folder.
+pub(crate) fn spilling_to(dir: &Path) -> Result<Arc<RuntimeEnv>> {
+    RuntimeEnvBuilder::new()
+        .with_disk_manager_builder(disk(Some(dir))?)
+        .build_arc()
+}
+
+fn disk(dir: Option<&Path>) -> Result<DiskManagerBuilder> {
+    let builder = DiskManagerBuilder::default();
+    let Some(dir) = dir else {
+        return Ok(builder);
+    };
+    std::fs::create_dir_all(dir).map_err(|e| {
+        DataFusionError::Execution(format!(
+            "the spill folder {} cannot be made: {e}",
+            dir.display()
+        ))
+    })?;
+    Ok(builder.with_mode(DiskManagerMode::Directories(vec![dir.to_owned()])))
 }
 
 impl fmt::Display for MemoryLimit {

@@ -1,5 +1,6 @@
 //! A session: statements over one catalog.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
@@ -26,6 +27,17 @@ use crate::table::LakeTable;
 pub(crate) const CATALOG: &str = "awsdatacatalog";
 /// The database of names without one.
 pub(crate) const DEFAULT_DATABASE: &str = "default";
+
+/// How a session is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionOptions<'a> {
+    /// Where names without a database are looked up.
+    pub database: Option<&'a str>,
+    /// How much memory operators may hold.
+    pub memory_limit: Option<MemoryLimit>,
+    /// The folder that operators spill to; the system's for temporary files where none is given.
+    pub spill_dir: Option<&'a Path>,
+}
 
 /// Answers statements over one catalog.
 pub struct Session {
@@ -71,6 +83,28 @@ impl Session {
         database: Option<&str>,
         limit: Option<MemoryLimit>,
     ) -> Result<Self> {
+        let options = SessionOptions {
+            database,
+            memory_limit: limit,
+            spill_dir: None,
+        };
+        Self::open_with(catalog, stores, options).await
+    }
+
+    /// A session as the options say.
+    ///
+    /// # Errors
+    /// As [`Session::open`], and when there is no folder to spill to.
+    pub async fn open_with(
+        catalog: Arc<dyn CatalogStore>,
+        stores: Arc<Stores>,
+        options: SessionOptions<'_>,
+    ) -> Result<Self> {
+        let SessionOptions {
+            database,
+            memory_limit: limit,
+            spill_dir,
+        } = options;
         if let Some(name) = database {
             catalog.get_database(name).await?;
         }
@@ -91,13 +125,20 @@ impl Session {
         if let Some(limit) = &limit {
             limit.configure(&mut config);
         }
-        let runtime = limit.map(|limit| limit.runtime()).transpose()?;
+        let runtime = match (limit, spill_dir) {
+            (Some(limit), dir) => Some(limit.runtime(dir)?),
+            (None, Some(dir)) => Some(crate::memory::spilling_to(dir)?),
+            (None, None) => None,
+        };
+        // Within a limit, what is sorted is made compact.
+        let compact = limit.is_some();
         let state = || {
             let mut builder = SessionStateBuilder::new().with_default_features();
             if let Some(runtime) = &runtime {
-                builder = builder
-                    .with_runtime_env(runtime.clone())
-                    .with_physical_optimizer_rule(Arc::new(CompactSorted));
+                builder = builder.with_runtime_env(runtime.clone());
+            }
+            if compact {
+                builder = builder.with_physical_optimizer_rule(Arc::new(CompactSorted));
             }
             builder.with_config(config.clone())
         };

@@ -9,7 +9,7 @@ use super::partitions::to_json;
 use super::{Change, DefinitionOutcome};
 use crate::error::{CatalogError, Result};
 use crate::model::named::{Stamp, check_name};
-use crate::model::{Classifier, Crawler, MlTransform};
+use crate::model::{Classifier, Crawler, MlTransform, WorkGroup};
 
 /// What classifiers, crawlers and transforms have in common.
 pub(super) trait Definition: Serialize + DeserializeOwned + Send {
@@ -84,6 +84,27 @@ impl Definition for MlTransform {
 
     fn not_found(name: String, did_you_mean: Option<String>) -> CatalogError {
         CatalogError::TransformNotFound { name, did_you_mean }
+    }
+}
+
+impl Definition for WorkGroup {
+    const WHAT: &'static str = "workgroup";
+    const TABLE: &'static str = "workgroups";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.same_definition(other)
+    }
+
+    fn stamp(&mut self) -> Stamp<'_> {
+        Self::stamp(self)
+    }
+
+    fn not_found(name: String, did_you_mean: Option<String>) -> CatalogError {
+        CatalogError::WorkGroupNotFound { name, did_you_mean }
     }
 }
 

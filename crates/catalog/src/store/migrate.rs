@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../catalog/0002_crawlers.sql"),
     include_str!("../../../../catalog/0003_jobs.sql"),
     include_str!("../../../../catalog/0004_transforms.sql"),
+    include_str!("../../../../catalog/0005_queries.sql"),
 ];
 
 /// The schema version this program knows.

@@ -115,7 +115,14 @@ pub(crate) async fn run(arguments: Demo, global: &Global, setting: &Setting) -> 
         let stream = frame.execute_stream().await.map_err(QueryError::from)?;
         sql::first_batch(stream).await
     };
-    output::result(batches, global.output, 0).await?;
+    output::result(
+        batches,
+        output::Show {
+            format: global.output,
+            max_rows: 0,
+        },
+    )
+    .await?;
     if global.output == Output::Table {
         anstream::eprintln!(
             "\nnext: mastic sql{option}  (a prompt over the same tables), or mastic crawl YOUR_FOLDER --database NAME"

@@ -9,10 +9,12 @@ mod demo;
 pub(crate) mod generate;
 pub(crate) mod match_records;
 mod prompt;
+pub(crate) mod queries;
 mod report;
 mod run;
 pub(crate) mod runs;
 mod sql;
+pub(crate) mod workgroup;
 
 use std::io::Write;
 
@@ -40,7 +42,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Bookmark(bookmark) => bookmark::run(bookmark, &global, &setting).await,
         Command::Run(run) => run::run(run, &global, &setting).await,
         Command::Match(arguments) => match_records::run(*arguments, &global, &setting).await,
-        Command::Sql(sql) => sql::run(sql, &global, &setting).await,
+        Command::Sql(sql) => sql::run(*sql, &global, &setting).await,
+        Command::Queries(queries) => queries::run(queries, &global, &setting).await,
+        Command::Workgroup(group) => workgroup::run(*group, &global, &setting).await,
         Command::Catalog(catalog) => catalog::run(catalog, &global, &setting).await,
         Command::Demo(demo) => demo::run(demo, &global, &setting).await,
         Command::Completions { .. } => Ok(()),

@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
-use mastic_query::{QueryError, Session};
+use mastic_query::Session;
+use mastic_query::execution::split;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Context, Editor, Helper, Highlighter, Hinter, Validator};
 
-use crate::args::Global;
-use crate::command::sql::first_batch;
+use crate::command::sql::Asking;
 use crate::error::{CliError, Result};
-use crate::output;
-use crate::progress::Line;
 
 const HISTORY: &str = ".mastic/history";
 
@@ -121,10 +119,10 @@ async fn words(session: &Session) -> Result<Words> {
     Ok(Words(words))
 }
 
-pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> Result<()> {
+pub(crate) async fn run(asking: &Asking) -> Result<()> {
     let broken = |e: ReadlineError| CliError::failed(format!("the prompt failed: {e}"));
     let mut editor: Editor<Words, FileHistory> = Editor::new().map_err(broken)?;
-    editor.set_helper(Some(words(session).await?));
+    editor.set_helper(Some(words(&asking.session).await?));
     // A missing history is an empty one.
     let _ = editor.load_history(HISTORY);
     anstream::eprintln!(
@@ -149,7 +147,7 @@ pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> 
                 // What a pipe or file ends with needs no semicolon.
                 let text = std::mem::take(&mut statement);
                 if !text.trim().is_empty() {
-                    failed |= !answer(session, &text, global, max_rows).await?;
+                    failed |= !answer(asking, &text).await?;
                 }
                 break;
             }
@@ -170,14 +168,13 @@ pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> 
             statement.push('\n');
             statement.push_str(&line);
         }
-        if !statement.trim_end().ends_with(';') {
+        if !is_whole(&statement) {
             continue;
         }
         let text = std::mem::take(&mut statement);
         // What cannot be added to the history was still typed.
         let _ = editor.add_history_entry(text.as_str());
-        let text = text.trim_end().trim_end_matches(';');
-        failed |= !answer(session, text, global, max_rows).await?;
+        failed |= !answer(asking, &text).await?;
     }
     if std::fs::create_dir_all(".mastic").is_ok()
         && let Err(error) = editor.save_history(HISTORY)
@@ -191,29 +188,41 @@ pub(crate) async fn run(session: &Session, global: &Global, max_rows: usize) -> 
     Ok(())
 }
 
-/// Answers one statement; an error is told, and the prompt goes on. Whether it was answered.
-async fn answer(session: &Session, text: &str, global: &Global, max_rows: usize) -> Result<bool> {
-    let work = async {
-        let line = Line::new("running …");
-        let frame = session
-            .sql(text)
-            .await
-            .map_err(|e| CliError::of_query(&e, text, None))?;
-        let batches = frame.execute_stream().await.map_err(QueryError::from)?;
-        let batches = first_batch(batches).await;
-        drop(line);
-        output::result(batches, global.output, max_rows).await
-    };
-    let done = tokio::select! {
-        done = work => done,
-        _ = tokio::signal::ctrl_c() => Err(CliError::failed("interrupted")),
-    };
-    match done {
-        Err(CliError::ClosedPipe) => Err(CliError::ClosedPipe),
-        Err(error) => {
-            error.report();
-            Ok(false)
+/// Answers the statements of a text up to the first that fails; an error is told, and the prompt goes on. Whether all were
+/// answered.
+async fn answer(asking: &Asking, text: &str) -> Result<bool> {
+    for part in split(text) {
+        match asking.answer(&part, text, None).await {
+            Err(CliError::ClosedPipe) => return Err(CliError::ClosedPipe),
+            Err(error) => {
+                error.report();
+                return Ok(false);
+            }
+            Ok(()) => {}
         }
-        Ok(()) => Ok(true),
+    }
+    Ok(true)
+}
+
+/// Whether a text ends with a semicolon that ends a statement: one that is in no string, name or comment.
+fn is_whole(text: &str) -> bool {
+    let parts = split(text);
+    let ends = text.contains(';');
+    parts.last().map_or(ends, |last| last.ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn statements_go_over_lines() {
+        assert!(is_whole("SELECT 1;"));
+        assert!(is_whole("SELECT 1; -- done"));
+        assert!(is_whole(";"));
+        assert!(!is_whole("SELECT ';"));
+        assert!(!is_whole("SELECT 1; SELECT"));
+        assert!(!is_whole("SELECT 1 -- ;"));
+        assert!(!is_whole("-- nothing yet"));
     }
 }

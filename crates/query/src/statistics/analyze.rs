@@ -204,9 +204,12 @@ async fn aggregate(
     let plan = LogicalPlanBuilder::scan(NAME, source, None)?
         .aggregate(Vec::<Expr>::new(), named)?
         .build()?;
-    let batches = DataFrame::new(session.context().state(), plan)
-        .collect()
+    let state = session.context().state();
+    let physical = DataFrame::new(state.clone(), plan)
+        .create_physical_plan()
         .await?;
+    crate::execution::observe(&physical);
+    let batches = datafusion::physical_plan::collect(physical, state.task_ctx()).await?;
     let mut values = Vec::new();
     // An aggregate of all rows is one row.
     for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {

@@ -6,14 +6,14 @@ use crate::table::FileSet;
 
 /// FNV-1a of 128 bits (Fowler, Noll, Vo; draft-eastlake-fnv): the same in every build, and 128 bits are enough for no two
 /// states of a table ever to be taken for each other by chance.
-struct Fnv(u128);
+pub(crate) struct Fnv(u128);
 
 impl Fnv {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Fnv(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 ^= u128::from(*byte);
             self.0 = self
@@ -23,9 +23,19 @@ impl Fnv {
     }
 
     /// A text with its length, so that no two sequences of texts run together alike.
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.bytes(&(text.len() as u64).to_le_bytes());
         self.bytes(text.as_bytes());
+    }
+
+    /// The hash of all that was added.
+    pub(crate) fn value(&self) -> u128 {
+        self.0
+    }
+
+    /// The same as 32 hexadecimal digits.
+    pub(crate) fn hex(&self) -> String {
+        format!("{:032x}", self.0)
     }
 }
 

@@ -15,6 +15,7 @@ mod show;
 mod statement;
 
 pub use self::analyze::analyze;
+pub(crate) use self::fingerprint::Fnv;
 pub(crate) use self::footers::look;
 pub(crate) use self::inform::inform;
 pub(crate) use self::statement::answer;

@@ -124,7 +124,14 @@ pub(super) async fn run(arguments: &Match, global: &Global, setting: &Setting) -
             let stream = rows.execute_stream().await.map_err(QueryError::from)?;
             let first = Box::pin(crate::command::sql::first_batch(stream)).await;
             drop(line);
-            output::result(first, *format, 200).await?;
+            output::result(
+                first,
+                output::Show {
+                    format: *format,
+                    max_rows: 200,
+                },
+            )
+            .await?;
             if let (Some(name), Some(learned)) = (&arguments.save, &matched.transform) {
                 transforms::save(&session, name, learned, None, arguments.replace).await?;
             }
