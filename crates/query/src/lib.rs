@@ -37,6 +37,8 @@ pub mod snapshot;
 mod statement;
 mod statistics;
 mod table;
+mod write;
+pub mod written;
 
 pub use self::error::{QueryError, Result};
 pub use self::memory::{MemoryLimit, MemoryLimitError};
