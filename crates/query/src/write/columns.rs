@@ -85,8 +85,17 @@ pub(super) fn with_names(query: &str) -> Result<Option<String>> {
             }
             ast::SetExpr::Query(inner) => left.push(inner.body.as_mut()),
             ast::SetExpr::Select(select) => {
+                let mut seen = HashSet::new();
                 for (at, item) in select.projection.iter_mut().enumerate() {
                     if let ast::SelectItem::UnnamedExpr(expr) = item {
+                        let is_column = matches!(
+                            expr,
+                            ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)
+                        );
+                        // What orders the rows may name it.
+                        if is_column && seen.insert(expr.to_string()) {
+                            continue;
+                        }
                         let alias = Ident::with_quote('"', format!("{expr}:{at}"));
                         *item = ast::SelectItem::ExprWithAlias {
                             expr: expr.clone(),
@@ -421,8 +430,8 @@ mod tests {
 
     #[test]
     fn what_is_combined_is_named_by_place() {
-        let named = with_names("SELECT 1, 1, a FROM t UNION ALL (SELECT x AS y, 2, 2)").unwrap();
-        let wanted = "SELECT 1 AS \"1:0\", 1 AS \"1:1\", a AS \"a:2\" FROM t UNION ALL (SELECT x AS y, 2 AS \"2:1\", 2 AS \"2:2\")";
+        let named = with_names("SELECT 1, 1, a, a FROM t UNION ALL (SELECT x AS y, 2, 2)").unwrap();
+        let wanted = "SELECT 1 AS \"1:0\", 1 AS \"1:1\", a, a AS \"a:3\" FROM t UNION ALL (SELECT x AS y, 2 AS \"2:1\", 2 AS \"2:2\")";
         assert_eq!(named.as_deref(), Some(wanted));
         assert_eq!(with_names("SELECT 1, 1").unwrap(), None);
     }
