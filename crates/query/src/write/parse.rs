@@ -319,6 +319,7 @@ impl Reader<'_> {
         self.parser
             .expect_keyword(Keyword::UNLOAD)
             .map_err(no_sql)?;
+        let opened = self.place();
         self.parser.expect_token(&Token::LParen).map_err(no_sql)?;
         let from = self.query_begins()?;
         let mut depth = 1usize;
@@ -327,7 +328,13 @@ impl Reader<'_> {
             match token.token {
                 Token::LParen => depth += 1,
                 Token::RParen => depth -= 1,
-                Token::EOF => return self.expected("a closing parenthesis after the query"),
+                Token::EOF => {
+                    return Err(told(
+                        "the parenthesis before the query is never closed",
+                        opened,
+                        Some("write UNLOAD (query) TO 'place' WITH (…)".into()),
+                    ));
+                }
                 _ => {}
             }
             if depth == 0 {

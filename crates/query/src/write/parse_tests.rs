@@ -147,6 +147,6 @@ fn mistakes_have_their_place() {
         place("CREATE TABLE t WITH (a = b) AS SELECT 1"),
         Some((1, 26))
     );
-    assert!(place("UNLOAD (SELECT 1 TO 'x'").is_some());
+    assert_eq!(place("UNLOAD (SELECT 1 TO 'x'"), Some((1, 8)));
     assert!(place("UNLOAD (SELECT 1) TO 'x' WITH (a = 1) AND").is_some());
 }
