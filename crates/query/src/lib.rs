@@ -42,6 +42,8 @@ mod statistics;
 mod table;
 #[cfg(test)]
 mod testing;
+mod write;
+pub mod written;
 
 pub use self::error::{QueryError, Result};
 pub use self::memory::{MemoryLimit, MemoryLimitError};

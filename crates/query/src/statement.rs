@@ -19,6 +19,9 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     if let Some(frame) = crate::statistics::answer(session, snapshot, text).await? {
         return Ok(frame);
     }
+    if let Some(frame) = crate::write::answer(session, snapshot, text).await? {
+        return Ok(frame);
+    }
     let mut statements = sql::parse(text).map_err(QueryError::from)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,

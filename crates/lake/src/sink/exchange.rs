@@ -41,6 +41,8 @@ pub(super) struct PartitionExchangeExec {
     input: Arc<dyn ExecutionPlan>,
     /// The keys' positions in the input.
     keys: Vec<usize>,
+    /// The columns that rows are put in buckets by, and the number of buckets.
+    buckets: Option<(Vec<usize>, u32)>,
     properties: Arc<PlanProperties>,
     running: Mutex<Option<Running>>,
 }
@@ -58,7 +60,12 @@ impl fmt::Debug for Running {
 }
 
 impl PartitionExchangeExec {
-    pub(super) fn new(input: Arc<dyn ExecutionPlan>, keys: Vec<usize>, streams: usize) -> Self {
+    pub(super) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        keys: Vec<usize>,
+        buckets: Option<(Vec<usize>, u32)>,
+        streams: usize,
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(input.schema()),
             Partitioning::UnknownPartitioning(streams.max(1)),
@@ -68,6 +75,7 @@ impl PartitionExchangeExec {
         Self {
             input,
             keys,
+            buckets,
             properties: Arc::new(properties),
             running: Mutex::default(),
         }
@@ -84,7 +92,7 @@ impl PartitionExchangeExec {
         let inputs = self.input.output_partitioning().partition_count();
         let tasks = (0..inputs).map(|at| {
             let input = self.input.execute(at, Arc::clone(context))?;
-            let splitter = Splitter::new(&self.schema(), &self.keys)?;
+            let splitter = Splitter::new(&self.schema(), &self.keys, self.buckets.clone())?;
             let (senders, owners) = (senders.clone(), Arc::clone(&owners));
             Ok(SpawnedTask::spawn(async move {
                 if let Err(error) = send(input, splitter, &owners, &senders).await {
@@ -211,7 +219,7 @@ impl Gathered {
 
 /// Which stream has which partition.
 struct Owners {
-    by_folder: HashMap<String, usize>,
+    by_folder: HashMap<(String, Option<i32>), usize>,
     /// How many rows each stream was sent.
     rows: Vec<usize>,
 }
@@ -235,20 +243,21 @@ impl Owners {
         // The largest first: the streams come out more even.
         new.sort_by_key(|number| Reverse(counts[*number]));
         for number in new {
-            let stream = self.of(&partitions[number].folder);
+            let stream = self.of(&partitions[number]);
             known[number] = stream;
             self.rows[stream] += counts[number];
         }
     }
 
     /// The stream of a partition: where it is new, the one with the fewest rows.
-    fn of(&mut self, folder: &str) -> usize {
-        if let Some(known) = self.by_folder.get(folder) {
+    fn of(&mut self, partition: &Partition) -> usize {
+        let place = (partition.folder.clone(), partition.bucket);
+        if let Some(known) = self.by_folder.get(&place) {
             return *known;
         }
         let fewest = self.rows.iter().enumerate().min_by_key(|(_, rows)| **rows);
         let stream = fewest.map_or(0, |(stream, _)| stream);
-        self.by_folder.insert(folder.to_owned(), stream);
+        self.by_folder.insert(place, stream);
         stream
     }
 }
@@ -293,8 +302,8 @@ impl ExecutionPlan for PartitionExchangeExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let [input] = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children)
             .map_err(|_| DataFusionError::Internal("an exchange has one input".into()))?;
-        let (keys, streams) = (self.keys.clone(), self.streams());
-        Ok(Arc::new(Self::new(input, keys, streams)))
+        let (keys, buckets) = (self.keys.clone(), self.buckets.clone());
+        Ok(Arc::new(Self::new(input, keys, buckets, self.streams())))
     }
 
     fn with_new_children(
@@ -343,6 +352,7 @@ mod tests {
         Partition {
             values: Vec::new(),
             folder: folder.to_owned(),
+            bucket: None,
         }
     }
 
@@ -386,7 +396,7 @@ mod tests {
             .collect();
         let schema = inputs[0][0].schema();
         let input = MemorySourceConfig::try_new_exec(&inputs, schema, None).unwrap();
-        let exchange = PartitionExchangeExec::new(input, vec![0], 2);
+        let exchange = PartitionExchangeExec::new(input, vec![0], None, 2);
         let context = Arc::new(TaskContext::default());
         let streams = [0, 1].map(|at| exchange.execute(at, context.clone()).unwrap());
         let [first, second] = streams.map(SendableRecordBatchStream::try_collect::<Vec<_>>);

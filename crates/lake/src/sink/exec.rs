@@ -44,6 +44,8 @@ pub(super) struct SinkContext {
     pub(super) file_schema: SchemaRef,
     /// The keys' positions in the plan's schema.
     pub(super) keys: Vec<usize>,
+    /// The positions of the columns that rows are put in buckets by, and the number of buckets.
+    pub(super) buckets: Option<(Vec<usize>, u32)>,
     /// Of one stream.
     pub(super) max_open_files: usize,
     /// Of one stream.
@@ -66,9 +68,13 @@ impl fmt::Debug for SinkContext {
 }
 
 impl SinkContext {
-    pub(super) fn file_name(&self, stream: usize, number: usize) -> String {
+    /// Hive and Trino tell a file's bucket by the number that its name begins with.
+    pub(super) fn file_name(&self, bucket: Option<i32>, stream: usize, number: usize) -> String {
         let (run, extension) = (&self.run, self.spec.options.extension());
-        format!("part-{run}-{stream:05}-{number:05}.{extension}")
+        match bucket {
+            None => format!("part-{run}-{stream:05}-{number:05}.{extension}"),
+            Some(bucket) => format!("{bucket:06}_0_{run}-{stream:05}-{number:05}.{extension}"),
+        }
     }
 
     pub(super) fn wrote(&self, files: u64, bytes: u64) {
@@ -230,7 +236,8 @@ async fn write_stream(
     context: Arc<TaskContext>,
     metrics: SinkMetrics,
 ) -> Result<RecordBatch> {
-    let mut splitter = Splitter::new(&input.schema(), &sink.keys)?;
+    let mut splitter = Splitter::new(&input.schema(), &sink.keys, sink.buckets.clone())?
+        .placed(sink.spec.folders.clone());
     let reservation =
         MemoryConsumer::new(format!("WriteExec[{stream}]")).register(context.memory_pool());
     let (split_time, partitions) = (metrics.split_time.clone(), metrics.partitions.clone());

@@ -46,6 +46,7 @@
 //! # }
 //! ```
 
+mod bucket;
 mod commit;
 mod encode;
 mod exchange;
@@ -65,7 +66,7 @@ mod writers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -73,10 +74,11 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use mastic_schema::names::closest;
 
+pub use bucket::Buckets;
 pub use encode::{Encoder, check_schema, stored_schema};
 pub use exec::WriteExec;
 pub use options::{OutputCompression, OutputFormat, OutputOptions, XmlOutput};
-pub use partition::{DEFAULT_PARTITION, escape, folder, unescape};
+pub use partition::{DEFAULT_PARTITION, escape, folder, key_texts, unescape};
 pub use recover::{Recovered, pending_commit, recover};
 pub use resume::{Intent, discard, resume, was_committed};
 pub use run::{write, write_until};
@@ -158,6 +160,13 @@ pub struct SinkSpec {
     pub mode: SinkMode,
     /// With [`SinkMode::ReplaceFiles`]: the files that are replaced, by their URLs; a local file's is its path.
     pub replaces: Arc<BTreeSet<String>>,
+    /// With [`SinkMode::OverwritePartitions`]: folders below the root whose visible files are replaced also where no row
+    /// goes there.
+    pub emptied: Arc<BTreeSet<String>>,
+    /// Partitions that lie below the root elsewhere than in Hive's folder for their values: their folders, by Hive's.
+    pub folders: Arc<HashMap<String, String>>,
+    /// Hive's buckets: each is one file in its partition, whose name begins with the bucket's number.
+    pub buckets: Option<Buckets>,
     /// Columns that become folders, outermost first, and are left out of the files.
     pub partition_keys: Vec<String>,
     /// Whether rows are sent to streams by their keys, so that a partition is written by one of them
@@ -194,6 +203,9 @@ impl SinkSpec {
             options,
             mode,
             replaces: Arc::default(),
+            emptied: Arc::default(),
+            folders: Arc::default(),
+            buckets: None,
             partition_keys: Vec::new(),
             by_key: true,
             max_open_files: 128,

@@ -7,11 +7,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, MAX_INLINE_VIEW_LEN, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
 use arrow::datatypes::{
-    DataType, Float32Type, Float64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    DataType, Float32Type, Float64Type, Int32Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::error::ArrowError;
@@ -21,6 +22,8 @@ use arrow::temporal_conversions::{
     timestamp_us_to_datetime,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::bucket;
 
 /// The folder of rows whose key is NULL or empty (`hive.exec.default.partition.name`).
 pub const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -141,6 +144,21 @@ fn render(column: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError> {
     Ok((!text.is_empty() && text != DEFAULT_PARTITION).then_some(text))
 }
 
+/// The values of a partition key as Hive renders them into folders and as catalogs keep them; `None` for NULL and for
+/// what reads back as NULL. Timestamps with a zone are rendered in UTC, floats as Java prints them.
+///
+/// # Errors
+/// When the type cannot be one of a partition key, or a timestamp is beyond the calendar.
+pub fn key_texts(column: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
+    if !can_be_key(column.data_type()) {
+        return Err(ArrowError::CastError(format!(
+            "{} cannot name a folder",
+            column.data_type()
+        )));
+    }
+    (0..column.len()).map(|row| render(column, row)).collect()
+}
+
 /// `Double.toString`: plain from 10⁻³ to 10⁷, else with an exponent; always a digit after the
 /// point. `scientific` is Rust's shortest form, such as `1.25e-7`.
 fn java_float(value: f64, scientific: &str) -> String {
@@ -181,6 +199,8 @@ fn java_float(value: f64, scientific: &str) -> String {
 pub(super) struct Partition {
     pub(super) values: Vec<Option<String>>,
     pub(super) folder: String,
+    /// Which of its buckets, where it has any: those of a partition are told apart like partitions.
+    pub(super) bucket: Option<i32>,
 }
 
 /// How many keys are compared with before one is looked up.
@@ -197,25 +217,37 @@ pub(super) struct Splitter {
     recent: VecDeque<(Box<[u8]>, usize)>,
     /// Keys of one short text, as views have them.
     by_view: HashMap<u128, usize>,
-    by_folder: HashMap<String, usize>,
+    by_folder: HashMap<(String, Option<i32>), usize>,
     partitions: Vec<Partition>,
+    /// The columns that rows are put in buckets by, and the number of buckets.
+    buckets: Option<(Vec<usize>, u32)>,
+    /// Folders that are not where Hive would put them, by its names of them.
+    folders: Arc<HashMap<String, String>>,
 }
 
 impl Splitter {
-    /// `keys` are positions in `schema`, in the order of the folders.
-    pub(super) fn new(schema: &SchemaRef, keys: &[usize]) -> Result<Self, ArrowError> {
+    /// `keys` are positions in `schema`, in the order of the folders; `buckets` those of the columns by which rows of a
+    /// partition are put in so many buckets.
+    pub(super) fn new(
+        schema: &SchemaRef,
+        keys: &[usize],
+        buckets: Option<(Vec<usize>, u32)>,
+    ) -> Result<Self, ArrowError> {
         let fields = schema.fields();
         let mut partitions = Vec::new();
-        let converter = if keys.is_empty() {
+        let converter = if keys.is_empty() && buckets.is_none() {
             partitions.push(Partition {
                 values: Vec::new(),
                 folder: String::new(),
+                bucket: None,
             });
             None
         } else {
+            let bucket = buckets.iter().map(|_| SortField::new(DataType::Int32));
             let sort = keys
                 .iter()
                 .map(|&key| SortField::new(fields[key].data_type().clone()))
+                .chain(bucket)
                 .collect();
             Some(RowConverter::new(sort)?)
         };
@@ -229,7 +261,15 @@ impl Splitter {
             by_view: HashMap::new(),
             by_folder: HashMap::new(),
             partitions,
+            buckets,
+            folders: Arc::default(),
         })
+    }
+
+    /// With folders that are not where Hive would put them, by its names of them.
+    pub(super) fn placed(mut self, folders: Arc<HashMap<String, String>>) -> Self {
+        self.folders = folders;
+        self
     }
 
     /// Every partition seen so far, by its number.
@@ -264,11 +304,15 @@ impl Splitter {
 
     /// The partition number of each row.
     pub(super) fn numbers(&mut self, batch: &RecordBatch) -> Result<Vec<usize>, ArrowError> {
-        let columns: Vec<ArrayRef> = self
+        let mut columns: Vec<ArrayRef> = self
             .keys
             .iter()
             .map(|&key| batch.column(key).clone())
             .collect();
+        if let Some((by, count)) = &self.buckets {
+            let by: Vec<ArrayRef> = by.iter().map(|&at| batch.column(at).clone()).collect();
+            columns.push(Arc::new(bucket::numbers(&by, *count)?));
+        }
         match self.numbers_of_views(&columns)? {
             Some(numbers) => Ok(numbers),
             None => self.numbers_of_rows(&columns),
@@ -359,14 +403,25 @@ impl Splitter {
     fn number_of(&mut self, columns: &[ArrayRef], row: usize) -> Result<usize, ArrowError> {
         let values = columns
             .iter()
+            .take(self.names.len())
             .map(|column| render(column, row))
             .collect::<Result<Vec<_>, _>>()?;
+        let bucket = columns
+            .get(self.names.len())
+            .map(|buckets| buckets.as_primitive::<Int32Type>().value(row));
         let names = self.names.iter().map(String::as_str);
-        let folder = folder(names.zip(values.iter().map(Option::as_deref)));
-        Ok(match self.by_folder.entry(folder.clone()) {
+        let mut folder = folder(names.zip(values.iter().map(Option::as_deref)));
+        if let Some(other) = self.folders.get(&folder) {
+            folder.clone_from(other);
+        }
+        Ok(match self.by_folder.entry((folder.clone(), bucket)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
-                self.partitions.push(Partition { values, folder });
+                self.partitions.push(Partition {
+                    values,
+                    folder,
+                    bucket,
+                });
                 *new.insert(self.partitions.len() - 1)
             }
         })

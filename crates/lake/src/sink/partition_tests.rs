@@ -171,7 +171,7 @@ fn batches_are_split_in_order_and_lose_their_keys() {
         )
         .unwrap()
     };
-    let mut splitter = Splitter::new(&schema, &[1]).unwrap();
+    let mut splitter = Splitter::new(&schema, &[1], None).unwrap();
     let parts = splitter
         .split(&batch(vec![
             Some("b"),
@@ -238,7 +238,7 @@ proptest! {
                 RecordBatch::try_new(schema.clone(), vec![Arc::new(n), keys]).unwrap()
             };
             let batches: Vec<RecordBatch> = batches.iter().map(of).collect();
-            rows_by_folder(Splitter::new(&schema, &[1]).unwrap(), &batches)
+            rows_by_folder(Splitter::new(&schema, &[1], None).unwrap(), &batches)
         };
         prop_assert_eq!(split(DataType::Utf8View), split(DataType::Utf8));
     }

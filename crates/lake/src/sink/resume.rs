@@ -34,6 +34,9 @@ pub struct Intent {
     /// The files that are replaced, where the mode names them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     replaces: BTreeSet<String>,
+    /// The folders that are emptied although nothing is published there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    emptied: BTreeSet<String>,
 }
 
 impl Intent {
@@ -52,6 +55,7 @@ impl Staged {
             mode: self.spec().mode.name().to_owned(),
             publish: self.publish().to_vec(),
             replaces: self.spec().replaces.as_ref().clone(),
+            emptied: self.spec().emptied.as_ref().clone(),
         }
     }
 }
@@ -113,6 +117,7 @@ async fn carry_out(root: &Location, intent: &Intent, mode: SinkMode) -> Result<O
             let folders: BTreeSet<&str> = new
                 .iter()
                 .map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder))
+                .chain(intent.emptied.iter().map(String::as_str))
                 .collect();
             stream::iter(folders)
                 .map(|folder| async move { visible(root, folder).await })

@@ -14,6 +14,7 @@ use futures::TryStreamExt;
 use mastic_schema::names::closest;
 use tokio::task::JoinSet;
 
+use super::bucket::can_bucket;
 use super::encode::check_schema;
 use super::exchange::PartitionExchangeExec;
 use super::exec::{Done, SinkContext, WriteExec, read_manifest};
@@ -62,6 +63,7 @@ pub async fn write_until(
         .filter(|i| !keys.contains(i))
         .collect();
     let file_schema: SchemaRef = Arc::new(schema.project(&data)?);
+    let buckets = resolve_buckets(spec, &schema, &keys)?;
     check(spec, &file_schema)?;
 
     recover(&spec.root).await?;
@@ -70,7 +72,7 @@ pub async fn write_until(
     let plan = distribute(
         plan,
         spec,
-        &keys,
+        (&keys, buckets.clone()),
         context.session_config().target_partitions(),
     );
     let streams = plan.output_partitioning().partition_count().max(1);
@@ -83,6 +85,7 @@ pub async fn write_until(
         staging: staging.clone(),
         file_schema: file_schema.clone(),
         keys: keys.clone(),
+        buckets,
         max_open_files: (spec.max_open_files / streams).max(1),
         memory_bytes: spec.memory_bytes / streams,
         on_progress,
@@ -224,6 +227,46 @@ fn resolve_keys(spec: &SinkSpec, schema: &SchemaRef) -> Result<Vec<usize>> {
     Ok(keys)
 }
 
+/// The positions of the columns that rows are put in buckets by, and the number of buckets.
+fn resolve_buckets(
+    spec: &SinkSpec,
+    schema: &SchemaRef,
+    keys: &[usize],
+) -> Result<Option<(Vec<usize>, u32)>> {
+    let refuse = |message: String| {
+        Err(LakeError::Sink {
+            url: spec.root.url.clone(),
+            message,
+        })
+    };
+    let Some(buckets) = &spec.buckets else {
+        return Ok(None);
+    };
+    if buckets.columns.is_empty() || buckets.count == 0 {
+        return refuse("buckets are at least one, by at least one column".into());
+    }
+    let mut columns = Vec::new();
+    for wanted in &buckets.columns {
+        let found = matching(schema, |name| name.eq_ignore_ascii_case(wanted));
+        let [at] = found.as_slice() else {
+            return refuse(format!("there is no one column '{wanted}' for buckets"));
+        };
+        if keys.contains(at) {
+            return refuse(format!(
+                "'{wanted}' is a partition key, and so the same in a whole partition: buckets are by other columns"
+            ));
+        }
+        let data_type = schema.field(*at).data_type();
+        if !can_bucket(data_type) {
+            return refuse(format!(
+                "'{wanted}' is of type {data_type}, which Hive's buckets are not made by; take whole numbers, texts, dates"
+            ));
+        }
+        columns.push(*at);
+    }
+    Ok(Some((columns, buckets.count)))
+}
+
 fn matching(schema: &SchemaRef, is_it: impl Fn(&str) -> bool) -> Vec<usize> {
     let fields = schema.fields().iter().enumerate();
     fields
@@ -244,6 +287,9 @@ fn check(spec: &SinkSpec, file_schema: &SchemaRef) -> Result<()> {
         return refuse(
             "mode overwrite_partitions is for sinks with partition keys; take overwrite".into(),
         );
+    }
+    if spec.options.single_file && spec.buckets.is_some() {
+        return refuse("a single_file has no buckets; leave one of them out".into());
     }
     if spec.options.single_file && !spec.partition_keys.is_empty() {
         return refuse(
@@ -295,6 +341,11 @@ fn bounded(spec: &SinkSpec) -> SinkSpec {
         spec.target_file_bytes = u64::MAX;
         spec.target_file_rows = None;
     }
+    if spec.buckets.is_some() {
+        // A bucket is one file.
+        spec.target_file_bytes = u64::MAX;
+        spec.target_file_rows = None;
+    }
     spec
 }
 
@@ -313,17 +364,24 @@ fn gather(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 fn distribute(
     plan: Arc<dyn ExecutionPlan>,
     spec: &SinkSpec,
-    keys: &[usize],
+    (keys, buckets): (&[usize], Option<(Vec<usize>, u32)>),
     target: usize,
 ) -> Arc<dyn ExecutionPlan> {
     if spec.options.single_file {
         return gather(plan);
     }
     let streams = plan.output_partitioning().partition_count();
-    if keys.is_empty() || !spec.by_key || (streams <= 1 && target <= 1) {
+    let one_stream = streams <= 1 && target <= 1;
+    let unkeyed = keys.is_empty() || !spec.by_key;
+    if (unkeyed && buckets.is_none()) || one_stream {
         return plan;
     }
     // A few partitions are easier to share out evenly over more streams than there are cores.
     let target = target * STREAMS_A_CORE;
-    Arc::new(PartitionExchangeExec::new(plan, keys.to_vec(), target))
+    Arc::new(PartitionExchangeExec::new(
+        plan,
+        keys.to_vec(),
+        buckets,
+        target,
+    ))
 }

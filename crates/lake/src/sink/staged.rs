@@ -244,8 +244,9 @@ impl Staged {
             }
             SinkMode::OverwritePartitions => {
                 let files = self.written.files.iter();
-                let folders: BTreeSet<String> =
+                let mut folders: BTreeSet<String> =
                     files.map(|file| file.folder().to_owned()).collect();
+                folders.extend(self.spec.emptied.iter().cloned());
                 stream::iter(folders)
                     .map(|folder| async move { visible(root, &folder).await })
                     .buffered(16)

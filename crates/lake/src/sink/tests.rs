@@ -6,6 +6,7 @@ mod commits;
 mod conflicts;
 mod files;
 mod formats;
+mod layout;
 mod replaced;
 mod store;
 

@@ -144,7 +144,9 @@ impl Writers {
             };
             self.close(oldest).await?;
         }
-        let name = self.sink.file_name(self.stream, self.files);
+        let name = self
+            .sink
+            .file_name(partition.bucket, self.stream, self.files);
         self.files += 1;
         let path = match partition.folder.as_str() {
             "" => name,

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::{DataFusionError, Result};
 
@@ -39,6 +39,15 @@ impl Marks {
             escape,
             special,
         }
+    }
+
+    /// Whether a text can stand as it is, outside quotes.
+    fn is_bare(&self, text: &str) -> bool {
+        let ends = |byte| byte == self.delimiter || byte == b'\n' || byte == b'\r';
+        !text.is_empty()
+            && !text.bytes().any(ends)
+            && text.bytes().next() != self.quote
+            && text.bytes().last() != self.escape
     }
 
     /// Adds a cell to the line; where that is impossible, the character that does not fit.
@@ -106,6 +115,9 @@ pub(super) fn write_marked(
         .map(|column| ArrayFormatter::try_new(column.as_ref(), &format))
         .collect::<std::result::Result<_, _>>()?;
     let alone = columns.len() == 1;
+    let nulls: Vec<_> = batch.columns().iter().map(|c| c.logical_nulls()).collect();
+    // What stands for NULL has no escapes: `\N` is how Hive knows it.
+    let bare_null = marks.is_bare(&options.null);
     let mut text = Vec::with_capacity(2 * PIECE);
     if header {
         for (at, field) in schema.fields().iter().enumerate() {
@@ -123,6 +135,11 @@ pub(super) fn write_marked(
         for (at, (column, field)) in columns.iter().zip(schema.fields()).enumerate() {
             if at > 0 {
                 text.push(marks.delimiter);
+            }
+            let null = nulls.get(at).and_then(Option::as_ref);
+            if bare_null && null.is_some_and(|nulls| nulls.is_null(row)) {
+                text.extend_from_slice(options.null.as_bytes());
+                continue;
             }
             cell.clear();
             column.value(row).write(&mut cell)?;
