@@ -17,7 +17,9 @@ use futures::StreamExt;
 use crate::blocking::grams::Texts;
 use crate::error::{MatchError, Result};
 use crate::gather;
+use crate::memory::Share;
 use crate::normalise::{call, column, frequency, number, value};
+use crate::operator::spilled;
 use crate::profile::Column;
 use crate::settings::Kind;
 use crate::spool::Spool;
@@ -44,7 +46,17 @@ pub(crate) struct Compared {
     pub(crate) similarities: Vec<Vec<u8>>,
     /// How alike whole records are.
     pub(crate) record: Vec<f32>,
+    /// How many bytes were spilled on the way.
+    pub(crate) spilled: u64,
+    /// The memory that this takes, and what is learned and decided from it.
+    pub(crate) _share: Option<Share>,
 }
+
+/// Bytes that a pair takes, beside three a comparison: its rows, how alike they are, its pattern, two scores, and what is
+/// made of each of them while weights are learned and pairs are ranked.
+const A_PAIR: usize = 8 + 4 + 4 + 2 * 4 + 3 * 8;
+/// Bytes that a record takes while pairs are assigned or clustered, and of its entity.
+const A_ROW: usize = 40;
 
 /// Below which similarities each level lies, and the level of equality.
 pub(crate) fn cuts(kind: Kind) -> (&'static [f32], u8) {
@@ -163,12 +175,14 @@ fn expressions(context: &SessionContext, columns: &[Column], vectors: bool) -> R
     Ok(out)
 }
 
-/// Compares pairs. `texts` are the records' vectors, where there are any; how frequent values are may be `saved`.
+/// Compares pairs, whose memory is `share`. `texts` are the records' vectors, where there are any; how frequent values
+/// are may be `saved`.
 pub(crate) async fn compare(
     context: &SessionContext,
     normal: &Arc<Spool>,
     columns: &[Column],
     pairs: Arc<Vec<u64>>,
+    mut share: Share,
     texts: Option<Arc<Texts>>,
     saved: Option<&Transform>,
 ) -> Result<Compared> {
@@ -179,11 +193,18 @@ pub(crate) async fn compare(
         )));
     }
     let all = pairs.len();
-    let joined = gather::pairs(context, normal, pairs, saved).await?;
+    let count = columns.len() + usize::from(texts.is_some());
+    let of_pairs = all * (A_PAIR + 2 * count + columns.len() + 2);
+    let bytes = of_pairs + A_ROW * usize::try_from(normal.rows()).unwrap_or(usize::MAX);
+    share.resize(bytes, || {
+        format!("matching {all} pairs of {} rows", normal.rows())
+    })?;
+    let gathered = gather::pairs(context, normal, pairs, saved).await?;
+    let joined = gathered.pairs;
     let mut shown = vec![column("p"), column("a"), column("b")];
     shown.extend(expressions(context, columns, texts.is_some())?);
     let plan = joined.select(shown)?.create_physical_plan().await?;
-    let streams = execute_stream_partitioned(plan, context.task_ctx())?;
+    let streams = execute_stream_partitioned(plan.clone(), context.task_ctx())?;
     let kinds: Arc<Vec<Kind>> = Arc::new(columns.iter().map(|c| c.kind).collect());
     let (send, mut receive) = tokio::sync::mpsc::channel(8);
     for mut stream in streams {
@@ -200,12 +221,13 @@ pub(crate) async fn compare(
         });
     }
     drop(send);
-    let count = columns.len() + usize::from(texts.is_some());
     let mut out = Compared {
         levels: vec![vec![NULL; all]; count],
         rarity: vec![vec![0; all]; count],
         similarities: vec![vec![NULL; all]; columns.len() + 2],
         record: vec![0.0; all],
+        spilled: 0,
+        _share: Some(share),
     };
     let mut done = 0;
     while let Some(answer) = receive.recv().await {
@@ -225,6 +247,7 @@ pub(crate) async fn compare(
             "{done} of {all} pairs were compared"
         )));
     }
+    out.spilled = gathered.spilled + spilled(plan.as_ref());
     Ok(out)
 }
 

@@ -71,6 +71,20 @@ pub enum MatchError {
         /// The rows.
         rows: u64,
     },
+    /// What has to be in memory is more than the limit leaves.
+    #[error(
+        "{what} needs {needs} of memory for what cannot be spilled, beside {others} that others hold; the limit{limit} leaves less"
+    )]
+    Memory {
+        /// What is done.
+        what: String,
+        /// How much it needs.
+        needs: String,
+        /// What others hold.
+        others: String,
+        /// The limit, if it is known.
+        limit: String,
+    },
     /// The hard disk, or wherever intermediate rows lie.
     #[error("cannot keep intermediate rows: {0}")]
     Spool(String),
@@ -89,6 +103,10 @@ impl MatchError {
             ),
             MatchError::Label(_) => Some(
                 "correct the label file, or empty the label of the rows that are not to be used".into(),
+            ),
+            MatchError::Memory { .. } => Some(
+                "give it more with --memory-limit, or compare fewer pairs or columns: a lower --accuracy-cost, --ignore COLUMN"
+                    .into(),
             ),
             MatchError::Encoding { .. } => {
                 Some("convert the files to UTF-8, or leave the column out with --ignore".into())

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 
+use crate::blocking::distinct::Pairs;
 use crate::blocking::grams::Texts;
 use crate::blocking::{Blocking, Sides, keys, random};
 use crate::error::{MatchError, Result};
 use crate::known::Known;
+use crate::memory::Share;
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
 use crate::spool::Spool;
@@ -15,6 +17,8 @@ use crate::spool::Spool;
 /// Candidates, pairs that only teach, and vectors where there are any.
 pub(crate) struct Candidates {
     pub(crate) pairs: Vec<u64>,
+    /// The memory that the candidates take.
+    pub(crate) share: Share,
     pub(super) teach: Vec<u64>,
     pub(crate) texts: Option<Arc<Texts>>,
 }
@@ -56,6 +60,11 @@ pub(super) async fn find(
                     sides.rows
                 ),
             };
+            let Pairs {
+                numbers: pairs,
+                share,
+                ..
+            } = pairs;
             let teach = random(sides, u64::from(sides.rows).min(500_000), &pairs);
             let texts = match saved.unwrap_or(ruled && small) {
                 true => Some(Arc::new(Texts::read(rows, columns, known).await?)),
@@ -63,6 +72,7 @@ pub(super) async fn find(
             };
             return Ok(Candidates {
                 pairs: known.among(pairs),
+                share,
                 teach,
                 texts,
             });
@@ -82,6 +92,10 @@ pub(super) async fn find(
     })
     .await
     .map_err(|e| MatchError::Spool(e.to_string()))?;
+    let mut share = Share::new("pairs of records", context.task_ctx().memory_pool());
+    share.grow(8 * pairs.len(), || {
+        format!("matching {} pairs", pairs.len())
+    })?;
     let why = match (small, text) {
         (true, _) => format!("{} rows are few enough to search all", sides.rows),
         (_, Some(text)) => format!("'{}' is long text, which no key holds", text.name),
@@ -92,6 +106,7 @@ pub(super) async fn find(
     blocking.neighbours = Some(k);
     Ok(Candidates {
         pairs,
+        share,
         teach,
         texts: (saved != Some(false)).then_some(texts),
     })
