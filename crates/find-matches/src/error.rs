@@ -91,6 +91,17 @@ pub enum MatchError {
 }
 
 impl MatchError {
+    /// An engine's error, or the one of ours that it carries.
+    pub(crate) fn from_engine(error: DataFusionError) -> MatchError {
+        match error {
+            DataFusionError::External(other) => match other.downcast::<MatchError>() {
+                Ok(own) => *own,
+                Err(other) => MatchError::Engine(DataFusionError::External(other)),
+            },
+            other => MatchError::Engine(other),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -1,12 +1,15 @@
 //! Which way pairs are looked for.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use datafusion::dataframe::DataFrame;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 
 use crate::blocking::distinct::Pairs;
-use crate::blocking::grams::Texts;
-use crate::blocking::{Blocking, Sides, keys, random};
+use crate::blocking::grams::{NeighbourExec, Neighbours, Queries, Slot, Texts, Weighing};
+use crate::blocking::{Blocking, Sides, keys, random, rows as rows_of};
 use crate::error::{MatchError, Result};
 use crate::known::Known;
 use crate::memory::Share;
@@ -67,7 +70,14 @@ pub(super) async fn find(
             } = pairs;
             let teach = random(sides, u64::from(sides.rows).min(500_000), &pairs);
             let texts = match saved.unwrap_or(ruled && small) {
-                true => Some(Arc::new(Texts::read(rows, columns, known).await?)),
+                true => {
+                    let weighing = Weighing::new(columns, known);
+                    let input = weighing.input(rows).await?;
+                    let texts = Texts::read(input, &weighing, context.task_ctx()).await?;
+                    blocking.spilled += texts.written;
+                    texts.settle();
+                    Some(Arc::new(texts))
+                }
                 false => None,
             };
             return Ok(Candidates {
@@ -79,19 +89,9 @@ pub(super) async fn find(
         }
         uncovered = true;
     }
-    let texts = Arc::new(Texts::read(rows, columns, known).await?);
-    let new = known.new;
-    let (search, options) = (texts.clone(), settings.clone());
-    let (pairs, teach, k) = tokio::task::spawn_blocking(move || match new {
-        Some(from) => {
-            let k = options.neighbours();
-            let pairs = search.pairs_of(from..sides.rows, sides.rows, k);
-            (pairs, Vec::new(), k)
-        }
-        None => search.pairs(sides, &options),
-    })
-    .await
-    .map_err(|e| MatchError::Spool(e.to_string()))?;
+    let search = Search::new(context, rows, columns, known).await?;
+    let (pairs, teach, k) = search.pairs(sides, settings, known, blocking).await?;
+    let texts = search.texts()?;
     let mut share = Share::new("pairs of records", context.task_ctx().memory_pool());
     share.grow(8 * pairs.len(), || {
         format!("matching {} pairs", pairs.len())
@@ -110,4 +110,103 @@ pub(super) async fn find(
         teach,
         texts: (saved != Some(false)).then_some(texts),
     })
+}
+
+/// A search for neighbours, whose vectors are made once.
+struct Search<'a> {
+    context: &'a SessionContext,
+    input: Arc<dyn ExecutionPlan>,
+    weighing: Arc<Weighing>,
+    slot: Slot,
+}
+
+impl<'a> Search<'a> {
+    async fn new(
+        context: &'a SessionContext,
+        rows: DataFrame,
+        columns: &[Column],
+        known: Known<'_>,
+    ) -> Result<Search<'a>> {
+        let weighing = Weighing::new(columns, known);
+        Ok(Search {
+            context,
+            input: weighing.input(rows).await?,
+            weighing,
+            slot: Slot::default(),
+        })
+    }
+
+    async fn near(
+        &self,
+        queries: Queries,
+        k: usize,
+        blocking: &mut Blocking,
+    ) -> Result<Neighbours> {
+        let (input, weighing, slot) = (&self.input, &self.weighing, &self.slot);
+        let plan = NeighbourExec::new(input.clone(), weighing.clone(), slot.clone(), queries, k);
+        let found = Neighbours::find(self.context, plan).await?;
+        blocking.spilled += found.spilled;
+        Ok(found)
+    }
+
+    /// The pairs of near records, random ones that only teach where there are great groups of equals, and how many
+    /// neighbours were looked for.
+    async fn pairs(
+        &self,
+        sides: Sides,
+        settings: &Settings,
+        known: Known<'_>,
+        blocking: &mut Blocking,
+    ) -> Result<(Vec<u64>, Vec<u64>, usize)> {
+        let k = settings.neighbours();
+        if let Some(first) = known.new {
+            let pairs = self.pairs_of(first..sides.rows, k, blocking).await?;
+            return Ok((pairs, Vec::new(), k));
+        }
+        let near = self.near(Queries::Sides(sides), k, blocking).await?;
+        if !near.saturated(k, sides) {
+            return Ok((near.unique(), Vec::new(), k));
+        }
+        drop(near);
+        let near = self.near(Queries::Sides(sides), 5 * k, blocking).await?;
+        let pairs = near.unique();
+        let teach = random(sides, 2 * u64::from(sides.rows), &pairs);
+        Ok((pairs, teach, 5 * k))
+    }
+
+    /// The pairs of these records and of those near them, with the nearest of each.
+    async fn pairs_of(
+        &self,
+        own: Range<u32>,
+        k: usize,
+        blocking: &mut Blocking,
+    ) -> Result<Vec<u64>> {
+        let queries = Arc::new(own.clone().collect());
+        let near = self
+            .near(Queries::Some(queries, own.end), k, blocking)
+            .await?;
+        let mut others: Vec<u32> = near
+            .pairs
+            .iter()
+            .flat_map(|(pair, _)| <[u32; 2]>::from(rows_of(*pair)))
+            .filter(|row| !own.contains(row))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        let others = Queries::Some(Arc::new(others), own.end);
+        let further = self.near(others, k, blocking).await?;
+        let mut pairs = near.unique();
+        pairs.extend(further.unique());
+        pairs.sort_unstable();
+        pairs.dedup();
+        Ok(pairs)
+    }
+
+    /// The vectors, when neighbours have been looked for.
+    fn texts(&self) -> Result<Arc<Texts>> {
+        let texts = self.slot.get().cloned();
+        let texts = texts.ok_or_else(|| MatchError::Spool("no vectors were made".into()))?;
+        texts.settle();
+        Ok(texts)
+    }
 }
