@@ -1,7 +1,8 @@
 //! Pairs compared: for each comparison a level, 0 for the least alike, and the rarity of what agrees exactly.
 //!
 //! Edit distances are functions in a plan over the pairs and the normal forms of both records. A comparison takes
-//! three bytes a pair, so that 10 million pairs of 8 columns are 240 MB.
+//! three bytes a pair, so that 10 million pairs of 8 columns are 240 MB. They are reserved, with what is made of them, as
+//! long as the pairs are there.
 
 use std::sync::Arc;
 

@@ -54,6 +54,11 @@ impl Share {
         self.grow(bytes - held, what)
     }
 
+    /// Gives back what is more than so many bytes.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        self.shrink(self.reservation.size().saturating_sub(bytes));
+    }
+
     /// Gives back so many bytes.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         self.reservation.shrink(bytes.min(self.reservation.size()));

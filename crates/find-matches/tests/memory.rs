@@ -171,12 +171,12 @@ fn same(much: &Outcome, little: &Outcome) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn little_memory_finds_the_same_persons() {
-    let rows = persons(40_000);
+    let rows = persons(25_000);
     let settings = Settings::default();
     let much = matched(&rows, None, &settings).await.unwrap();
     assert!(much.matched.explanation.blocking.neighbours.is_none());
-    assert!(much.matched.summary.duplicates > 5000);
-    let little = matched(&rows, Some(24 << 20), &settings).await.unwrap();
+    assert!(much.matched.summary.duplicates > 3000);
+    let little = matched(&rows, Some(16 << 20), &settings).await.unwrap();
     same(&much, &little);
 }
 
@@ -193,9 +193,9 @@ async fn little_memory_finds_the_same_texts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_little_memory_is_said() {
-    let rows = persons(30_000);
+    let rows = persons(25_000);
     let error = match matched(&rows, Some(6 << 20), &Settings::default()).await {
-        Ok(_) => panic!("6 MB are enough for 30,000 persons"),
+        Ok(_) => panic!("6 MB are enough for 25,000 persons"),
         Err(error) => error,
     };
     let said = error.to_string();

@@ -34,7 +34,7 @@ const BUDGET: usize = 50_000;
 /// Rows of a batch of neighbours.
 const BATCH: usize = 1 << 13;
 /// Vectors are held if there is room for so many times as much: for the index of them, and for the pairs they make.
-const ROOM: usize = 3;
+pub(crate) const ROOM: usize = 3;
 
 /// Every record's texts as vectors.
 #[derive(Debug)]
@@ -154,27 +154,27 @@ impl Texts {
             let of = saved.and_then(|g| g.columns.get(at)?.as_ref());
             columns.push(builder.map(|b| b.store(of, &disk)).transpose()?);
         }
-        Ok(Texts {
+        let texts = Texts {
             record: record.store(saved.map(|g| &g.record), &disk)?,
             words: words.store(saved.map(|g| &g.words), &disk)?,
             columns,
             grams,
             written,
             share: Mutex::new(share),
-        })
+        };
+        texts.settle();
+        Ok(texts)
     }
 
     fn share(&self) -> MutexGuard<'_, Share> {
         self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives back the memory that is not needed any more when neighbours have been looked for.
+    /// Gives back the memory that only making them, or looking for something in them, took.
     pub(crate) fn settle(&self) {
         let each = self.columns.iter().flatten();
         let all = each.chain([&self.record, &self.words]);
-        let bytes = all.map(Stored::bytes).sum();
-        // It is less than before, which is never refused.
-        let _ = self.share().resize(bytes, String::new);
+        self.share().shrink_to(all.map(Stored::bytes).sum());
     }
 
     /// The nearest of some records among others, in the order of the queries.
@@ -254,13 +254,12 @@ impl Cosines {
     }
 }
 
-/// Which records' neighbours are looked for.
+/// Which records' neighbours are looked for: among all, or among those of the other side.
 #[derive(Debug, Clone)]
-pub(crate) enum Queries {
-    /// All records', among all, or among those of the other side.
-    Sides(Sides),
-    /// Those of some records, in order, among so many.
-    Some(Arc<Vec<u32>>, u32),
+pub(crate) struct Queries {
+    pub(crate) sides: Sides,
+    /// Some records, in order; all otherwise.
+    pub(crate) own: Option<Arc<Vec<u32>>>,
 }
 
 /// Where the vectors are that several such operators over the same rows share.
@@ -372,16 +371,17 @@ fn batch(
 
 /// The records that are asked about, and among which each are searched.
 fn parts(queries: &Queries) -> Vec<(Vec<u32>, Range<u32>)> {
-    match queries {
-        Queries::Some(rows, all) => vec![(rows.to_vec(), 0..*all)],
-        Queries::Sides(Sides { rows, split: None }) => vec![((0..*rows).collect(), 0..*rows)],
-        Queries::Sides(Sides {
-            rows,
-            split: Some(split),
-        }) => vec![
-            ((0..*split).collect(), *split..*rows),
-            ((*split..*rows).collect(), 0..*split),
-        ],
+    let all = queries.sides.rows;
+    let own = match &queries.own {
+        Some(own) => own.to_vec(),
+        None => (0..all).collect(),
+    };
+    match queries.sides.split {
+        None => vec![(own, 0..all)],
+        Some(split) => {
+            let (left, right) = own.split_at(own.partition_point(|row| *row < split));
+            vec![(left.to_vec(), split..all), (right.to_vec(), 0..split)]
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Which way pairs are looked for.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
@@ -75,7 +74,6 @@ pub(super) async fn find(
                     let input = weighing.input(rows).await?;
                     let texts = Texts::read(input, &weighing, context.task_ctx()).await?;
                     blocking.spilled += texts.written;
-                    texts.settle();
                     Some(Arc::new(texts))
                 }
                 false => None,
@@ -160,41 +158,45 @@ impl<'a> Search<'a> {
     ) -> Result<(Vec<u64>, Vec<u64>, usize)> {
         let k = settings.neighbours();
         if let Some(first) = known.new {
-            let pairs = self.pairs_of(first..sides.rows, k, blocking).await?;
+            let own = (first..sides.rows).collect();
+            let pairs = self.pairs_of(own, sides, k, blocking).await?;
             return Ok((pairs, Vec::new(), k));
         }
-        let near = self.near(Queries::Sides(sides), k, blocking).await?;
+        let all = Queries { sides, own: None };
+        let near = self.near(all.clone(), k, blocking).await?;
         if !near.saturated(k, sides) {
             return Ok((near.unique(), Vec::new(), k));
         }
         drop(near);
-        let near = self.near(Queries::Sides(sides), 5 * k, blocking).await?;
+        let near = self.near(all, 5 * k, blocking).await?;
         let pairs = near.unique();
         let teach = random(sides, 2 * u64::from(sides.rows), &pairs);
         Ok((pairs, teach, 5 * k))
     }
 
-    /// The pairs of these records and of those near them, with the nearest of each.
+    /// The pairs of these records, which are in order, and of those near them, with the nearest of each.
     async fn pairs_of(
         &self,
-        own: Range<u32>,
+        own: Vec<u32>,
+        sides: Sides,
         k: usize,
         blocking: &mut Blocking,
     ) -> Result<Vec<u64>> {
-        let queries = Arc::new(own.clone().collect());
-        let near = self
-            .near(Queries::Some(queries, own.end), k, blocking)
-            .await?;
+        let own = Arc::new(own);
+        let of = |own| Queries {
+            sides,
+            own: Some(own),
+        };
+        let near = self.near(of(own.clone()), k, blocking).await?;
         let mut others: Vec<u32> = near
             .pairs
             .iter()
             .flat_map(|(pair, _)| <[u32; 2]>::from(rows_of(*pair)))
-            .filter(|row| !own.contains(row))
+            .filter(|row| own.binary_search(row).is_err())
             .collect();
         others.sort_unstable();
         others.dedup();
-        let others = Queries::Some(Arc::new(others), own.end);
-        let further = self.near(others, k, blocking).await?;
+        let further = self.near(of(Arc::new(others)), k, blocking).await?;
         let mut pairs = near.unique();
         pairs.extend(further.unique());
         pairs.sort_unstable();

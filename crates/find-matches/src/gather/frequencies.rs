@@ -403,7 +403,7 @@ mod tests {
             values: 50_000.0,
             counts: vec![(hash("smith"), 12_000)],
         };
-        for (bytes, spills) in [(1 << 30, false), (1 << 20, true)] {
+        for (bytes, spills) in [(1 << 30, false), (300_000, true)] {
             for saved in [None, Some(saved.clone())] {
                 let pool = Arc::new(GreedyMemoryPool::new(bytes));
                 let env = RuntimeEnvBuilder::new().with_memory_pool(pool);

@@ -129,6 +129,11 @@ impl Stored {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.starts().len().saturating_sub(1)
+    }
+
     fn starts(&self) -> &[usize] {
         match &self.0 {
             Place::Held(vectors) => &vectors.starts,
@@ -226,8 +231,8 @@ impl Stored {
         budget: usize,
         share: &mut Share,
     ) -> MatchResult<Near> {
-        let what = || format!("searching {} rows for neighbours", self.starts().len() - 1);
-        let among = among.start as usize..(among.end as usize).min(self.starts().len() - 1);
+        let what = || format!("searching {} rows for neighbours", self.len());
+        let among = among.start as usize..(among.end as usize).min(self.len());
         let found = queries.len() * (32 + 8 * k.min(among.len()));
         let lists = (8 + 4) * self.vocabulary() + 8;
         let scores = 4 * crate::external::cores() * among.len();
@@ -289,7 +294,11 @@ impl Stored {
     pub(crate) fn cosines(&self, pairs: &[u64], share: &mut Share) -> MatchResult<Vec<f32>> {
         let what = || format!("comparing the texts of {} pairs", pairs.len());
         share.grow(4 * pairs.len(), what)?;
-        let rows = 0..self.starts().len() - 1;
+        if let Some(vectors) = self.in_memory() {
+            let each = pairs.iter().map(|pair| rows_of(*pair));
+            return Ok(each.map(|(a, b)| vectors.cosine(a, b)).collect());
+        }
+        let rows = 0..self.len();
         let room = granted(share, 2 * ENTRY * self.entries(&rows), what)?;
         let blocks = self.blocks(rows, room / 2 / ENTRY);
         let mut out = vec![0.0; pairs.len()];
