@@ -2,11 +2,13 @@
 //!
 //! Of small tables, and of long texts, each record's nearest neighbours by the cosine of 3-grams ([`grams`]).
 //! Of big tables of short columns, the pairs that agree on one of some keys ([`keys`]) or on two rare words ([`rare`]):
-//! hashes are made in a plan, sorted, and walked along ([`blocks`]). No block over 50 rows is ever multiplied out
-//! ([`oversize`]).
+//! hashes are made in a plan, and an operator joins them with themselves ([`blocks`]). No block over 50 rows is ever
+//! multiplied out ([`oversize`]). Pairs come out of a plan in order, each once ([`distinct`]).
 
 pub(crate) mod blocks;
+pub(crate) mod distinct;
 pub(crate) mod grams;
+mod hashes;
 pub(crate) mod keys;
 pub(crate) mod oversize;
 pub(crate) mod rare;
@@ -96,6 +98,9 @@ pub struct Blocking {
     pub refused: Vec<String>,
     /// Pairs compared, each once.
     pub pairs: u64,
+    /// Bytes that did not fit into memory and were written to the spill folder: hashes, pairs and normal forms.
+    #[serde(default)]
+    pub spilled: u64,
 }
 
 #[cfg(test)]

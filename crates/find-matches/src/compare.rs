@@ -1,7 +1,8 @@
 //! Pairs compared: for each comparison a level, 0 for the least alike, and the rarity of what agrees exactly.
 //!
 //! Edit distances are functions in a plan over the pairs and the normal forms of both records. A comparison takes
-//! three bytes a pair, so that 10 million pairs of 8 columns are 240 MB.
+//! three bytes a pair, so that 10 million pairs of 8 columns are 240 MB. They are reserved, with what is made of them, as
+//! long as the pairs are there.
 
 use std::sync::Arc;
 
@@ -14,10 +15,12 @@ use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use crate::blocking::grams::Texts;
+use crate::blocking::grams::{Cosines, Texts};
 use crate::error::{MatchError, Result};
 use crate::gather;
+use crate::memory::Share;
 use crate::normalise::{call, column, frequency, number, value};
+use crate::operator::spilled;
 use crate::profile::Column;
 use crate::settings::Kind;
 use crate::spool::Spool;
@@ -44,7 +47,17 @@ pub(crate) struct Compared {
     pub(crate) similarities: Vec<Vec<u8>>,
     /// How alike whole records are.
     pub(crate) record: Vec<f32>,
+    /// How many bytes were spilled on the way.
+    pub(crate) spilled: u64,
+    /// The memory that this takes, and what is learned and decided from it.
+    pub(crate) _share: Option<Share>,
 }
+
+/// Bytes that a pair takes, beside three a comparison: its rows, how alike they are, its pattern, two scores, and what is
+/// made of each of them while weights are learned and pairs are ranked.
+const A_PAIR: usize = 8 + 4 + 4 + 2 * 4 + 3 * 8;
+/// Bytes that a record takes while pairs are assigned or clustered, and of its entity.
+const A_ROW: usize = 40;
 
 /// Below which similarities each level lies, and the level of equality.
 pub(crate) fn cuts(kind: Kind) -> (&'static [f32], u8) {
@@ -163,12 +176,14 @@ fn expressions(context: &SessionContext, columns: &[Column], vectors: bool) -> R
     Ok(out)
 }
 
-/// Compares pairs. `texts` are the records' vectors, where there are any; how frequent values are may be `saved`.
+/// Compares pairs, whose memory is `share`. `texts` are the records' vectors, where there are any; how frequent values
+/// are may be `saved`.
 pub(crate) async fn compare(
     context: &SessionContext,
     normal: &Arc<Spool>,
     columns: &[Column],
     pairs: Arc<Vec<u64>>,
+    mut share: Share,
     texts: Option<Arc<Texts>>,
     saved: Option<&Transform>,
 ) -> Result<Compared> {
@@ -179,20 +194,36 @@ pub(crate) async fn compare(
         )));
     }
     let all = pairs.len();
-    let joined = gather::pairs(context, normal, pairs, saved).await?;
+    let count = columns.len() + usize::from(texts.is_some());
+    let of_pairs = all * (A_PAIR + 2 * count + columns.len() + 2);
+    let bytes = of_pairs + A_ROW * usize::try_from(normal.rows()).unwrap_or(usize::MAX);
+    share.resize(bytes, || {
+        format!("matching {all} pairs of {} rows", normal.rows())
+    })?;
+    let cosines = match texts {
+        Some(texts) => {
+            let of = pairs.clone();
+            let work = tokio::task::spawn_blocking(move || texts.cosines(&of));
+            let found = work.await.map_err(|e| MatchError::Spool(e.to_string()))?;
+            Some(Arc::new(found?))
+        }
+        None => None,
+    };
+    let gathered = gather::pairs(context, normal, pairs, saved).await?;
+    let joined = gathered.pairs;
     let mut shown = vec![column("p"), column("a"), column("b")];
-    shown.extend(expressions(context, columns, texts.is_some())?);
+    shown.extend(expressions(context, columns, cosines.is_some())?);
     let plan = joined.select(shown)?.create_physical_plan().await?;
-    let streams = execute_stream_partitioned(plan, context.task_ctx())?;
+    let streams = execute_stream_partitioned(plan.clone(), context.task_ctx())?;
     let kinds: Arc<Vec<Kind>> = Arc::new(columns.iter().map(|c| c.kind).collect());
     let (send, mut receive) = tokio::sync::mpsc::channel(8);
     for mut stream in streams {
-        let (send, kinds, texts) = (send.clone(), kinds.clone(), texts.clone());
+        let (send, kinds, cosines) = (send.clone(), kinds.clone(), cosines.clone());
         tokio::spawn(async move {
             while let Some(batch) = stream.next().await {
                 let answer = batch
                     .map_err(MatchError::from)
-                    .and_then(|b| answer(&b, &kinds, texts.as_deref()));
+                    .and_then(|b| answer(&b, &kinds, cosines.as_deref()));
                 if send.send(answer).await.is_err() {
                     break;
                 }
@@ -200,12 +231,13 @@ pub(crate) async fn compare(
         });
     }
     drop(send);
-    let count = columns.len() + usize::from(texts.is_some());
     let mut out = Compared {
         levels: vec![vec![NULL; all]; count],
         rarity: vec![vec![0; all]; count],
         similarities: vec![vec![NULL; all]; columns.len() + 2],
         record: vec![0.0; all],
+        spilled: 0,
+        _share: Some(share),
     };
     let mut done = 0;
     while let Some(answer) = receive.recv().await {
@@ -225,6 +257,10 @@ pub(crate) async fn compare(
             "{done} of {all} pairs were compared"
         )));
     }
+    if let Some(cosines) = cosines {
+        cosines.settle();
+    }
+    out.spilled = gathered.spilled + spilled(plan.as_ref());
     Ok(out)
 }
 
@@ -238,12 +274,12 @@ fn scatter<T: Copy>(places: &[u32], from: &[Vec<T>], to: &mut [Vec<T>]) {
     }
 }
 
-fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>) -> Result<Answer> {
+fn answer(batch: &RecordBatch, kinds: &[Kind], cosines: Option<&Cosines>) -> Result<Answer> {
     let ints = |at: usize| batch.column(at).as_primitive::<UInt32Type>().values();
-    let (a, b) = (ints(1), ints(2));
+    let (p, a, b) = (ints(0), ints(1), ints(2));
     let n = batch.num_rows();
     let mut out = Answer {
-        pairs: ints(0).to_vec(),
+        pairs: p.to_vec(),
         levels: Vec::new(),
         rarity: Vec::new(),
         similarities: Vec::new(),
@@ -258,7 +294,7 @@ fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>) -> Result<
             at += 1;
             batch.column(at - 1).as_primitive::<Float32Type>()
         });
-        let own = texts.and_then(|t| t.columns.get(place)?.as_ref());
+        let own = cosines.filter(|c| c.has(place));
         let (cuts, top) = cuts(*kind);
         let (mut levels, mut rare, mut values) = (vec![NULL; n], vec![0_u8; n], vec![NULL; n]);
         for row in 0..n {
@@ -267,7 +303,6 @@ fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>) -> Result<
             }
             let mut s = similar.value(row);
             let equal = exact.is_valid(row);
-            let (x, y) = (a[row], b[row]);
             let level = match (kind, lengths) {
                 (Kind::Code, Some(lengths)) => {
                     let distance = s;
@@ -280,7 +315,7 @@ fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>) -> Result<
                 }
                 _ => {
                     if let (Some(own), false) = (own, equal) {
-                        let cosine = own.cosine(x, y);
+                        let cosine = own.column(place, (p[row], a[row], b[row]));
                         s = if *kind == Kind::Text {
                             cosine
                         } else {
@@ -303,18 +338,17 @@ fn answer(batch: &RecordBatch, kinds: &[Kind], texts: Option<&Texts>) -> Result<
         out.rarity.push(rare);
         out.similarities.push(values);
     }
-    match texts {
-        Some(texts) => {
-            let of = |v: &crate::vectors::Vectors| -> Vec<f32> {
-                a.iter().zip(b).map(|(x, y)| v.cosine(*x, *y)).collect()
-            };
-            out.record = of(&texts.record);
+    match cosines {
+        Some(cosines) => {
+            let placed = || (0..n).map(|row| (p[row], a[row], b[row]));
+            out.record = placed().map(|pair| cosines.record(pair)).collect();
+            let words: Vec<f32> = placed().map(|pair| cosines.words(pair)).collect();
             out.levels
                 .push(out.record.iter().map(|s| level(*s, &RECORD_CUTS)).collect());
             out.rarity.push(vec![0; n]);
             let all_steps = |of: &[f32]| of.iter().map(|s| steps(*s)).collect();
             out.similarities.push(all_steps(&out.record));
-            out.similarities.push(all_steps(&of(&texts.words)));
+            out.similarities.push(all_steps(&words));
         }
         // The mean similarity; a column without a value counts as half alike.
         None => {

@@ -71,12 +71,37 @@ pub enum MatchError {
         /// The rows.
         rows: u64,
     },
+    /// What has to be in memory is more than the limit leaves.
+    #[error(
+        "{what} needs {needs} of memory for what cannot be spilled, beside {others} that others hold; the limit{limit} leaves less"
+    )]
+    Memory {
+        /// What is done.
+        what: String,
+        /// How much it needs.
+        needs: String,
+        /// What others hold.
+        others: String,
+        /// The limit, if it is known.
+        limit: String,
+    },
     /// The hard disk, or wherever intermediate rows lie.
     #[error("cannot keep intermediate rows: {0}")]
     Spool(String),
 }
 
 impl MatchError {
+    /// An engine's error, or the one of ours that it carries.
+    pub(crate) fn from_engine(error: DataFusionError) -> MatchError {
+        match error {
+            DataFusionError::External(other) => match other.downcast::<MatchError>() {
+                Ok(own) => *own,
+                Err(other) => MatchError::Engine(DataFusionError::External(other)),
+            },
+            other => MatchError::Engine(other),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -89,6 +114,10 @@ impl MatchError {
             ),
             MatchError::Label(_) => Some(
                 "correct the label file, or empty the label of the rows that are not to be used".into(),
+            ),
+            MatchError::Memory { .. } => Some(
+                "give it more with --memory-limit, or compare fewer pairs or columns: a lower --accuracy-cost, --ignore COLUMN"
+                    .into(),
             ),
             MatchError::Encoding { .. } => {
                 Some("convert the files to UTF-8, or leave the column out with --ignore".into())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use datafusion::common::human_readable_size;
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::Blocking;
@@ -72,6 +73,13 @@ impl fmt::Display for Explanation {
             "Normal form\n  lower case without accents and punctuation, \"&\" as \"and\"; empty, null, none, na, nan and unknown as no value"
         )?;
         writeln!(f, "Blocking\n  {}", self.blocking.method)?;
+        if self.blocking.spilled > 0 {
+            writeln!(
+                f,
+                "  {} did not fit into memory and went through the spill folder",
+                human_readable_size(usize::try_from(self.blocking.spilled).unwrap_or(usize::MAX))
+            )?;
+        }
         for rule in &self.blocking.rules {
             write!(f, "  {}: {} pairs", rule.agree_on.join(" + "), rule.pairs)?;
             if rule.oversized_blocks > 0 {

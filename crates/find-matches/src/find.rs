@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 
-use crate::blocking::rows;
+use crate::blocking::{Blocking, rows};
 use crate::error::Result;
 use crate::explain::{Decision, Explanation};
 use crate::incremental::{self, Join};
@@ -305,7 +305,10 @@ fn finish(
     let explanation = Explanation {
         columns: prepared.columns.clone(),
         dropped: prepared.dropped.clone(),
-        blocking: prepared.blocking.clone(),
+        blocking: Blocking {
+            spilled: prepared.blocking.spilled + evidence.compared.spilled,
+            ..prepared.blocking.clone()
+        },
         decision: Decision {
             sizes: described.sizes,
             ..decision

@@ -1,14 +1,19 @@
 //! The pairs with the normal forms of both records, as a table.
 //!
 //! Normal forms are held in memory, and each batch of pairs takes its own from them: texts are views, so that no
-//! character is copied. A join would hold both sides in hash tables.
+//! character is copied. Where the engine's memory pool refuses that, the pairs are joined with them, by sorting
+//! ([`joined`]); what comes out is the same.
+
+mod frequencies;
+mod joined;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -17,10 +22,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use hashbrown::HashMap;
 
 use crate::blocking::rows;
 use crate::error::{MatchError, Result};
+use crate::external::cores;
+use crate::memory::Share;
 use crate::normalise::frequency;
 use crate::spool::Spool;
 use crate::transform::{Frequencies, Transform};
@@ -33,18 +39,28 @@ struct Held {
     names: Vec<String>,
     columns: Vec<ArrayRef>,
     place: Vec<u32>,
+    _share: Share,
+}
+
+/// A table of pairs, and what was spilled to make it.
+pub(crate) struct Gathered {
+    pub(crate) pairs: DataFrame,
+    pub(crate) spilled: u64,
 }
 
 /// A table of each pair's place `p`, its rows `a` and `b`, and the columns of both, called `l` and `r` and their name,
-/// with the frequency of each value.
+/// with the frequency of each value. Pairs may be in any order.
 pub(crate) async fn pairs(
     context: &SessionContext,
     normal: &Arc<Spool>,
     pairs: Arc<Vec<u64>>,
     saved: Option<&Transform>,
-) -> Result<DataFrame> {
+) -> Result<Gathered> {
     let rows = normal.scan(context, "rows")?;
-    let held = Arc::new(hold(context, rows, normal.rows(), saved).await?);
+    let Some(held) = hold(context, rows, normal.rows(), saved).await? else {
+        return joined::pairs(context, normal, pairs, saved).await;
+    };
+    let held = Arc::new(held);
     let mut fields: Vec<Field> = ["p", "a", "b"]
         .map(|name| Field::new(name, DataType::UInt32, false))
         .into();
@@ -55,7 +71,7 @@ pub(crate) async fn pairs(
         );
     }
     let schema = Arc::new(Schema::new(fields));
-    let parts = std::thread::available_parallelism().map_or(1, usize::from);
+    let parts = cores();
     let streams = (0..parts).map(|part| {
         Arc::new(Pairs {
             schema: schema.clone(),
@@ -66,35 +82,73 @@ pub(crate) async fn pairs(
         }) as Arc<dyn PartitionStream>
     });
     let table = StreamingTable::try_new(schema.clone(), streams.collect())?;
-    Ok(context.read_table(Arc::new(table))?)
+    Ok(Gathered {
+        pairs: context.read_table(Arc::new(table))?,
+        spilled: 0,
+    })
 }
 
-/// Reads all rows, texts as views.
+/// Whether a column is a text, of which it is known how frequent its values are: the place of the column.
+fn place_of(name: &str) -> Option<usize> {
+    name.strip_prefix('v')?.parse().ok()
+}
+
+/// Reads all rows, texts as views. None if there is too little memory for it.
 async fn hold(
     context: &SessionContext,
     frame: DataFrame,
     count: u64,
     saved: Option<&Transform>,
-) -> Result<Held> {
+) -> Result<Option<Held>> {
+    let task = context.task_ctx();
+    let share = Share::new("normal forms", task.memory_pool());
+    let share = Arc::new(std::sync::Mutex::new(share));
     let plan = frame.create_physical_plan().await?;
-    let mut tasks = Vec::new();
-    for mut stream in execute_stream_partitioned(plan, context.task_ctx())? {
-        tasks.push(tokio::spawn(async move {
+    let mut tasks = tokio::task::JoinSet::new();
+    for (part, mut stream) in execute_stream_partitioned(plan, task)?
+        .into_iter()
+        .enumerate()
+    {
+        let share = share.clone();
+        tasks.spawn(async move {
             let mut own = Vec::new();
             while let Some(batch) = stream.next().await {
-                own.push(views(&batch?)?);
+                let batch = views(&batch?)?;
+                let bytes = get_record_batch_memory_size(&batch);
+                let granted = share.lock().is_ok_and(|mut share| share.try_grow(bytes));
+                if !granted {
+                    return Ok(None);
+                }
+                own.push(batch);
             }
-            Ok::<_, MatchError>(own)
-        }));
+            Ok::<_, MatchError>(Some((part, own)))
+        });
     }
-    let mut batches = Vec::new();
-    for task in tasks {
-        let own = task.await.map_err(|e| MatchError::Spool(e.to_string()))?;
-        batches.extend(own?);
+    let mut parts = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        match ended.map_err(|e| MatchError::Spool(e.to_string()))?? {
+            Some(part) => parts.push(part),
+            None => return Ok(None),
+        }
     }
+    parts.sort_by_key(|(part, _)| *part);
+    let batches: Vec<RecordBatch> = parts.into_iter().flat_map(|(_, own)| own).collect();
+    let Some(mut share) = Arc::into_inner(share).and_then(|share| share.into_inner().ok()) else {
+        return Err(MatchError::Spool(
+            "a thread that read rows ended early".into(),
+        ));
+    };
     let Some(first) = batches.first() else {
         return Err(MatchError::Spool("no rows are left".into()));
     };
+    // Views of texts, and whatever is as wide, are there twice while they are brought together.
+    let all_rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let twice = 17 * all_rows * first.num_columns();
+    // And to count a column's values takes a hash a row, and a share.
+    let counting = (8 + 4) * all_rows * first.num_columns();
+    if !share.try_grow(twice.max(counting) + 4 * usize::try_from(count).unwrap_or(0)) {
+        return Ok(None);
+    }
     let all = concat_batches(&first.schema(), &batches).map_err(DataFusionError::from)?;
     drop(batches);
     let mut place = vec![u32::MAX; usize::try_from(count).unwrap_or(0)];
@@ -111,19 +165,19 @@ async fn hold(
     let given = given.filter(|(f, _)| f.name() != "row");
     let (mut names, mut columns): (Vec<String>, Vec<ArrayRef>) =
         given.map(|(f, c)| (f.name().clone(), c.clone())).unzip();
-    let saved = |at: usize| saved.and_then(|s| s.frequencies.get(at).cloned());
     let texts: Vec<(String, ArrayRef, Option<Frequencies>)> = names
         .iter()
         .zip(&columns)
-        .filter_map(|(name, c)| Some((name.strip_prefix('v')?.parse().ok()?, c)))
-        .map(|(at, c)| (frequency(at), c.clone(), saved(at)))
+        .filter_map(|(name, c)| Some((place_of(name)?, c)))
+        .map(|(at, c)| (frequency(at), c.clone(), frequencies::saved(saved, at)))
         .collect();
+    let of_texts = 4 * all_rows * texts.len();
     let counted = tokio::task::spawn_blocking(move || {
         std::thread::scope(|scope| {
             let each = texts.iter().map(|(name, c, saved)| {
                 let count = || match saved {
-                    Some(saved) => known(c, saved),
-                    None => frequencies(c),
+                    Some(saved) => frequencies::known(c, saved),
+                    None => frequencies::counted(c),
                 };
                 (name, scope.spawn(count))
             });
@@ -141,46 +195,13 @@ async fn hold(
         names.push(name);
         columns.push(values);
     }
-    Ok(Held {
+    share.shrink(twice.max(counting).saturating_sub(of_texts));
+    Ok(Some(Held {
         names,
         columns,
         place,
-    })
-}
-
-/// The share of all values that are the same as each row's.
-fn frequencies(values: &ArrayRef) -> ArrayRef {
-    let texts = values.as_string_view();
-    let mut hashes: Vec<u64> = (0..texts.len())
-        .filter(|at| texts.is_valid(*at))
-        .map(|at| hash(texts.value(at)) >> 32 << 32 | at as u64)
-        .collect();
-    hashes.sort_unstable();
-    let all = hashes.len().max(1) as f32;
-    let mut out = vec![0.0_f32; texts.len()];
-    for same in hashes.chunk_by(|a, b| a >> 32 == b >> 32) {
-        for at in same {
-            out[*at as u32 as usize] = same.len() as f32 / all;
-        }
-    }
-    Arc::new(Float32Array::from(out))
-}
-
-/// The same, as it was of other rows.
-fn known(values: &ArrayRef, saved: &Frequencies) -> ArrayRef {
-    let texts = values.as_string_view();
-    let counts: HashMap<u64, u64> = saved.counts.iter().copied().collect();
-    let all = saved.values.max(1.0);
-    let shares = (0..texts.len()).map(|at| {
-        let times = texts
-            .is_valid(at)
-            .then(|| counts.get(&hash(texts.value(at))));
-        match times {
-            None => 0.0,
-            Some(times) => (times.copied().unwrap_or(1) as f64 / all) as f32,
-        }
-    });
-    Arc::new(shares.collect::<Float32Array>())
+        _share: share,
+    }))
 }
 
 /// FNV-1a, mixed at the end so that its upper half is as good as the lower.
@@ -274,36 +295,5 @@ impl PartitionStream for Pairs {
             self.schema.clone(),
             futures::stream::iter(batches),
         ))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frequencies_are_shares_of_values() {
-        let values = arrow::array::StringViewArray::from(vec![
-            Some("a"),
-            None,
-            Some("b"),
-            Some("a"),
-            Some("c"),
-        ]);
-        let found = frequencies(&(Arc::new(values) as ArrayRef));
-        let found = found.as_primitive::<arrow::datatypes::Float32Type>();
-        assert_eq!(found.values(), &[0.5, 0.0, 0.25, 0.5, 0.25]);
-    }
-
-    #[test]
-    fn frequencies_may_be_those_of_other_rows() {
-        let values = arrow::array::StringViewArray::from(vec![Some("a"), None, Some("z")]);
-        let saved = Frequencies {
-            values: 10.0,
-            counts: vec![(hash("a"), 4), (hash("b"), 2)],
-        };
-        let found = known(&(Arc::new(values) as ArrayRef), &saved);
-        let found = found.as_primitive::<arrow::datatypes::Float32Type>();
-        assert_eq!(found.values(), &[0.4, 0.0, 0.1]);
     }
 }

@@ -25,9 +25,12 @@
 //! what each level is worth (Fellegi and Sunter 1969), with rare values worth more; and the *decision* draws a
 //! threshold, takes out what nothing but chance explains, and assigns or clusters.
 //!
-//! Rows move inside plans: profiles are aggregates, normal forms, hashes and edit distances expressions. What is held in
-//! memory are the normal forms while pairs are compared, and row numbers: 8 bytes a pair, and 3 a comparison. For up to
-//! 20,000 rows, and for long texts, records are vectors of 3-grams in memory, too, of about 8 bytes a character.
+//! Rows move inside plans: profiles are aggregates, normal forms, hashes and edit distances expressions, and blocking and the
+//! search for neighbours are operators that join a table with itself. All of it keeps within the memory pool of the
+//! session: hashes and pairs are sorted in runs, vectors are searched a block at a time, and pairs joined with the normal
+//! forms by sorting, where the pool refuses to hold them. What comes out is the same. What has to be in memory are the row
+//! numbers and levels of pairs, about 48 bytes a pair and 3 more a comparison, and about 40 bytes a row: if the pool
+//! refuses that, it is an error that says how much is missing ([`MatchError::Memory`]).
 //!
 //! # With labels, and again
 //!
@@ -54,13 +57,16 @@ mod decide;
 mod error;
 mod evaluate;
 mod explain;
+mod external;
 mod find;
 mod gather;
 mod incremental;
 mod known;
 mod labels;
+mod memory;
 mod model;
 mod normalise;
+mod operator;
 mod output;
 mod profile;
 mod settings;

@@ -2,13 +2,23 @@
 //! ones of each by the cosine.
 //!
 //! A text of 60 characters takes about 500 bytes. The weight of a gram that is there n times in one text
-//! and in d of N texts is (1 + ln n) · ln((1 + N) / (1 + d)).
+//! and in d of N texts is (1 + ln n) · ln((1 + N) / (1 + d)). Vectors that do not fit into memory lie in a file, and are
+//! read a block of rows at a time ([`stored`]).
+
+mod postings;
+pub(crate) mod stored;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
+use datafusion::error::Result;
+use datafusion::execution::disk_manager::DiskManager;
 use hashbrown::HashMap;
 use mastic_functions::matching::grams;
 use serde::{Deserialize, Serialize};
+
+use postings::{Postings, Scratch};
+use stored::{Stored, Written};
 
 /// The most grams of which it is kept in how many texts they are.
 const MOST_GRAMS: usize = 300_000;
@@ -48,6 +58,8 @@ pub(crate) struct Builder {
     grams: Vec<u32>,
     weights: Vec<f32>,
     row: Vec<u32>,
+    /// What was written to a file already.
+    written: Option<Written>,
 }
 
 impl Builder {
@@ -60,7 +72,37 @@ impl Builder {
             grams: Vec::new(),
             weights: Vec::new(),
             row: Vec::new(),
+            written: None,
         }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        // A place of a hash table is a key, a value and a byte, and one in eight is free at least.
+        let ids = self.ids.capacity() * 8 / 7 * (8 + 4 + 4 + 1);
+        let each =
+            4 * (self.documents.capacity() + self.grams.capacity() + self.weights.capacity());
+        ids + each + 8 * self.starts.capacity()
+    }
+
+    /// Writes the vectors so far to a file; what follows is to be written, too, now and then.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn write(&mut self, disk: &Arc<DiskManager>) -> Result<()> {
+        if self.written.is_none() {
+            self.written = Some(Written::new(disk)?);
+        }
+        if let Some(written) = &mut self.written {
+            written.add(&self.grams, &self.weights)?;
+        }
+        (self.grams, self.weights) = (Vec::new(), Vec::new());
+        Ok(())
+    }
+
+    /// Bytes that were written.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.as_ref().map_or(0, Written::bytes)
     }
 
     /// A text of the row that comes next; there may be several.
@@ -97,7 +139,8 @@ impl Builder {
             }
         }
         self.row.clear();
-        self.starts.push(self.grams.len());
+        let written = self.written.as_ref().map_or(0, Written::entries);
+        self.starts.push(written + self.grams.len());
     }
 
     /// In how many of the rows each gram is, the most frequent ones first.
@@ -115,8 +158,51 @@ impl Builder {
         }
     }
 
+    /// Weighs all rows by what is known of other texts, if it is. What was written stays where it is.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn store(
+        mut self,
+        known: Option<&Rarity>,
+        disk: &Arc<DiskManager>,
+    ) -> Result<Stored> {
+        if self.written.is_none() {
+            return Ok(Stored::held(match known {
+                Some(known) => self.finish_by(known),
+                None => self.finish(),
+            }));
+        }
+        self.write(disk)?;
+        let rows = match known {
+            Some(known) => self.know(known),
+            None => self.rows() as f32,
+        };
+        let rarity = self.rarities(rows);
+        match self.written {
+            Some(written) => Stored::written(written, self.starts, rarity),
+            None => Ok(Stored::held(Vectors::default())),
+        }
+    }
+
     /// Weighs all rows by what is known of other texts.
     pub(crate) fn finish_by(mut self, known: &Rarity) -> Vectors {
+        let rows = self.know(known);
+        self.weigh(rows)
+    }
+
+    /// Weighs all rows.
+    pub(crate) fn finish(self) -> Vectors {
+        let rows = self.rows() as f32;
+        self.weigh(rows)
+    }
+
+    fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Takes over what is known of other texts: how many there were.
+    fn know(&mut self, known: &Rarity) -> f32 {
         let mut documents = vec![1; self.documents.len()];
         for (gram, count) in &known.documents {
             if let Some(own) = self
@@ -128,21 +214,39 @@ impl Builder {
             }
         }
         self.documents = documents;
-        self.weigh(known.rows as f32)
+        known.rows as f32
     }
 
-    /// Weighs all rows.
-    pub(crate) fn finish(self) -> Vectors {
-        let rows = (self.starts.len() - 1) as f32;
-        self.weigh(rows)
-    }
-
-    fn weigh(mut self, rows: f32) -> Vectors {
-        let rarity: Vec<f32> = self
-            .documents
+    /// How rare each gram is among so many texts.
+    fn rarities(&self, rows: f32) -> Vec<f32> {
+        self.documents
             .iter()
             .map(|d| ((1.0 + rows) / (1.0 + *d as f32)).ln().max(0.0))
-            .collect();
+            .collect()
+    }
+
+    fn weigh(self, rows: f32) -> Vectors {
+        let rarity = self.rarities(rows);
+        let mut out = Vectors {
+            starts: self.starts,
+            grams: self.grams,
+            weights: self.weights,
+            vocabulary: self.documents.len(),
+        };
+        out.weigh(&rarity);
+        out
+    }
+}
+
+/// FNV-1a.
+fn word(text: &str) -> u64 {
+    let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, step)
+}
+
+impl Vectors {
+    /// Makes weights of how often grams are in their row: by how rare they are, and of length 1.
+    fn weigh(&mut self, rarity: &[f32]) {
         for bounds in self.starts.windows(2) {
             let &[from, to] = bounds else { continue };
             let mut length = 0.0;
@@ -155,22 +259,8 @@ impl Builder {
                 self.weights[from..to].iter_mut().for_each(|w| *w /= length);
             }
         }
-        Vectors {
-            starts: self.starts,
-            grams: self.grams,
-            weights: self.weights,
-            vocabulary: self.documents.len(),
-        }
     }
-}
 
-/// FNV-1a.
-fn word(text: &str) -> u64 {
-    let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, step)
-}
-
-impl Vectors {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.starts.len().saturating_sub(1)
@@ -185,163 +275,75 @@ impl Vectors {
 
     /// The cosine of two rows.
     pub(crate) fn cosine(&self, a: u32, b: u32) -> f32 {
-        let (left, right) = (self.row(a as usize), self.row(b as usize));
-        let (mut i, mut j, mut sum) = (0, 0, 0.0);
-        while let (Some(x), Some(y)) = (left.0.get(i), right.0.get(j)) {
-            match x.cmp(y) {
-                Ordering::Less => i += 1,
-                Ordering::Greater => j += 1,
-                Ordering::Equal => {
-                    sum += left.1[i] * right.1[j];
-                    i += 1;
-                    j += 1;
-                }
-            }
-        }
-        sum
+        cosine(self.row(a as usize), self.row(b as usize))
     }
 
-    /// For each of `queries`, the `k` rows of `among` (never itself) that are nearest by the cosine, as pairs
-    /// of the lesser and the greater row number. A query looks at the rarest of its grams, as many as have
-    /// `budget` rows together, and at one at least.
+    /// For each of `queries`, the `k` rows of `among` (never itself) that are nearest by the cosine, the nearest first.
+    /// A query looks at the rarest of its grams, as many as have `budget` rows together, and at one at least.
     pub(crate) fn nearest(
         &self,
         queries: &[u32],
         among: std::ops::Range<u32>,
         k: usize,
         budget: usize,
-    ) -> Vec<(u32, Vec<(u32, f32)>)> {
-        let postings = Postings::new(self, among.clone());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = queries.len().div_ceil(threads).max(1);
-        std::thread::scope(|scope| {
-            let each = queries.chunks(share).map(|part| {
-                let (postings, among) = (&postings, among.clone());
-                scope.spawn(move || {
-                    let mut scores = vec![0.0_f32; among.len()];
-                    let mut touched = Vec::new();
-                    let mut order = Vec::new();
-                    part.iter()
-                        .map(|query| {
-                            let near = postings.nearest(
-                                self,
-                                *query,
-                                k,
-                                budget,
-                                &mut scores,
-                                &mut touched,
-                                &mut order,
-                            );
-                            (*query, near)
-                        })
-                        .collect::<Vec<_>>()
-                })
-            });
-            let each: Vec<_> = each.collect();
-            each.into_iter()
-                .filter_map(|thread| thread.join().ok())
-                .flatten()
-                .collect()
-        })
+    ) -> Near {
+        let postings = Postings::new(self, among.start as usize..among.end as usize, 0);
+        let lists = postings.lists();
+        let of = |query: u32| self.row(query as usize);
+        nearest(&postings, &lists, queries, of, k, budget)
     }
 }
 
-/// The rows that hold each gram.
-struct Postings {
-    first: u32,
-    starts: Vec<usize>,
-    rows: Vec<u32>,
-    weights: Vec<f32>,
+/// Rows with the rows that are near them, each with its cosine.
+pub(crate) type Near = Vec<(u32, Vec<(u32, f32)>)>;
+
+/// The nearest of some queries, on all cores.
+fn nearest<'a>(
+    postings: &Postings,
+    lists: &[u32],
+    queries: &[u32],
+    of: impl Fn(u32) -> (&'a [u32], &'a [f32]) + Sync,
+    k: usize,
+    budget: usize,
+) -> Near {
+    let share = queries.len().div_ceil(crate::external::cores()).max(1);
+    std::thread::scope(|scope| {
+        let each = queries.chunks(share).map(|part| {
+            let of = &of;
+            scope.spawn(move || {
+                let mut scratch = Scratch::new(postings);
+                part.iter()
+                    .map(|query| {
+                        let near =
+                            postings.nearest(lists, *query, of(*query), k, budget, &mut scratch);
+                        (*query, near)
+                    })
+                    .collect::<Vec<_>>()
+            })
+        });
+        let each: Vec<_> = each.collect();
+        each.into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .flatten()
+            .collect()
+    })
 }
 
-impl Postings {
-    fn new(vectors: &Vectors, among: std::ops::Range<u32>) -> Self {
-        let mut starts = vec![0_usize; vectors.vocabulary + 2];
-        for row in among.clone() {
-            for gram in vectors.row(row as usize).0 {
-                starts[*gram as usize + 2] += 1;
+/// The cosine of two vectors of length 1.
+fn cosine(left: (&[u32], &[f32]), right: (&[u32], &[f32])) -> f32 {
+    let (mut i, mut j, mut sum) = (0, 0, 0.0);
+    while let (Some(x), Some(y)) = (left.0.get(i), right.0.get(j)) {
+        match x.cmp(y) {
+            Ordering::Less => i += 1,
+            Ordering::Greater => j += 1,
+            Ordering::Equal => {
+                sum += left.1[i] * right.1[j];
+                i += 1;
+                j += 1;
             }
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let total = starts.last().copied().unwrap_or(0);
-        let (mut rows, mut weights) = (vec![0; total], vec![0.0; total]);
-        for row in among.clone() {
-            let (grams, values) = vectors.row(row as usize);
-            for (gram, weight) in grams.iter().zip(values) {
-                let place = &mut starts[*gram as usize + 1];
-                rows[*place] = row - among.start;
-                weights[*place] = *weight;
-                *place += 1;
-            }
-        }
-        Postings {
-            first: among.start,
-            starts,
-            rows,
-            weights,
         }
     }
-
-    fn of(&self, gram: u32) -> std::ops::Range<usize> {
-        self.starts[gram as usize]..self.starts[gram as usize + 1]
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "scratch space of one thread")]
-    fn nearest(
-        &self,
-        vectors: &Vectors,
-        query: u32,
-        k: usize,
-        budget: usize,
-        scores: &mut [f32],
-        touched: &mut Vec<u32>,
-        order: &mut Vec<(usize, u32, f32)>,
-    ) -> Vec<(u32, f32)> {
-        let (grams, values) = vectors.row(query as usize);
-        order.clear();
-        order.extend(
-            grams
-                .iter()
-                .zip(values)
-                .map(|(g, w)| (self.of(*g).len(), *g, *w)),
-        );
-        order.sort_unstable_by_key(|(rows, gram, _)| (*rows, *gram));
-        let mut spent = 0;
-        for (rows, gram, weight) in order.iter() {
-            if *rows > 0 && spent > 0 && spent + rows > budget {
-                break;
-            }
-            spent += rows;
-            if *weight <= 0.0 {
-                continue;
-            }
-            let range = self.of(*gram);
-            for (row, value) in self.rows[range.clone()].iter().zip(&self.weights[range]) {
-                let score = &mut scores[*row as usize];
-                if *score == 0.0 {
-                    touched.push(*row);
-                }
-                *score += weight * value;
-            }
-        }
-        let mut found: Vec<(u32, f32)> = touched
-            .iter()
-            .map(|row| (row + self.first, scores[*row as usize]))
-            .filter(|(row, score)| *row != query && *score > 0.0)
-            .collect();
-        for row in touched.drain(..) {
-            scores[row as usize] = 0.0;
-        }
-        let best = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if found.len() > k {
-            found.select_nth_unstable_by(k, best);
-            found.truncate(k);
-        }
-        found.sort_unstable_by(best);
-        found
-    }
+    sum
 }
 
 #[cfg(test)]

@@ -4,20 +4,25 @@
 //! such set there should be three keys that do not touch it, for as few pairs as can be. All that is needed for
 //! it are counts; no pair is made before.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Expr, lit, when};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
-use hashbrown::HashMap;
+use futures::StreamExt;
 
-use super::blocks::{at_a_time, hashes, mixed, read_all, sort, walk_all};
+use super::blocks::{BlockExec, Walk};
+use super::distinct::{Pairs, pairs_of};
+use super::hashes::{Hashes, Sample};
 use super::oversize::{MOST_ROWS, Size};
 use super::{Blocking, Rule, Sides, rare};
-use crate::error::{MatchError, Result};
+use crate::error::Result;
 use crate::normalise::{call, column, value};
+use crate::operator::spilled;
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
 
@@ -86,7 +91,7 @@ pub(crate) async fn pairs(
     sides: Sides,
     settings: &Settings,
     blocking: &mut Blocking,
-) -> Result<Option<Vec<u64>>> {
+) -> Result<Option<Pairs>> {
     let chosen = if settings.blocking.is_empty() {
         match choose(context, rows, columns, sides, settings, blocking).await? {
             Some(keys) => keys,
@@ -108,33 +113,23 @@ pub(crate) async fn pairs(
     if settings.blocking.is_empty() {
         // About nine pairs a row with those of the keys; of big tables three, for time.
         let share = if sides.rows > BIG { 0.375 } else { 1.125 };
-        let budget = share * settings.pairs_a_row() * f64::from(sides.rows) - all.len() as f64;
-        if let Some((walked, most)) = rare::pairs(context, rows, columns, sides, budget).await? {
+        let budget =
+            share * settings.pairs_a_row() * f64::from(sides.rows) - all.numbers.len() as f64;
+        let found = rare::pairs(context, rows, columns, sides, budget).await?;
+        blocking.spilled += found.pairs.spilled;
+        if let Some(most) = found.most {
             blocking.rules.push(Rule {
                 agree_on: vec![format!(
                     "two of the four rarest words of each record that up to {most} records share"
                 )],
-                pairs: walked.pairs.len() as u64,
-                oversized_blocks: walked.oversized_blocks,
-                oversized_rows: walked.oversized_rows,
+                pairs: found.walked.pairs,
+                oversized_blocks: found.walked.oversized_blocks,
+                oversized_rows: found.walked.oversized_rows,
             });
-            all.extend(walked.pairs);
-            all = unique(all).await?;
+            all.add(found.pairs)?;
         }
     }
     Ok(Some(all))
-}
-
-/// Pairs in order, each once.
-async fn unique(mut pairs: Vec<u64>) -> Result<Vec<u64>> {
-    let work = move || {
-        sort(&mut pairs);
-        pairs.dedup();
-        pairs
-    };
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| MatchError::Spool(e.to_string()))
 }
 
 /// The pairs that agree on one of some keys, in order, each once.
@@ -145,38 +140,50 @@ async fn agreeing(
     keys: &[Key],
     sides: Sides,
     blocking: &mut Blocking,
-) -> Result<Vec<u64>> {
-    let mut all = Vec::new();
-    for keys in keys.chunks(at_a_time(sides.rows)) {
-        let mut parts: Vec<Part> = Vec::new();
-        let mut places = Vec::new();
-        for key in keys {
-            let place = key.iter().map(|part| {
-                parts.iter().position(|p| p == part).unwrap_or_else(|| {
-                    parts.push(*part);
-                    parts.len() - 1
-                })
-            });
-            places.push(place.collect::<Vec<_>>());
-        }
-        let mut shown = vec![column("row")];
-        for (at, part) in parts.iter().enumerate() {
-            let hash = call(context, "match_hash", vec![part.expression(context)?])?;
-            shown.push(hash.alias(format!("h{at}")));
-        }
-        let hashes = hashes(context, rows.clone().select(shown)?, &places, sides.rows).await?;
-        for (key, walked) in keys.iter().zip(walk_all(hashes, MOST_ROWS, sides).await?) {
-            blocking.rules.push(Rule {
-                agree_on: key.iter().map(|part| part.name(columns)).collect(),
-                pairs: walked.pairs.len() as u64,
-                oversized_blocks: walked.oversized_blocks,
-                oversized_rows: walked.oversized_rows,
-            });
-            all.extend(walked.pairs);
-        }
-        all = unique(all).await?;
+) -> Result<Pairs> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut places = Vec::new();
+    for key in keys {
+        let place = key.iter().map(|part| {
+            parts.iter().position(|p| p == part).unwrap_or_else(|| {
+                parts.push(*part);
+                parts.len() - 1
+            })
+        });
+        places.push(place.collect::<Vec<_>>());
+    }
+    let mut shown = vec![column("row")];
+    shown.extend(hashed(context, &parts)?);
+    let input = rows.clone().select(shown)?.create_physical_plan().await?;
+    let plan = Arc::new(BlockExec::new(
+        input,
+        Arc::new(Hashes::new(places, sides.rows)),
+        Walk::Pairs {
+            most: vec![MOST_ROWS],
+            budget: f64::INFINITY,
+            sides,
+        },
+    ));
+    let all = pairs_of(plan.clone(), &context.task_ctx()).await?;
+    blocking.spilled += all.spilled;
+    for (key, walked) in keys.iter().zip(plan.walked()) {
+        blocking.rules.push(Rule {
+            agree_on: key.iter().map(|part| part.name(columns)).collect(),
+            pairs: walked.pairs,
+            oversized_blocks: walked.oversized_blocks,
+            oversized_rows: walked.oversized_rows,
+        });
     }
     Ok(all)
+}
+
+/// The hashes of some parts, as expressions.
+fn hashed(context: &SessionContext, parts: &[Part]) -> Result<Vec<Expr>> {
+    let hash = |(at, part): (usize, &Part)| {
+        let hash = call(context, "match_hash", vec![part.expression(context)?])?;
+        Ok(hash.alias(format!("h{at}")))
+    };
+    parts.iter().enumerate().map(hash).collect()
 }
 
 /// The parts that keys could have.
@@ -221,39 +228,30 @@ async fn sizes(
     parts: &[Part],
     keys: &[Vec<usize>],
     sides: Sides,
+    blocking: &mut Blocking,
 ) -> Result<Vec<Size>> {
-    let shown = parts.iter().enumerate().map(|(at, part)| {
-        let hash = call(context, "match_hash", vec![part.expression(context)?])?;
-        Ok(hash.alias(format!("h{at}")))
-    });
-    let shown = shown.collect::<Result<Vec<_>>>()?;
+    let shown = hashed(context, parts)?;
     let every = (u64::from(sides.rows) / COUNTED).max(1);
-    let counts: Vec<Mutex<HashMap<u64, u64>>> = keys.iter().map(|_| Mutex::default()).collect();
-    let counts = Arc::new(counts);
-    let (counted, keys) = (counts.clone(), keys.to_vec());
-    read_all(context, rows.clone().select(shown)?, move |batch| {
-        for (key, counts) in keys.iter().zip(counted.iter()) {
-            let sums = mixed(batch, 0, key);
-            let Ok(mut counts) = counts.lock() else {
-                continue;
-            };
-            for sum in sums {
-                if sum != 0 && (sum >> 8).is_multiple_of(every) {
-                    *counts.entry(sum).or_default() += 1;
-                }
+    let input = rows.clone().select(shown)?.create_physical_plan().await?;
+    let sample = Sample::new(keys.to_vec(), every);
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(BlockExec::new(
+        input,
+        Arc::new(sample),
+        Walk::Sizes(Sample::BITS),
+    ));
+    let mut stream = execute_stream(plan.clone(), context.task_ctx())?;
+    let mut out = vec![Size::default(); keys.len()];
+    while let Some(batch) = stream.next().await {
+        let batch: RecordBatch = batch?;
+        let of = |at: usize| batch.column(at).as_primitive::<UInt64Type>().values();
+        for ((key, rows), blocks) in of(0).iter().zip(of(1)).zip(of(2)) {
+            if let Some(size) = out.get_mut(*key as usize) {
+                size.add(*rows, (every * blocks) as f64);
             }
         }
-    })
-    .await?;
-    let weight = every as f64;
-    let size = |counts: &Mutex<HashMap<u64, u64>>| {
-        let mut size = Size::default();
-        if let Ok(counts) = counts.lock() {
-            counts.values().for_each(|rows| size.add(*rows, weight));
-        }
-        size
-    };
-    Ok(counts.iter().map(size).collect())
+    }
+    blocking.spilled += spilled(plan.as_ref());
+    Ok(out)
 }
 
 async fn choose(
@@ -276,7 +274,7 @@ async fn choose(
         }
     }
     let n = f64::from(sides.rows);
-    let mut found = sizes(context, rows, &parts, &keys, sides).await?;
+    let mut found = sizes(context, rows, &parts, &keys, sides, blocking).await?;
     let fit = |size: &Size, most: f64| size.pairs > 0.0 && size.pairs <= most && !size.refused();
     let mut use_of: Vec<(Vec<usize>, Size)> = Vec::new();
     let mut refine = Vec::new();
@@ -318,7 +316,7 @@ async fn choose(
     }
     triples.truncate(1000);
     if !triples.is_empty() {
-        let found = sizes(context, rows, &parts, &triples, sides).await?;
+        let found = sizes(context, rows, &parts, &triples, sides, blocking).await?;
         use_of.extend(
             triples
                 .into_iter()

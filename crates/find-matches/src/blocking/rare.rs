@@ -4,18 +4,21 @@
 //! rarest that any other has, too, are taken, by twos: up to six keys a record.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, UInt32Type};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::cast;
+use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::SessionContext;
+use futures::StreamExt;
 
 use super::Sides;
-use super::blocks::{Walked, read_all, sort, walk};
+use super::blocks::{BlockExec, Keys, Walk, Walked};
+use super::distinct::{Pairs, pairs_of};
 use crate::error::{MatchError, Result};
+use crate::memory::Share;
 use crate::normalise::{column, value};
 use crate::profile::Column;
 use crate::settings::Kind;
@@ -29,88 +32,117 @@ const MOST_WORDS: usize = 1000;
 const MOST_ROWS: [u64; 4] = [30, 20, 12, 6];
 /// Counters, of 4 bytes each. Two words share one where there are more words.
 const COUNTERS: usize = 1 << 25;
-/// Keys held at a time, of 8 bytes each.
-const HELD: usize = 1 << 26;
 
-/// The pairs, of which there may be `budget`; and the greatest block that was taken. None if they are too many.
+/// The pairs, and the greatest block that was taken: none if there would be too many.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) pairs: Pairs,
+    pub(crate) walked: Walked,
+    pub(crate) most: Option<u64>,
+}
+
+/// The pairs, of which there may be `budget`.
 pub(crate) async fn pairs(
     context: &SessionContext,
     rows: &DataFrame,
     columns: &[Column],
     sides: Sides,
     budget: f64,
-) -> Result<Option<(Walked, u64)>> {
+) -> Result<Found> {
     let mut shown = vec![column("row")];
     for at in 0..columns.len() {
         shown.push(cast(column(&value(at)), DataType::Utf8).alias(value(at)));
     }
     let rows = rows.clone().select(shown)?;
-    let whole: Arc<Vec<bool>> = Arc::new(columns.iter().map(|c| c.kind == Kind::Number).collect());
-    let size = (16 * sides.rows as usize).next_power_of_two();
-    let size = size.clamp(1 << 16, COUNTERS);
-    let counts: Arc<Vec<AtomicU32>> = Arc::new((0..size).map(|_| AtomicU32::new(0)).collect());
-    let (counted, is_whole) = (counts.clone(), whole.clone());
-    read_all(context, rows.clone(), move |batch| {
-        each_row(batch, &is_whole, |_, words| {
-            for word in words.iter() {
-                counter(&counted, *word).fetch_add(1, Ordering::Relaxed);
-            }
-        });
+    let whole = columns.iter().map(|c| c.kind == Kind::Number).collect();
+    let words = Words::count(context, rows.clone(), whole, sides).await?;
+    let input = rows.create_physical_plan().await?;
+    let plan = Arc::new(BlockExec::new(
+        input,
+        words,
+        Walk::Pairs {
+            most: MOST_ROWS.to_vec(),
+            budget,
+            sides,
+        },
+    ));
+    let pairs = pairs_of(plan.clone(), &context.task_ctx()).await?;
+    Ok(Found {
+        pairs,
+        walked: plan.walked().first().copied().unwrap_or_default(),
+        most: plan.taken(),
     })
-    .await?;
-    // The keys of one part of all hashes at a time.
-    let parts = (6 * sides.rows as usize).div_ceil(HELD).max(1) as u64;
-    let mut sorted = Vec::new();
-    for part in 0..parts {
-        let held: Arc<Mutex<Vec<u64>>> = Arc::default();
-        let (out, counts, is_whole) = (held.clone(), counts.clone(), whole.clone());
-        read_all(context, rows.clone(), move |batch| {
-            let mut own = Vec::new();
-            each_row(batch, &is_whole, |row, words| {
-                keys(&counts, words, |key| {
-                    if u64::from(key) % parts == part {
-                        own.push(u64::from(key) << 32 | u64::from(row));
-                    }
-                });
-            });
-            if let Ok(mut out) = out.lock() {
-                out.append(&mut own);
-            }
-        })
-        .await?;
-        let mut entries = std::mem::take(&mut *held.lock().map_err(|_| lost())?);
-        entries = tokio::task::spawn_blocking(move || {
-            sort(&mut entries);
-            // A key that one row has alone makes no pair.
-            let blocks = entries.chunk_by(|a, b| a >> 32 == b >> 32);
-            blocks.filter(|b| b.len() > 1).flatten().copied().collect()
-        })
-        .await
-        .map_err(|_| lost())?;
-        sorted.push(entries);
-    }
-    let total = |most: u64| {
-        let blocks = sorted
-            .iter()
-            .flat_map(|s| s.chunk_by(|a, b| a >> 32 == b >> 32));
-        let sizes = blocks.map(|b| b.len() as u64).filter(|size| *size <= most);
-        sizes.map(|size| size * (size - 1) / 2).sum::<u64>() as f64
-    };
-    let Some(most) = MOST_ROWS.into_iter().find(|most| total(*most) <= budget) else {
-        return Ok(None);
-    };
-    let mut all = Walked::default();
-    for entries in sorted {
-        let walked = walk(&entries, most, sides);
-        all.pairs.extend(walked.pairs);
-        all.oversized_blocks += walked.oversized_blocks;
-        all.oversized_rows += walked.oversized_rows;
-    }
-    Ok(Some((all, most)))
 }
 
-fn lost() -> MatchError {
-    MatchError::Spool("a thread that looked for rare words ended early".into())
+/// How often words are there, and the keys that they make.
+#[derive(Debug)]
+struct Words {
+    /// Whether a column's value is one word.
+    whole: Vec<bool>,
+    counts: Vec<AtomicU32>,
+    rows: usize,
+    _share: Share,
+}
+
+impl Words {
+    /// Counts the words of all rows: their number and then their columns.
+    async fn count(
+        context: &SessionContext,
+        rows: DataFrame,
+        whole: Vec<bool>,
+        sides: Sides,
+    ) -> Result<Arc<Words>> {
+        let size = (16 * sides.rows as usize).next_power_of_two();
+        let size = size.clamp(1 << 16, COUNTERS);
+        let task = context.task_ctx();
+        let mut share = Share::new("counters of words", task.memory_pool());
+        share.grow(4 * size, || {
+            format!("counting the words of {} rows", sides.rows)
+        })?;
+        let words = Arc::new(Words {
+            whole,
+            counts: (0..size).map(|_| AtomicU32::new(0)).collect(),
+            rows: sides.rows as usize,
+            _share: share,
+        });
+        let plan = rows.create_physical_plan().await?;
+        let mut reading = tokio::task::JoinSet::new();
+        for mut stream in execute_stream_partitioned(plan, task)? {
+            let words = words.clone();
+            reading.spawn(async move {
+                while let Some(batch) = stream.next().await {
+                    each_row(&batch?, &words.whole, |_, of_row| {
+                        for word in of_row.iter() {
+                            counter(&words.counts, *word).fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+                Ok::<_, MatchError>(())
+            });
+        }
+        while let Some(ended) = reading.join_next().await {
+            ended.map_err(|e| MatchError::Spool(e.to_string()))??;
+        }
+        Ok(words)
+    }
+}
+
+impl Keys for Words {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn usual(&self) -> usize {
+        6 * self.rows
+    }
+
+    fn numbers(&self, batch: &RecordBatch, _: usize, out: &mut Vec<u64>) {
+        each_row(batch, &self.whole, |row, words| {
+            keys(&self.counts, words, |key| {
+                out.push(u64::from(key) << 32 | u64::from(row));
+            });
+        });
+    }
 }
 
 fn counter(counts: &[AtomicU32], word: u64) -> &AtomicU32 {

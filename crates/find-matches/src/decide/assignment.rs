@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::blocking::blocks::sort;
 use crate::blocking::{Sides, rows};
+use crate::external::{cores, sort};
 
 /// Places of pairs, the greatest score first; of equal ones, the first pair.
 pub(crate) fn ranked(scores: &[f32]) -> Vec<usize> {
@@ -18,7 +18,7 @@ pub(crate) fn ranked(scores: &[f32]) -> Vec<usize> {
         u64::from(!ascending) << 32 | at
     };
     let mut keys: Vec<u64> = (0..).zip(scores).map(key).collect();
-    sort(&mut keys);
+    sort(&mut keys, cores());
     keys.into_iter().map(|key| key as u32 as usize).collect()
 }
 

@@ -154,6 +154,7 @@ pub(crate) async fn gather<'a>(
         normal,
         columns,
         all.clone(),
+        found.share,
         found.texts.clone(),
         saved,
     )

@@ -12,12 +12,15 @@ use hashbrown::HashMap;
 use mastic_functions::sample_number;
 
 use super::learn::Evidence;
-use crate::blocking::rows;
+use crate::blocking::grams::ROOM;
+use crate::blocking::{pair, rows};
 use crate::decide::groups::{CONVINCING, Groups, LOOKED_AT, Tops, lead, usual};
 use crate::error::{MatchError, Result};
+use crate::memory::Share;
 use crate::normalise::{column, value};
 use crate::spool::Spool;
-use crate::vectors::{Builder, Tokens, Vectors};
+use crate::vectors::stored::Stored;
+use crate::vectors::{Builder, Near, Tokens};
 
 /// Accepted pairs that are looked at.
 const PROBES: usize = 500;
@@ -107,7 +110,7 @@ fn ends(evidence: &Evidence<'_>, accepted: &[usize]) -> Vec<u32> {
 }
 
 /// The lesser lead of a pair's records, 0 where the other one lies below the gap.
-fn lead_of(pair: u64, found: &HashMap<u32, Near>, usual: f64) -> f64 {
+fn lead_of(pair: u64, found: &HashMap<u32, Nearest>, usual: f64) -> f64 {
     let (a, b) = rows(pair);
     let of = |row: u32, other: u32| {
         let Some(near) = found.get(&row) else {
@@ -121,7 +124,7 @@ fn lead_of(pair: u64, found: &HashMap<u32, Near>, usual: f64) -> f64 {
 }
 
 /// The nearest records of one, the nearest first.
-struct Near {
+struct Nearest {
     cosines: Vec<f32>,
     others: Vec<u32>,
 }
@@ -132,7 +135,7 @@ async fn near(
     normal: &Arc<Spool>,
     evidence: &Evidence<'_>,
     asked: &[u32],
-) -> Result<HashMap<u32, Near>> {
+) -> Result<HashMap<u32, Nearest>> {
     if asked.is_empty() {
         return Ok(HashMap::new());
     }
@@ -143,16 +146,26 @@ async fn near(
     for row in asked.iter().chain(candidates.values().flatten()) {
         wanted[*row as usize] = true;
     }
-    let (vectors, row_at) = read(context, normal, evidence, |row| {
+    let (vectors, row_at, share) = read(context, normal, evidence, |row| {
         wanted[row as usize] || sample_number(u64::from(row)).is_multiple_of(every)
     })
     .await?;
     let place: HashMap<u32, u32> = row_at.iter().copied().zip(0..).collect();
-    let queries = asked
+    let mut queries: Vec<u32> = asked
         .iter()
         .filter_map(|row| place.get(row).copied())
         .collect();
-    let (vectors, found) = search(vectors, queries).await?;
+    queries.sort_unstable();
+    // The candidates of each record, as pairs of vectors.
+    let mut pairs = Vec::new();
+    for query in &queries {
+        let row = row_at[*query as usize];
+        let own = candidates.get(&row).map(Vec::as_slice).unwrap_or(&[]);
+        let own = own.iter().filter_map(|other| place.get(other));
+        pairs.extend(own.map(|at| pair(*query, *at)));
+    }
+    let (found, cosines) = search(vectors, share, queries, pairs).await?;
+    let mut cosines = cosines.into_iter();
     // Of a sample the second best is less: by the logarithm of how many records each stands for.
     let gap = (every as f64).ln() as f32;
     let lists = found.into_iter().map(|(query, list)| {
@@ -166,15 +179,16 @@ async fn near(
         });
         let mut all: Vec<(u32, f32)> = sampled.take(LOOKED_AT).collect();
         lift(&mut all, gap);
-        let cosines = own.iter().filter_map(|other| {
-            let at = place.get(other)?;
-            Some((*other, vectors.cosine(query, *at)))
-        });
-        all.extend(cosines);
+        let known = own.iter().filter(|other| place.contains_key(*other));
+        all.extend(
+            known
+                .zip(cosines.by_ref())
+                .map(|(other, cosine)| (*other, cosine)),
+        );
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         all.truncate(LOOKED_AT);
         let (others, cosines) = all.into_iter().unzip();
-        (row, Near { cosines, others })
+        (row, Nearest { cosines, others })
     });
     Ok(lists.collect())
 }
@@ -195,14 +209,17 @@ fn candidates(evidence: &Evidence<'_>, asked: &[u32]) -> HashMap<u32, Vec<u32>> 
     out
 }
 
-/// The vectors of the rows that are wanted, and which rows they are.
+/// The vectors of the rows that are wanted, which rows they are, and the memory that they take.
 async fn read(
     context: &SessionContext,
     normal: &Arc<Spool>,
     evidence: &Evidence<'_>,
     wanted: impl Fn(u32) -> bool,
-) -> Result<(Vectors, Vec<u32>)> {
+) -> Result<(Stored, Vec<u32>, Share)> {
     let count = evidence.columns.len();
+    let disk = context.runtime_env().disk_manager.clone();
+    let mut share = Share::new("vectors of a sample", context.task_ctx().memory_pool());
+    let mut to_disk = false;
     let mut shown = vec![column("row")];
     for at in 0..count {
         shown.push(cast(column(&value(at)), DataType::Utf8).alias(value(at)));
@@ -224,8 +241,16 @@ async fn read(
             builder.end_row();
             row_at.push(numbers.value(at));
         }
+        let what = || "looking around a sample of records".to_owned();
+        to_disk |= share.resize(ROOM * builder.bytes(), what).is_err();
+        if to_disk {
+            builder.write(&disk)?;
+            share.resize(builder.bytes(), what)?;
+        }
     }
-    Ok((builder.finish(), row_at))
+    let vectors = builder.store(None, &disk)?;
+    share.shrink_to(vectors.bytes());
+    Ok((vectors, row_at, share))
 }
 
 /// Raises the cosines of a sample to where those of all would be: by `gap` of the usual spacings.
@@ -243,16 +268,20 @@ fn lift(list: &mut [(u32, f32)], gap: f32) {
     list.iter_mut().for_each(|(_, c)| *c = (*c + by).min(1.0));
 }
 
-/// The nearest of each query, each with its cosine.
-type Lists = Vec<(u32, Vec<(u32, f32)>)>;
-
-async fn search(vectors: Vectors, queries: Vec<u32>) -> Result<(Vectors, Lists)> {
-    let count = u32::try_from(vectors.len()).unwrap_or(u32::MAX);
+/// The nearest of each query, in order, and the cosines of pairs.
+async fn search(
+    vectors: Stored,
+    mut share: Share,
+    queries: Vec<u32>,
+    pairs: Vec<u64>,
+) -> Result<(Near, Vec<f32>)> {
     tokio::task::spawn_blocking(move || {
         // More than are wanted, for some are candidates that are not in the sample.
-        let near = vectors.nearest(&queries, 0..count, 4 * LOOKED_AT, BUDGET);
-        (vectors, near)
+        let all = 0..u32::try_from(vectors.len()).unwrap_or(u32::MAX);
+        let near = vectors.nearest(&queries, all, 4 * LOOKED_AT, BUDGET, &mut share)?;
+        let cosines = vectors.cosines(&pairs, &mut share)?;
+        Ok((near, cosines))
     })
     .await
-    .map_err(|e| MatchError::Spool(e.to_string()))
+    .map_err(|e| MatchError::Spool(e.to_string()))?
 }
