@@ -113,18 +113,17 @@ impl Texts {
         (pairs, teach, 5 * k)
     }
 
-    /// The pairs of these records and of those near them, with the nearest of each.
-    pub(crate) fn pairs_of(&self, rows: std::ops::Range<u32>, all: u32, k: usize) -> Vec<u64> {
-        let own: Vec<u32> = rows.clone().collect();
-        let near = self.record.nearest(&own, 0..all, k, BUDGET);
+    /// The pairs of these records, which are in order, and of those near them, with the nearest of each.
+    pub(crate) fn pairs_of(&self, own: &[u32], sides: Sides, k: usize) -> Vec<u64> {
+        let near = self.nearest_of(own, sides, k);
         let mut others: Vec<u32> = near
             .iter()
             .flat_map(|(_, list)| list.iter().map(|(other, _)| *other))
-            .filter(|other| !rows.contains(other))
+            .filter(|other| own.binary_search(other).is_err())
             .collect();
         others.sort_unstable();
         others.dedup();
-        let further = self.record.nearest(&others, 0..all, k, BUDGET);
+        let further = self.nearest_of(&others, sides, k);
         let mut pairs = unique(&near);
         pairs.extend(unique(&further));
         pairs.sort_unstable();
@@ -134,10 +133,15 @@ impl Texts {
 
     fn neighbours(&self, sides: Sides, k: usize) -> Vec<(u32, Vec<(u32, f32)>)> {
         let all: Vec<u32> = (0..sides.rows).collect();
+        self.nearest_of(&all, sides, k)
+    }
+
+    /// The nearest of some records, in order: of all, or of the other table's.
+    fn nearest_of(&self, own: &[u32], sides: Sides, k: usize) -> Vec<(u32, Vec<(u32, f32)>)> {
         match sides.split {
-            None => self.record.nearest(&all, 0..sides.rows, k, BUDGET),
+            None => self.record.nearest(own, 0..sides.rows, k, BUDGET),
             Some(split) => {
-                let (left, right) = all.split_at((split as usize).min(all.len()));
+                let (left, right) = own.split_at(own.partition_point(|row| *row < split));
                 let mut near = self.record.nearest(left, split..sides.rows, k, BUDGET);
                 near.extend(self.record.nearest(right, 0..split, k, BUDGET));
                 near

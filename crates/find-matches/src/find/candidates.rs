@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 use crate::blocking::grams::Texts;
 use crate::blocking::{Blocking, Sides, keys, random};
 use crate::error::{MatchError, Result};
-use crate::known::Known;
+use crate::known::{Fresh, Known};
 use crate::profile::Column;
 use crate::settings::{Kind, Settings};
 use crate::spool::Spool;
@@ -70,12 +70,12 @@ pub(super) async fn find(
         uncovered = true;
     }
     let texts = Arc::new(Texts::read(rows, columns, known).await?);
-    let new = known.new;
+    let new = known.new.map(Fresh::rows);
     let (search, options) = (texts.clone(), settings.clone());
     let (pairs, teach, k) = tokio::task::spawn_blocking(move || match new {
-        Some(from) => {
+        Some(own) => {
             let k = options.neighbours();
-            let pairs = search.pairs_of(from..sides.rows, sides.rows, k);
+            let pairs = search.pairs_of(&own, sides, k);
             (pairs, Vec::new(), k)
         }
         None => search.pairs(sides, &options),
