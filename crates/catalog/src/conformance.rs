@@ -105,6 +105,7 @@ async fn of_jobs(make: &impl AsyncFn() -> Arc<dyn CatalogStore>) {
     commits::racing_runs(make().await).await;
     transfer::transfer_of_crawlers(&*make().await, &*make().await).await;
     transfer::transfer_of_bookmarks(&*make().await, &*make().await).await;
+    transfer::transfer_of_transforms(&*make().await, &*make().await).await;
     transfer::transfer(&*make().await, &*make().await).await;
     changes::concurrent_writers(make().await).await;
 }

@@ -9,7 +9,8 @@
 //!   "Crawlers": [ { "Name": "nightly", "DatabaseName": "sales", "Classifiers": ["percent"],
 //!                   "Targets": { "S3Targets": [ { "Path": "s3://lake/orders/" } ] } } ],
 //!   "Bookmarks": [ { "JobName": "clean", "SourceName": "orders",
-//!                    "Objects": [ { "Path": "s3://lake/orders/1.csv", "Size": 7 } ] } ] }
+//!                    "Objects": [ { "Path": "s3://lake/orders/1.csv", "Size": 7 } ] } ],
+//!   "Transforms": [ { "Name": "customers", "Model": { "format": 2 } } ] }
 //! ```
 //!
 //! The history of crawls and runs stays where it was made.
@@ -29,7 +30,8 @@ use serde_json::Value;
 
 use crate::error::{CatalogError, Result};
 use crate::model::{
-    BookmarkPosition, Classifier, Crawler, Database, Partition, SourceObject, Table, optional_time,
+    BookmarkPosition, Classifier, Crawler, Database, MlTransform, Partition, SourceObject, Table,
+    optional_time,
 };
 use crate::store::{Applied, CatalogStore, Change, ChangeSet, Expected, PartitionChanges};
 
@@ -48,6 +50,9 @@ pub struct Document {
     /// Where job bookmarks stand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bookmarks: Vec<BookmarkDocument>,
+    /// The transforms, with all that they have learned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transforms: Vec<MlTransform>,
 }
 
 /// Where a bookmark stands, without how it came there.
@@ -91,8 +96,9 @@ pub struct TableDocument {
     pub partitions: Vec<Partition>,
 }
 
-/// The current state of these databases, with the crawlers that write to them and the classifiers that those name; if
-/// none is named, of all databases, with all crawlers, classifiers and bookmarks. Each table is read with the partitions of the very
+/// The current state of these databases, with the crawlers that write to them, the classifiers that those name and the
+/// transforms whose entities are tables of them; if none is named, of all databases, with all crawlers, classifiers, bookmarks
+/// and transforms. Each table is read with the partitions of the very
 /// version that is written; two tables may be of different moments if somebody writes meanwhile.
 pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Document> {
     let wanted = if databases.is_empty() {
@@ -119,6 +125,7 @@ pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Docu
     }
     document.crawlers = store.list_crawlers().await?;
     document.classifiers = store.list_classifiers().await?;
+    document.transforms = store.list_transforms().await?;
     if !databases.is_empty() {
         let exported: HashSet<&str> = document
             .databases
@@ -128,6 +135,14 @@ pub async fn export(store: &dyn CatalogStore, databases: &[&str]) -> Result<Docu
         document.crawlers.retain(|crawler| {
             let database = crawler.database_name.as_deref().unwrap_or_default();
             exported.contains(database.to_lowercase().as_str())
+        });
+        document.transforms.retain(|transform| {
+            // A file has more to its name than DATABASE.TABLE.
+            let entities = transform.entities.as_deref().unwrap_or_default();
+            let table = entities
+                .split_once('.')
+                .filter(|_| !entities.contains(['/', '\\']));
+            table.is_some_and(|(database, _)| exported.contains(database.to_lowercase().as_str()))
         });
         let named: HashSet<&str> = document
             .crawlers
@@ -174,7 +189,7 @@ async fn export_bookmarks(store: &dyn CatalogStore) -> Result<Vec<BookmarkDocume
 }
 
 /// Puts what the text holds into the store, in one transaction: new databases and tables are made, tables that exist
-/// get a new version where they differ, partitions are added or replaced, and so are crawlers and classifiers; a bookmark
+/// get a new version where they differ, partitions are added or replaced, and so are crawlers, classifiers and transforms; a bookmark
 /// that is there already stays where it stands, so that an old export makes no job repeat itself. **Nothing is deleted.** Tables without a
 /// `DatabaseName` go to `default_database`.
 pub async fn import(
@@ -206,6 +221,7 @@ struct Anything {
     crawler: Option<Value>,
     crawlers: Vec<Value>,
     bookmarks: Vec<BookmarkDocument>,
+    transforms: Vec<Value>,
 }
 
 /// What was read, flat.
@@ -218,6 +234,7 @@ struct Parsed {
     classifiers: Vec<Classifier>,
     crawlers: Vec<Crawler>,
     bookmarks: Vec<BookmarkDocument>,
+    transforms: Vec<MlTransform>,
 }
 
 impl Parsed {
@@ -256,7 +273,7 @@ impl Parsed {
     }
 
     fn take(&mut self, value: Value) -> Result<()> {
-        const KNOWN: [&str; 13] = [
+        const KNOWN: [&str; 14] = [
             "Databases",
             "Database",
             "DatabaseList",
@@ -270,6 +287,7 @@ impl Parsed {
             "Crawler",
             "Crawlers",
             "Bookmarks",
+            "Transforms",
         ];
         let Some(object) = value.as_object() else {
             return Err(invalid("it is not a JSON object"));
@@ -326,6 +344,10 @@ impl Parsed {
         for value in anything.crawler.into_iter().chain(anything.crawlers) {
             let name = value.get("Name").cloned();
             self.crawlers.push(named("crawler", name, value)?);
+        }
+        for value in anything.transforms {
+            let name = value.get("Name").cloned();
+            self.transforms.push(named("transform", name, value)?);
         }
         Ok(())
     }
@@ -415,6 +437,12 @@ impl Parsed {
                 only_new: true,
             });
         changes.changes.extend(bookmarks);
+        let transforms = self.transforms.into_iter();
+        let transforms = transforms.map(|transform| Change::PutTransform {
+            transform: Box::new(transform),
+            replace: true,
+        });
+        changes.changes.extend(transforms);
         Ok(changes)
     }
 }

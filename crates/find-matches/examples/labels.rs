@@ -166,6 +166,7 @@ async fn main() {
             name: "labels".into(),
             rows: table(&context, &names, columns.collect()),
             line: None,
+            partial: false,
         };
         let enforce = Settings {
             enforce_provided_labels: true,

@@ -20,6 +20,10 @@ pub(crate) struct Shared {
     pub(crate) name: String,
     /// Why it is not compared.
     pub(crate) unfit: Option<String>,
+    /// Whether the table, or the left one, has it.
+    pub(crate) left: bool,
+    /// What it is called in the right table, if that has it.
+    pub(crate) right: Option<String>,
 }
 
 /// How many values of a column its likeness to others is told by.
@@ -41,6 +45,8 @@ pub(crate) fn of_one(schema: &Schema) -> Vec<Shared> {
         .map(|f| Shared {
             name: f.name().clone(),
             unfit: unfit(f.data_type()),
+            left: true,
+            right: None,
         })
         .collect()
 }
@@ -141,6 +147,8 @@ fn together(
         shared.push(Shared {
             name: name.clone(),
             unfit: why,
+            left: true,
+            right: theirs.map(|theirs| theirs.name().clone()),
         });
     }
     for field in free.iter().filter_map(|o| b.fields().get(*o)) {
@@ -153,6 +161,8 @@ fn together(
         shared.push(Shared {
             name,
             unfit: Some("only the right table has it".into()),
+            left: false,
+            right: Some(field.name().clone()),
         });
     }
     Ok((left.select(of_left)?, right.select(of_right)?, shared))

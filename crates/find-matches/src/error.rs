@@ -52,6 +52,18 @@ pub enum MatchError {
     /// Labels that contradict each other or name rows that are not there, with set and line.
     #[error("{0}")]
     Label(String),
+    /// New records of which nobody says which of the linked tables they are of.
+    #[error(
+        "is '{table}' of the left table, which was '{left}', or of the right one, which was '{right}'?"
+    )]
+    Side {
+        /// The table.
+        table: String,
+        /// What the left table was called.
+        left: String,
+        /// What the right table was called.
+        right: String,
+    },
     /// A saved transform that does not fit, or is none.
     #[error("{0}")]
     Transform(String),
@@ -119,6 +131,7 @@ impl MatchError {
                 "give it more with --memory-limit, or compare fewer pairs or columns: a lower --accuracy-cost, --ignore COLUMN"
                     .into(),
             ),
+            MatchError::Side { .. } => Some("say --side left or --side right; in a script, side: left or side: right".into()),
             MatchError::Encoding { .. } => {
                 Some("convert the files to UTF-8, or leave the column out with --ignore".into())
             }

@@ -5,15 +5,15 @@ use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 
 use crate::blocking::{Blocking, rows};
-use crate::error::Result;
+use crate::error::{MatchError, Result};
 use crate::explain::{Decision, Explanation};
 use crate::incremental::{self, Join};
-use crate::known::Known;
-use crate::labels::{Labelled, Labels, tie};
+use crate::known::{Fresh, Known};
+use crate::labels::{KeptLabels, Labelled, Labels, tie};
 use crate::model::supervised::Supervised;
 use crate::output::{Matched, Outcome, Summary};
 use crate::settings::Settings;
-use crate::transform::Transform;
+use crate::transform::{Linked, Side, Transform};
 use learn::{Evidence, Learned};
 use prepare::{Input, Prepared};
 
@@ -58,6 +58,9 @@ pub struct Given {
     /// Records that have entities already, in the columns `match_id` and `match_confidence`: what is matched joins
     /// them. It needs a transform.
     pub existing: Option<Table>,
+    /// Of which of the two tables that the transform linked new records are, where they are of one, and its name does not
+    /// say so.
+    pub side: Option<Side>,
     /// Whether [`Matched::transform`] is wanted.
     pub keep: bool,
     /// Linking: columns are the same by their names alone, and not by their values.
@@ -72,11 +75,17 @@ pub fn output_schema(
     input: MatchInput,
     settings: &Settings,
     existing: Option<Table>,
+    (transform, side): (Option<&Transform>, Option<Side>),
 ) -> Result<Schema> {
-    input::check(&input, settings)?;
     let own = match existing {
-        None => input::columns(input)?,
-        Some(existing) => incremental::columns(existing, input.left)?,
+        None => {
+            input::check(&input, settings)?;
+            input::columns(input)?
+        }
+        Some(existing) => {
+            incremental::check(&input, settings)?;
+            incremental::columns(existing, input, transform, side)?
+        }
     };
     let mut fields: Vec<Field> = own
         .fields()
@@ -139,7 +148,8 @@ pub async fn find_matches_with(
             None,
         ),
         Some(existing) => {
-            let read = incremental::read(context, existing, input, settings, transform, tell);
+            let known = (transform, given.side);
+            let read = incremental::read(context, existing, input, settings, known, tell);
             let (input, join) = read.await?;
             (input, Some(join))
         }
@@ -147,9 +157,13 @@ pub async fn find_matches_with(
     let known = Known {
         transform,
         keep: given.keep,
-        new: join.as_ref().map(|join| join.first),
+        new: join.as_ref().map(|join| &join.fresh),
     };
-    let labelled = labelled(context, &input, given.labels.as_ref(), settings).await?;
+    let labels = match given.labels {
+        Some(labels) => Some(labels),
+        None => kept_labels(context, transform, settings)?,
+    };
+    let labelled = labelled(context, &input, labels.as_ref(), settings).await?;
     let (mut prepared, mut found) = Prepared::new(context, input, settings, known, tell).await?;
     if settings.enforce_provided_labels
         && let Some(labelled) = &labelled
@@ -169,22 +183,51 @@ pub async fn find_matches_with(
     };
     tell(Stage::Deciding);
     if labelled.is_some() || learned.model.supervised.is_some() {
-        teach(&evidence, &mut learned, labelled.as_ref(), settings);
+        let labelled = labelled.as_ref();
+        teach(&evidence, &mut learned, labelled, settings, known.new);
     }
     let transform = match given.keep {
         true => {
-            let (columns, linked) = (&prepared.columns, prepared.input.sides.split.is_some());
+            let input = &prepared.input;
+            let between = input
+                .sides
+                .split
+                .map(|_| Linked::new(&input.shared, &input.names));
             let (normal, model) = (&prepared.normal, learned.model.clone());
-            Some(
-                Transform::learned(context, normal, settings, linked, columns, grams, model)
-                    .await?,
-            )
+            let columns = &prepared.columns;
+            let kept =
+                Transform::learned(context, normal, settings, between, columns, grams, model);
+            let mut kept = kept.await?;
+            if let Some(labels) = &labels {
+                kept.labels = Some(KeptLabels::read(labels).await?);
+            }
+            Some(kept)
         }
         false => None,
     };
     finish(
         context, &prepared, evidence, learned, settings, join, transform,
     )
+}
+
+/// The labels that a transform has: to be enforced, or to teach it if it was taught by none.
+fn kept_labels(
+    context: &SessionContext,
+    transform: Option<&Transform>,
+    settings: &Settings,
+) -> Result<Option<Labels>> {
+    let Some(transform) = transform else {
+        return Ok(None);
+    };
+    match &transform.labels {
+        Some(kept) if settings.enforce_provided_labels || transform.model.supervised.is_none() => {
+            Ok(Some(kept.labels(context, "the transform's labels")?))
+        }
+        None if settings.enforce_provided_labels => Err(MatchError::Transform(
+            "the transform has no labels that could be enforced".into(),
+        )),
+        _ => Ok(None),
+    }
 }
 
 /// The labelled pairs, if there are labels.
@@ -208,6 +251,7 @@ fn teach(
     learned: &mut Learned,
     labelled: Option<&Labelled>,
     settings: &Settings,
+    fresh: Option<&Fresh>,
 ) {
     let (pairs, sides) = (evidence.pairs(), evidence.sides);
     let labels = labelled.map_or_else(Vec::new, |l| taught::places(pairs, l));
@@ -225,6 +269,11 @@ fn teach(
         if enforced {
             taught::enforce(&mut learned.scores, &labels);
             learned.accepted = taught::amend(pairs, &learned.accepted, &labels, assigned);
+            if let Some(fresh) = fresh.filter(|fresh| fresh.one_to_one()) {
+                let may = |row| !fresh.is_taken(row);
+                let free = |at: &usize| <[u32; 2]>::from(rows(pairs[*at])).into_iter().all(may);
+                learned.accepted.retain(free);
+            }
             learned
                 .decision
                 .why
@@ -237,7 +286,10 @@ fn teach(
     if enforced {
         taught::enforce(&mut scores, &labels);
     }
-    learned.accepted = taught::accept(pairs, &scores, sides, assigned, threshold);
+    learned.accepted = match fresh {
+        Some(fresh) if fresh.one_to_one() => fresh.assign(pairs, &scores, sides, threshold, false),
+        _ => taught::accept(pairs, &scores, sides, assigned, threshold),
+    };
     learned.scores = scores;
     learned.model.threshold = threshold;
     learned.decision = Decision {
@@ -275,7 +327,7 @@ fn finish(
     let mut accepted = accepted;
     if let Some(join) = &join {
         // Old records are compared as rivals of new ones; they match no others than before.
-        accepted.retain(|at| rows(pairs[*at]).1 >= join.first);
+        accepted.retain(|at| join.fresh.has(pairs[*at]));
     }
     let threshold = model.threshold as f32;
     let relative: Vec<f32> = learned.scores.iter().map(|s| s - threshold).collect();

@@ -4,6 +4,7 @@
 //! transform"). Rows of one set with the same label are the same thing, with different labels they are not; rows of
 //! different sets say nothing of each other. A row with an empty label is not used.
 
+mod kept;
 mod tie;
 
 use datafusion::dataframe::DataFrame;
@@ -12,6 +13,7 @@ use hashbrown::HashMap;
 use crate::blocking::{Sides, pair};
 use crate::error::{MatchError, Result};
 
+pub use kept::KeptLabels;
 pub(crate) use tie::tie;
 
 /// The column of sets.
@@ -33,6 +35,8 @@ pub struct Labels {
     pub rows: DataFrame,
     /// The column with each row's line, if there is one.
     pub line: Option<String>,
+    /// Whether rows that the table does not have are left out. Otherwise they are errors, for a label file is of its table.
+    pub partial: bool,
 }
 
 /// A row of a label file, and the row of the table that it is.

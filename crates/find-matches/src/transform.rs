@@ -9,8 +9,11 @@ use datafusion::logical_expr::{cast, lit};
 use datafusion::prelude::SessionContext;
 use serde::{Deserialize, Serialize};
 
+use crate::align::Shared;
 use crate::error::{MatchError, Result};
+use crate::find::input::{source_column, source_names};
 use crate::gather::hash;
+use crate::labels::KeptLabels;
 use crate::model::Model;
 use crate::normalise::{column, value};
 use crate::profile::Column;
@@ -18,9 +21,9 @@ use crate::settings::Settings;
 use crate::spool::Spool;
 use crate::vectors::Rarity;
 
-/// The form of the document that this program writes. Who changes how values and 3-grams are hashed
+/// The form of the document that this program writes. Form 1 had neither the two tables that were linked nor labels. Who changes how values and 3-grams are hashed
 /// ([`crate::gather::hash`], `mastic_functions::matching::grams`) changes it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The most values of a column whose frequencies are kept: the most frequent. Others count as there once.
 const MOST_VALUES: usize = 100_000;
 
@@ -44,6 +47,57 @@ pub struct Grams {
     pub(crate) columns: Vec<Option<Rarity>>,
 }
 
+/// One of two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The first one.
+    Left,
+    /// The second one.
+    Right,
+}
+
+/// A column of two tables that were linked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedColumn {
+    /// What it is called in the result, and in the left table.
+    pub name: String,
+    /// Whether the left table has it.
+    pub left: bool,
+    /// What it is called in the right table, if that has it.
+    pub right: Option<String>,
+}
+
+/// Two tables that were linked, so that new records of each can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// What the tables are called in the column [`Linked::source`].
+    pub tables: [String; 2],
+    /// The result's column that says which table a record is of.
+    pub source: String,
+    /// The others, in order.
+    pub columns: Vec<LinkedColumn>,
+}
+
+impl Linked {
+    pub(crate) fn new(shared: &[Shared], names: &[String]) -> Linked {
+        let of = |at: usize| names.get(at).map_or("", String::as_str);
+        let (left, right) = source_names(of(0), of(1));
+        Linked {
+            tables: [left.to_owned(), right.to_owned()],
+            source: source_column(shared).to_owned(),
+            columns: shared
+                .iter()
+                .map(|s| LinkedColumn {
+                    name: s.name.clone(),
+                    left: s.left,
+                    right: s.right.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
 /// Everything that is needed to score the pairs of other tables as those of the one that it was learned from.
 ///
 /// As JSON it is a document of its own, whose `format` says how it is to be read.
@@ -65,6 +119,12 @@ pub struct Transform {
     pub(crate) grams: Option<Grams>,
     /// What comparisons are worth, and from where on pairs match.
     pub model: Model,
+    /// The two tables that were linked; none for one table, and where it was saved in form 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<Linked>,
+    /// The labels that belong to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<KeptLabels>,
 }
 
 impl Transform {
@@ -95,10 +155,19 @@ impl Transform {
             .map_err(|e| MatchError::Transform(format!("the transform cannot be written: {e}")))
     }
 
-    /// How many labelled pairs it was taught with.
-    pub fn labels(&self) -> u64 {
+    /// How many labelled pairs belong to it; of a transform of form 1, with how many it was taught.
+    pub fn label_count(&self) -> u64 {
         let taught = self.model.supervised.as_ref();
-        taught.map_or(0, |s| s.labels.iter().sum())
+        let taught = || taught.map_or(0, |s| s.labels.iter().sum());
+        self.labels.as_ref().map_or_else(taught, KeptLabels::pairs)
+    }
+
+    /// The same without what labels taught, so that labels can be held out of it.
+    #[must_use]
+    pub fn untaught(&self) -> Transform {
+        let mut out = self.clone();
+        out.model.supervised = None;
+        out
     }
 
     /// What is to be kept of what was learned.
@@ -106,7 +175,7 @@ impl Transform {
         context: &SessionContext,
         normal: &Arc<Spool>,
         settings: &Settings,
-        linked: bool,
+        between: Option<Linked>,
         columns: &[Column],
         grams: Option<Grams>,
         model: Model,
@@ -142,12 +211,14 @@ impl Transform {
         Ok(Transform {
             format: FORMAT,
             settings: settings.clone(),
-            linked,
+            linked: between.is_some(),
             rows: normal.rows(),
             columns: columns.to_vec(),
             frequencies: all,
             grams,
             model,
+            between,
+            labels: None,
         })
     }
 }
@@ -157,11 +228,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_of_other_forms_are_refused() {
+    fn documents_of_newer_forms_are_refused() {
         let told = |value| Transform::from_value(value).unwrap_err().to_string();
-        let newer = told(serde_json::json!({ "format": 2 }));
-        assert!(newer.contains("form 2"), "{newer}");
+        let newer = told(serde_json::json!({ "format": 3 }));
+        assert!(newer.contains("form 3"), "{newer}");
         assert!(told(serde_json::json!({ "format": 1 })).contains("settings"));
         assert!(told(serde_json::json!([])).contains("does not say its form"));
+    }
+
+    // As the first form was written.
+    #[test]
+    fn documents_of_the_first_form_are_read() {
+        let text = r#"{"format":1,"settings":{"primary_key":null,"one_to_one":true,"comparisons":[],"ignore":[],"blocking":[],
+            "precision_recall_tradeoff":0.5,"accuracy_cost_tradeoff":0.5,"enforce_provided_labels":false},"linked":true,"rows":7,
+            "columns":[],"frequencies":[],"grams":null,"model":{"prior":0.1,"related":0.0,"comparisons":[],"learner":null,
+            "supervised":{"features":[],"intercept":0.5,"labels":[3,4]},"one_to_one":true,"unsupervised_threshold":1.0,"threshold":0.0}}"#;
+        let read = Transform::from_value(serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!((read.rows, read.linked, &read.between), (7, true, &None));
+        assert_eq!((read.label_count(), &read.labels), (7, &None));
+        assert_eq!(read.untaught().model.supervised, None);
+        let mut kept = read.clone();
+        kept.labels = Some(KeptLabels::default());
+        assert_eq!(kept.label_count(), 0);
+        assert_eq!(
+            Transform::from_value(kept.to_value().unwrap()).unwrap(),
+            kept
+        );
     }
 }

@@ -125,6 +125,7 @@ impl Planner<'_> {
         let options = FindMatches {
             settings: step.over(transform.as_ref().map(|t| &t.settings)),
             transform,
+            side: step.side,
             best: step.best,
         };
         let texts: Vec<&Text> = step.texts.iter().collect();

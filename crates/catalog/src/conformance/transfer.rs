@@ -3,7 +3,9 @@
 use super::bookmarks::{at, object};
 use super::crawlers::{classifier, crawler};
 use super::{partition, put, table, with_database};
-use crate::model::{BookmarkPosition, Classifier, HIVE_DEFAULT_PARTITION, SourceObject};
+use crate::model::{
+    BookmarkPosition, Classifier, HIVE_DEFAULT_PARTITION, MlTransform, SourceObject,
+};
 use crate::store::{CatalogStore, Expected, PartitionChanges};
 use crate::transfer::{Document, export, import};
 
@@ -68,6 +70,60 @@ pub(super) async fn transfer_of_crawlers(from: &dyn CatalogStore, to: &dyn Catal
         assert!(copy.same_definition(original));
         assert_eq!(copy.creation_time, original.creation_time);
     }
+}
+
+/// Transforms come along with all that they learned: all of them, or those whose entities are in the databases that
+/// are named.
+pub(super) async fn transfer_of_transforms(from: &dyn CatalogStore, to: &dyn CatalogStore) {
+    with_database(from).await;
+    for (name, entities) in [
+        ("Persons", Some("D.entities")),
+        ("elsewhere", Some("e.entities")),
+        ("file", Some("/lake/d.parquet")),
+        ("nowhere", None),
+    ] {
+        let transform = MlTransform {
+            name: name.into(),
+            record_count: 7,
+            entities: entities.map(str::to_owned),
+            // A number that a double does not hold.
+            model: serde_json::json!({ "format": 2, "hash": u64::MAX - 1, "labels": [["1", "A", null]] }),
+            ..MlTransform::default()
+        };
+        from.put_transform(transform, false).await.unwrap();
+    }
+    let names = |document: &Document| -> Vec<String> {
+        let each = document.transforms.iter();
+        each.map(|transform| transform.name.clone()).collect()
+    };
+    assert_eq!(names(&export(from, &["d"]).await.unwrap()), ["Persons"]);
+    let all = export(from, &[]).await.unwrap();
+    assert_eq!(names(&all), ["Persons", "elsewhere", "file", "nowhere"]);
+    let text = serde_json::to_string(&all).unwrap();
+    let applied = import(to, &text, None, "import").await.unwrap();
+    assert_eq!(applied.transforms.len(), 4);
+    for transform in &all.transforms {
+        let copy = to.get_transform(&transform.name).await.unwrap();
+        assert!(copy.same_definition(transform));
+    }
+    assert!(!import(to, &text, None, "import").await.unwrap().changed());
+    // What is there is given the definition of the document, and what the document does not name stays.
+    let mut changed = all.clone();
+    changed.transforms.truncate(1);
+    changed.transforms[0].record_count = 8;
+    let text = serde_json::to_string(&changed).unwrap();
+    import(to, &text, None, "import").await.unwrap();
+    assert_eq!(to.get_transform("Persons").await.unwrap().record_count, 8);
+    assert_eq!(to.list_transforms().await.unwrap().len(), 4);
+    let told = import(
+        to,
+        r#"{"Transforms": [{"Name": "odd", "RecordCount": "many"}]}"#,
+        None,
+        "import",
+    )
+    .await;
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("transform \"odd\""), "{told}");
 }
 
 /// Bookmarks come along, where they stand; one that is there already stays.

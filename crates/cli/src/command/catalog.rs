@@ -43,6 +43,7 @@ pub(crate) async fn run(command: Catalog, global: &Global, setting: &Setting) ->
             (applied.classifiers.len(), "classifier"),
             (applied.crawlers.len(), "crawler"),
             (applied.bookmarks.len(), "bookmark"),
+            (applied.transforms.len(), "transform"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)

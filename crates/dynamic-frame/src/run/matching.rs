@@ -27,7 +27,7 @@ use datafusion::physical_plan::{
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use mastic_find_matches::{
-    Given, Labels, MatchError, MatchInput, Settings, Table, Transform, find_matches_with,
+    Given, Labels, MatchError, MatchInput, Settings, Side, Table, Transform, find_matches_with,
 };
 
 /// Which frame an input is.
@@ -48,6 +48,8 @@ pub(crate) enum Role {
 pub(crate) struct Spec {
     pub(crate) settings: Settings,
     pub(crate) transform: Option<Transform>,
+    /// Of which table that the transform linked new records are.
+    pub(crate) side: Option<Side>,
     /// Whether the best record of each entity is kept, and no other.
     pub(crate) best: bool,
     /// What each input is, and is called.
@@ -231,7 +233,12 @@ async fn answer(
             Role::Existing => existing = Some(Table { name, rows }),
             Role::Labels(line) => {
                 let line = line.clone();
-                labels = Some(Labels { name, rows, line });
+                labels = Some(Labels {
+                    name,
+                    rows,
+                    line,
+                    partial: false,
+                });
             }
         }
     }
@@ -241,6 +248,7 @@ async fn answer(
         labels,
         transform: spec.transform.clone(),
         existing,
+        side: spec.side,
         keep: false,
         by_name: true,
     };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use datafusion::common::DFSchema;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{Extension, LogicalPlan};
-use mastic_find_matches::{MatchError, MatchInput, Settings, Table, Transform, output_schema};
+use mastic_find_matches::{
+    MatchError, MatchInput, Settings, Side, Table, Transform, output_schema,
+};
 use mastic_schema::choice;
 use mastic_schema::names::closest;
 use mastic_schema::origin::LINE;
@@ -20,6 +22,9 @@ pub struct FindMatches {
     pub settings: Settings,
     /// What was learned before, to be applied.
     pub transform: Option<Transform>,
+    /// Of which of the two frames that the transform linked new records are, where they are of one and its name does not
+    /// say so.
+    pub side: Option<Side>,
     /// Whether the best record of each entity is kept, and no other.
     pub best: bool,
 }
@@ -96,14 +101,12 @@ impl DynamicFrame {
         let old = existing
             .as_ref()
             .map(|(name, rows)| table(name, rows.clone()));
-        let schema = output_schema(input, &options.settings, old).map_err(refused)?;
+        let known = (options.transform.as_ref(), options.side);
+        let schema = output_schema(input, &options.settings, old, known).map_err(refused)?;
         if let Some(transform) = &options.transform {
-            fits(transform, &schema, with.is_some())?;
-        } else if existing.is_some() {
-            return Err(FrameError::Match(MatchError::Setting(
-                "new records join entities by what was learned of those: it takes a saved transform"
-                    .to_owned(),
-            )));
+            // New records may be of one of two frames that were linked.
+            let linked = with.is_some() || existing.is_some() && transform.linked;
+            fits(transform, &schema, linked)?;
         }
         let mut inputs = vec![(Role::Left, frames.own, own)];
         inputs.extend(with.map(|(name, rows)| (Role::Right, name, rows)));
@@ -128,6 +131,7 @@ impl DynamicFrame {
             spec: Arc::new(Spec {
                 settings: options.settings.clone(),
                 transform: options.transform.clone(),
+                side: options.side,
                 best: options.best,
                 inputs: roles,
             }),

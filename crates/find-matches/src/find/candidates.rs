@@ -157,9 +157,8 @@ impl<'a> Search<'a> {
         blocking: &mut Blocking,
     ) -> Result<(Vec<u64>, Vec<u64>, usize)> {
         let k = settings.neighbours();
-        if let Some(first) = known.new {
-            let own = (first..sides.rows).collect();
-            let pairs = self.pairs_of(own, sides, k, blocking).await?;
+        if let Some(fresh) = known.new {
+            let pairs = self.pairs_of(fresh.rows(), sides, k, blocking).await?;
             return Ok((pairs, Vec::new(), k));
         }
         let all = Queries { sides, own: None };

@@ -116,8 +116,8 @@ fn sourced(
     let (a, b) = source_names(of_left, of_right);
     let name = source_column(shared);
     Ok((
-        left.with_column(name, lit(a))?,
-        right.with_column(name, lit(b))?,
+        left.with_column(name, lit(ScalarValue::from(a)))?,
+        right.with_column(name, lit(ScalarValue::from(b)))?,
     ))
 }
 
@@ -148,16 +148,14 @@ pub(crate) fn unqualified(frame: DataFrame) -> Result<DataFrame> {
 }
 
 /// What the two tables are called in the output.
-fn source_names(left: &str, right: &str) -> (ScalarValue, ScalarValue) {
-    let (a, b) = if left == right {
-        ("left", "right")
-    } else {
-        (left, right)
-    };
-    (ScalarValue::from(a), ScalarValue::from(b))
+pub(crate) fn source_names<'a>(left: &'a str, right: &'a str) -> (&'a str, &'a str) {
+    match left == right {
+        true => ("left", "right"),
+        false => (left, right),
+    }
 }
 
-fn source_column(shared: &[align::Shared]) -> &'static str {
+pub(crate) fn source_column(shared: &[align::Shared]) -> &'static str {
     if shared.iter().any(|s| s.name == "source") {
         "match_source"
     } else {

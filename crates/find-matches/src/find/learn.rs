@@ -9,6 +9,7 @@ use crate::compare::{Compared, NULL, RECORD};
 use crate::decide::assignment::{greedy, ranked, without_ties};
 use crate::decide::threshold::Curve;
 use crate::explain::Decision;
+use crate::known::Fresh;
 use crate::model::patterns::Patterns;
 use crate::model::{Model, em, logit, relations, self_training};
 use crate::profile::Column;
@@ -169,18 +170,18 @@ pub(crate) fn learn(evidence: &Evidence<'_>, one_to_one: bool, settings: &Settin
     }
 }
 
-/// Where a record had one partner: what of the pairs of new records, which begin with row `first`, matches. An old
+/// Where a record had one partner: what of the pairs of new records matches. An old
 /// record is free for them, whatever other old ones it matches. A second new one for the same is one whose best it
 /// is, if it is over the model's own zero, and over nine in ten of those that are assigned.
 fn taken_by_new(
     pairs: &[u64],
     scores: &[f32],
     sides: Sides,
-    first: u32,
+    fresh: &Fresh,
     threshold: f64,
 ) -> Vec<usize> {
     let own: Vec<usize> = (0..pairs.len())
-        .filter(|at| rows(pairs[*at]).1 >= first)
+        .filter(|at| fresh.has(pairs[*at]))
         .collect();
     let (some, worth): (Vec<u64>, Vec<f32>) =
         own.iter().map(|at| (pairs[*at], scores[*at])).unzip();
@@ -197,7 +198,7 @@ fn taken_by_new(
         let (a, b) = rows(some[at]);
         // Each new record's best comes first.
         let mut is_best = false;
-        for row in [a, b].into_iter().filter(|row| *row >= first) {
+        for row in [a, b].into_iter().filter(|row| fresh.is_new(*row)) {
             is_best |= seen.insert(row);
         }
         if is_best && worth[at] > least && !known.contains(&at) {
@@ -209,12 +210,12 @@ fn taken_by_new(
     out
 }
 
-/// Scores the pairs by what was learned before, and decides by the threshold of then. Rows from `new` on are new.
+/// Scores the pairs by what was learned before, and decides by the threshold of then.
 pub(crate) fn apply(
     evidence: &Evidence<'_>,
     transform: &Transform,
     settings: &Settings,
-    new: Option<u32>,
+    new: Option<&Fresh>,
 ) -> Learned {
     let mut model = transform.model.clone();
     let patterns = &evidence.patterns;
@@ -234,7 +235,10 @@ pub(crate) fn apply(
     let pairs = evidence.pairs();
     let over = |at: &usize| f64::from(scores[*at]) > threshold;
     let accepted: Vec<usize> = match (one_to_one, new) {
-        (true, Some(first)) => taken_by_new(pairs, &scores, evidence.sides, first, threshold),
+        (_, Some(fresh)) if fresh.one_to_one() => {
+            fresh.assign(pairs, &scores, evidence.sides, threshold, true)
+        }
+        (true, Some(fresh)) => taken_by_new(pairs, &scores, evidence.sides, fresh, threshold),
         (true, None) => {
             let taken = greedy(pairs, &scores, evidence.sides);
             without_ties(pairs, &scores, taken.into_iter().filter(over).collect())
@@ -427,7 +431,8 @@ mod tests {
             split: None,
         };
         // 4 is assigned to 0, 2 to 1; 0 is the best of 2, too, and as good.
-        let found = taken_by_new(&pairs, &scores, sides, 2, -3.0);
+        let fresh = Fresh::new(&[Some(1), Some(1), None, None, None], sides, false);
+        let found = taken_by_new(&pairs, &scores, sides, &fresh, -3.0);
         assert_eq!(found, [1, 3, 4]);
     }
 }

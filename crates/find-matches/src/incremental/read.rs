@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema, UInt32Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt32Type};
 use datafusion::common::{JoinType, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::expr_fn::coalesce;
@@ -11,79 +11,87 @@ use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, cast, lit};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use mastic_schema::names::closest;
 
+use super::parts::{Part, parts};
 use super::{Join, OLD_CONFIDENCE, OLD_ID};
-use crate::align;
 use crate::blocking::Sides;
 use crate::error::{MatchError, Result};
 use crate::find::prepare::Input;
 use crate::find::{MatchInput, Stage, Table, input};
+use crate::known::Fresh;
 use crate::normalise::column;
 use crate::profile::check_names;
 use crate::settings::Settings;
 use crate::spool::{ROW, Spool};
-use crate::transform::Transform;
+use crate::transform::{Linked, Side, Transform};
 
-/// Old and new records as one table.
+/// Old and new records as one table, or as two that are linked: the new ones of a table come behind its old ones.
 pub(crate) async fn read(
     context: &SessionContext,
     existing: Table,
     new: MatchInput,
     settings: &Settings,
-    transform: Option<&Transform>,
+    known: (Option<&Transform>, Option<Side>),
     tell: &(dyn Fn(Stage) + Send + Sync),
 ) -> Result<(Input, Join)> {
-    match transform {
-        None => {
-            return Err(MatchError::Setting(
-                "new records join entities by what was learned of those: it takes a saved transform"
-                    .into(),
-            ));
-        }
-        Some(transform) if transform.linked || new.right.is_some() => {
-            return Err(MatchError::Transform(
-                "new records join the entities of one table, and not those of two that are linked"
-                    .into(),
-            ));
-        }
-        Some(_) => {}
-    }
-    input::check(&new, settings)?;
+    let (transform, side) = (needed(known.0)?, known.1);
+    check(&new, settings)?;
     tell(Stage::Reading);
-    let name = new.left.name.clone();
-    let (old, fresh) = alike(existing, new.left)?;
-    let shared = align::of_one(fresh.schema().as_arrow());
+    let mut names = vec![new.left.name.clone()];
+    names.extend(new.right.as_ref().map(|t| t.name.clone()));
+    let existing = match &transform.between {
+        Some(linked) => of_both(context, existing, linked).await?,
+        None => existing,
+    };
+    let (shared, parts) = parts(existing, new, transform, side)?;
     check_names(&shared, settings)?;
-    let fresh = Spool::keep(context, vec![fresh], true).await?;
-    if fresh.rows() == 0 {
-        return Err(MatchError::Empty { table: name });
-    }
-    let old = Spool::keep(context, vec![old], true).await?;
-    let (ids, confidence) = entities(context, &old).await?;
-    let unknown = unknown(context, &old, &fresh, settings.primary_key.as_deref())?;
-    let added = Spool::keep(context, vec![unknown], true).await?;
-    let already_there = fresh.rows() - added.rows();
-    let changed = match &settings.primary_key {
-        Some(_) => {
-            already_there.saturating_sub(fresh.rows() - unknown_rows(context, &old, &fresh).await?)
+    let mut read: Option<(Arc<Spool>, Option<u64>)> = None;
+    let (mut already_there, mut changed, mut fresh_rows) = (0, 0, 0);
+    for Part { old, new } in parts {
+        let old = Spool::keep(context, vec![old], true).await?;
+        check_entities(context, &old).await?;
+        let mut all = old.clone();
+        if let Some(new) = new {
+            let fresh = Spool::keep(context, vec![new], true).await?;
+            let unknown = unknown(context, &old, &fresh, settings.primary_key.as_deref())?;
+            let added = Spool::keep(context, vec![unknown], true).await?;
+            let there = fresh.rows() - added.rows();
+            if settings.primary_key.is_some() {
+                let odd = unknown_rows(context, &old, &fresh).await?;
+                changed += there.saturating_sub(fresh.rows() - odd);
+            }
+            already_there += there;
+            fresh_rows += fresh.rows();
+            all = Spool::concat(old, added)?;
         }
-        None => 0,
+        read = Some(match read {
+            None => (all, None),
+            Some((first, _)) => {
+                let split = first.rows();
+                (Spool::concat(first, all)?, Some(split))
+            }
+        });
+    }
+    let Some((raw, split)) = read.filter(|_| fresh_rows > 0) else {
+        return Err(MatchError::Empty {
+            table: names.join("' and '"),
+        });
     };
-    let first = u32::try_from(old.rows()).unwrap_or(u32::MAX);
-    let raw = Spool::concat(old, added)?;
+    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let sides = Sides {
-        rows: u32::try_from(raw.rows()).unwrap_or(u32::MAX),
-        split: None,
+        rows: number(raw.rows()),
+        split: split.map(number),
     };
+    let (ids, confidence) = entities(context, &raw).await?;
+    let fresh = Fresh::new(&ids, sides, settings.one_to_one);
     let input = Input {
         raw,
         shared,
         sides,
-        names: vec![name],
+        names,
     };
     let join = Join {
-        first,
+        fresh,
         ids,
         confidence,
         already_there,
@@ -92,104 +100,107 @@ pub(crate) async fn read(
     Ok((input, join))
 }
 
-/// The columns that come of both.
-pub(crate) fn columns(existing: Table, new: Table) -> Result<Schema> {
-    let (_, new) = alike(existing, new)?;
-    Ok(new.schema().as_arrow().clone())
+/// What is wrong with new records and settings as far as that is known without rows.
+pub(crate) fn check(new: &MatchInput, settings: &Settings) -> Result<()> {
+    // Two tables are linked, however many of them have new records.
+    let either = Settings {
+        one_to_one: false,
+        ..settings.clone()
+    };
+    input::check(new, &either)
 }
 
-/// Both with the same columns: the old one's. The old one's entities come last.
-fn alike(old: Table, new: Table) -> Result<(DataFrame, DataFrame)> {
-    let (old_rows, new_rows) = (input::unqualified(old.rows)?, input::unqualified(new.rows)?);
-    let has =
-        |frame: &DataFrame, name: &str| frame.schema().field_with_unqualified_name(name).is_ok();
-    if !has(&old_rows, "match_id") {
-        return Err(MatchError::Transform(format!(
-            "'{}' has no column 'match_id': it is no result of matching that new records could join",
-            old.name
-        )));
-    }
-    let ours: Vec<_> = old_rows
+fn needed(transform: Option<&Transform>) -> Result<&Transform> {
+    transform.ok_or_else(|| {
+        MatchError::Setting(
+            "new records join entities by what was learned of those: it takes a saved transform"
+                .into(),
+        )
+    })
+}
+
+/// The columns that come of old and new records.
+pub(crate) fn columns(
+    existing: Table,
+    new: MatchInput,
+    transform: Option<&Transform>,
+    side: Option<Side>,
+) -> Result<Schema> {
+    let (_, parts) = parts(existing, new, needed(transform)?, side)?;
+    let schema = parts.first().map(|part| part.old.schema().as_arrow());
+    let fields = schema.into_iter().flat_map(|s| s.fields().iter());
+    let own = |f: &&Arc<Field>| f.name() != OLD_ID && f.name() != OLD_CONFIDENCE;
+    Ok(Schema::new(fields.filter(own).cloned().collect::<Vec<_>>()))
+}
+
+/// Records of two tables, which are read once, and then from where they are kept: by the table that they are of.
+async fn of_both(context: &SessionContext, existing: Table, linked: &Linked) -> Result<Table> {
+    let name = existing.name;
+    let kept = Spool::keep(context, vec![input::unqualified(existing.rows)?], false).await?;
+    let rows = input::unqualified(kept.scan(context, "old")?)?;
+    if rows
         .schema()
-        .fields()
-        .iter()
-        .filter(|f| !matches!(f.name().as_str(), "match_id" | "match_confidence"))
-        .cloned()
-        .collect();
-    let names = || ours.iter().map(|f| f.name().as_str());
-    for field in new_rows.schema().fields() {
-        if !names().any(|n| n == field.name()) {
-            let near = closest(field.name(), names());
+        .field_with_unqualified_name(&linked.source)
+        .is_ok()
+    {
+        let [left, right] = &linked.tables;
+        let source = coalesce(vec![cast(column(&linked.source), DataType::Utf8), lit("")]);
+        let either = vec![lit(left.as_str()), lit(right.as_str())];
+        let odd = rows
+            .clone()
+            .filter(source.in_list(either, true))?
+            .count()
+            .await?;
+        if odd > 0 {
             return Err(MatchError::Transform(format!(
-                "'{}' has a column '{}', which '{}' has not{}",
-                new.name,
-                field.name(),
-                old.name,
-                near.map(|n| format!("; did you mean '{n}'?"))
-                    .unwrap_or_default()
+                "{odd} records of '{name}' are neither of '{left}' nor of '{right}', by their column '{}'",
+                linked.source
             )));
         }
     }
-    let (mut of_old, mut of_new) = (Vec::new(), Vec::new());
-    for field in &ours {
-        let name = field.name();
-        let theirs = new_rows.schema().field_with_unqualified_name(name).ok();
-        let wanted = match theirs.map(|t| t.data_type()) {
-            Some(theirs) => common(field.data_type(), theirs),
-            None => field.data_type().clone(),
-        };
-        of_old.push(cast(column(name), wanted.clone()).alias(name));
-        of_new.push(match theirs {
-            Some(_) => cast(column(name), wanted).alias(name),
-            None => lit(ScalarValue::try_from(&wanted)?).alias(name),
-        });
-    }
-    let confidence = match has(&old_rows, "match_confidence") {
-        true => cast(column("match_confidence"), DataType::Float64),
-        false => lit(1.0),
-    };
-    of_old.push(cast(column("match_id"), DataType::Int64).alias(OLD_ID));
-    of_old.push(coalesce(vec![confidence, lit(1.0)]).alias(OLD_CONFIDENCE));
-    Ok((old_rows.select(of_old)?, new_rows.select(of_new)?))
+    Ok(Table { name, rows })
 }
 
-/// A type that holds the values of both.
-fn common(a: &DataType, b: &DataType) -> DataType {
-    match (a, b) {
-        (a, b) if a == b => a.clone(),
-        (DataType::Null, other) | (other, DataType::Null) => other.clone(),
-        (a, b) if a.is_integer() && b.is_integer() => DataType::Int64,
-        (a, b) if a.is_numeric() && b.is_numeric() => DataType::Float64,
-        _ => DataType::Utf8View,
-    }
-}
-
-async fn entities(context: &SessionContext, old: &Arc<Spool>) -> Result<(Vec<i64>, Vec<f64>)> {
-    let size = usize::try_from(old.rows()).unwrap_or(usize::MAX);
-    let (mut ids, mut confidence) = (vec![0; size], vec![1.0; size]);
-    let shown = vec![column(ROW), column(OLD_ID), column(OLD_CONFIDENCE)];
-    let mut stream = old
+/// That each old record has an entity.
+async fn check_entities(context: &SessionContext, old: &Arc<Spool>) -> Result<()> {
+    let without = old
         .scan(context, "old")?
+        .filter(column(OLD_ID).is_null())?
+        .count()
+        .await?;
+    match without {
+        0 => Ok(()),
+        n => Err(MatchError::Transform(format!(
+            "{n} of the records that new ones could join have no match_id"
+        ))),
+    }
+}
+
+/// The entity of each row with how sure it is; none of new ones.
+async fn entities(
+    context: &SessionContext,
+    all: &Arc<Spool>,
+) -> Result<(Vec<Option<i64>>, Vec<f64>)> {
+    let size = usize::try_from(all.rows()).unwrap_or(usize::MAX);
+    let (mut ids, mut confidence) = (vec![None; size], vec![1.0; size]);
+    let shown = vec![column(ROW), column(OLD_ID), column(OLD_CONFIDENCE)];
+    let mut stream = all
+        .scan(context, "all")?
         .select(shown)?
         .execute_stream()
         .await?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let own = batch.column(1).as_primitive::<Int64Type>();
         let numbers = batch.column(0).as_primitive::<UInt32Type>().values();
-        let sure = batch.column(2).as_primitive::<Float64Type>().values();
-        if arrow::array::Array::null_count(own) > 0 {
-            return Err(MatchError::Transform(
-                "a record that new ones could join has no match_id".into(),
-            ));
-        }
-        for ((row, id), sure) in numbers.iter().zip(own.values()).zip(sure) {
+        let own = batch.column(1).as_primitive::<Int64Type>();
+        let sure = batch.column(2).as_primitive::<Float64Type>();
+        for ((row, id), sure) in numbers.iter().zip(own).zip(sure) {
             if let (Some(to), Some(at)) = (
                 ids.get_mut(*row as usize),
                 confidence.get_mut(*row as usize),
             ) {
-                *to = *id;
-                *at = *sure;
+                *to = id;
+                *at = sure.unwrap_or(1.0);
             }
         }
     }

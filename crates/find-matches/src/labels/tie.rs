@@ -67,6 +67,9 @@ pub(crate) async fn tie(
             .entry((given.set.as_str(), given.values.as_slice()))
             .or_default();
         let Some(row) = rows.get(*before) else {
+            if labels.partial {
+                continue;
+            }
             return Err(missing(labels, given, &by, rows.len()));
         };
         *before += 1;

@@ -101,8 +101,8 @@ pub(crate) fn learn(
         matches: y,
         weights,
     };
-    let coefficients = fit(&examples, 0.1);
-    let calibration = calibrate(&compared.record[..n], &soft);
+    let coefficients = fit(&examples, 0.1)?;
+    let calibration = calibrate(&compared.record[..n], &soft)?;
     let learner = Learner {
         top,
         coefficients,
@@ -113,16 +113,13 @@ pub(crate) fn learn(
 }
 
 /// Platt's calibration against soft labels.
-fn calibrate(cosines: &[f32], soft: &[f64]) -> [f64; 2] {
+fn calibrate(cosines: &[f32], soft: &[f64]) -> Option<[f64; 2]> {
     let examples = Examples {
         features: cosines.iter().map(|c| f64::from(*c)).collect(),
         width: 1,
         matches: soft.to_vec(),
         weights: vec![1.0; cosines.len()],
     };
-    let w = fit(&examples, 10.0);
-    [
-        w.first().copied().unwrap_or(0.0),
-        w.last().copied().unwrap_or(0.0),
-    ]
+    let w = fit(&examples, 10.0)?;
+    Some([*w.first()?, *w.last()?])
 }

@@ -5,8 +5,8 @@
 //! nobody labelled are there with the unsupervised decision, and a tenth of the labels' weight together, so that
 //! what labels say nothing of stays as it was.
 //!
-//! The regression is the crate's own ([`super::logistic`]): examples have weights here, which `linfa-logistic` 0.8 and
-//! `smartcore` 0.7 do not take, and boosted trees were no better on 300 labels.
+//! The regression is a loss that `basin` minimises ([`super::logistic`]): examples have weights here, which
+//! `linfa-logistic` 0.8 and `smartcore` 0.7 do not take, and boosted trees were no better on 300 labels.
 
 use mastic_functions::sample_number;
 use serde::{Deserialize, Serialize};
@@ -290,7 +290,7 @@ impl Supervised {
         if features.is_empty() || matches == 0.0 || matches as usize == examples.matches.len() {
             return None;
         }
-        let coefficients = fit(&examples, C);
+        let coefficients = fit(&examples, C)?;
         for (feature, coefficient) in features.iter_mut().zip(&coefficients) {
             feature.coefficient = *coefficient;
         }

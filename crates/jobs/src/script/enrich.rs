@@ -2,7 +2,7 @@
 
 use mastic_dynamic_frame::{Fill, FlatMap, Kmeans, Lookup, Unbox};
 
-use mastic_find_matches::Settings;
+use mastic_find_matches::{Settings, Side};
 
 use crate::script::ast::SinkDef;
 use crate::source::Text;
@@ -97,6 +97,8 @@ pub struct MatchStep {
     pub existing: Option<Text>,
     /// The transform that was saved.
     pub transform: Option<Text>,
+    /// Of which table that the transform linked the frame's records are, where the step says so.
+    pub side: Option<Side>,
     /// Whether the best record of each entity is kept, and no other.
     pub best: bool,
     /// All these frames.

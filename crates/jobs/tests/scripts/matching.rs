@@ -94,7 +94,7 @@ async fn mistakes_are_told_where_they_are() {
         ),
         (
             "{enforce_provided_labels: true}",
-            "enforce_provided_labels needs 'labels'",
+            "enforce_provided_labels needs 'labels', or a 'transform' that has some",
         ),
         (
             "{existing: others}",

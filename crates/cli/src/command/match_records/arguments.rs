@@ -28,6 +28,8 @@ Examples:
   mastic match evaluate customers.csv --labels labels.csv        how good that makes it
   mastic match customers.csv --labels labels.csv --save customers --output entities.csv
   mastic match new.csv --transform customers --incremental       new records join entities.csv
+  mastic match more.csv --transform linked --incremental --side right
+                                                                 … of one of two tables that were linked
 
 A table that is called like a command is written ./label or DATABASE.label."
 )]
@@ -43,10 +45,11 @@ pub(crate) struct Match {
     /// Learn from a label file: labeling_set_id, label, and the table's columns
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
-    /// Have labelled pairs come out as they are labelled
-    #[arg(long, requires = "labels")]
+    /// Have labelled pairs come out as they are labelled: by --labels, or by the labels of --transform
+    #[arg(long)]
     pub(crate) enforce_labels: bool,
-    /// Keep what was learned in the catalog, under a name
+    /// Keep what was learned in the catalog, under a name, with the labels; with --replace and without --labels those
+    /// teach that are kept there
     #[arg(long, value_name = "NAME", conflicts_with_all = ["transform", "dedupe_keep"])]
     pub(crate) save: Option<String>,
     /// Change the transform where it exists
@@ -57,8 +60,12 @@ pub(crate) struct Match {
     pub(crate) transform: Option<String>,
     /// Have new records join the entities that the transform was saved with; --output says where all go [default:
     /// where those are]
-    #[arg(long, requires = "transform", conflicts_with_all = ["dedupe_keep", "right"])]
+    #[arg(long, requires = "transform", conflicts_with = "dedupe_keep")]
     pub(crate) incremental: bool,
+    /// With --incremental: which of the two tables that were linked the new records are of [default: told by their
+    /// table's name; of two tables, the first is the left one]
+    #[arg(long, value_name = "left|right", value_parser = ["left", "right"], requires = "incremental", conflicts_with = "right")]
+    pub(crate) side: Option<String>,
     /// Write the compared pairs to a file, with the part of each comparison in their score
     #[arg(long, value_name = "FILE")]
     pub(crate) pairs: Option<PathBuf>,
@@ -152,22 +159,31 @@ is kept after each answer, and the next call goes on from there.
 Examples:
   mastic match label customers.csv --labels labels.csv
   mastic match label customers.csv --labels labels.csv --export questions.csv     label them elsewhere …
-  mastic match label customers.csv --labels labels.csv --import questions.csv     … and bring them back")]
+  mastic match label customers.csv --labels labels.csv --import questions.csv     … and bring them back
+  mastic match label customers.csv --transform customers          add to the labels that a transform keeps")]
 pub(crate) struct Label {
     #[command(flatten)]
     pub(crate) tables: Tables,
     #[command(flatten)]
     pub(crate) how: How,
     /// The label file, which is made where it is missing
-    #[arg(long, value_name = "FILE")]
-    pub(crate) labels: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "transform",
+        conflicts_with = "transform"
+    )]
+    pub(crate) labels: Option<PathBuf>,
+    /// Add to the labels that a transform keeps, in place of a file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) transform: Option<String>,
     /// How many pairs
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,
     /// Write the pairs to a file to be labelled there
     #[arg(long, value_name = "FILE", conflicts_with = "import")]
     pub(crate) export: Option<PathBuf>,
-    /// Take labels from a file into the label file; sets that are in both are those of this file
+    /// Take labels from a file into the label file, or the transform; sets that are in both are those of this file
     #[arg(long, value_name = "FILE")]
     pub(crate) import: Option<PathBuf>,
 }
@@ -176,19 +192,21 @@ pub(crate) struct Label {
 #[command(after_help = "\
 Example:
   mastic match evaluate customers.csv --labels labels.csv
-  mastic match evaluate customers.csv --labels other_labels.csv --transform customers     what was learned, as it is")]
+  mastic match evaluate customers.csv --labels other_labels.csv --transform customers     what was learned, as it is
+  mastic match evaluate customers.csv --transform customers       by the labels that it keeps, held out in turn")]
 pub(crate) struct Evaluate {
     #[command(flatten)]
     pub(crate) tables: Tables,
     #[command(flatten)]
     pub(crate) how: How,
     /// The label file: labeling_set_id, label, and the table's columns
-    #[arg(long, value_name = "FILE")]
-    pub(crate) labels: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "transform")]
+    pub(crate) labels: Option<PathBuf>,
     /// Have the labels that are shown come out as they are labelled; those that are held out never do
     #[arg(long)]
     pub(crate) enforce_labels: bool,
-    /// Hold all labels against a transform, which they do not change
+    /// Hold all labels against a transform, which they do not change; without --labels those that it keeps are held
+    /// out in turn
     #[arg(long, value_name = "NAME")]
     pub(crate) transform: Option<String>,
     /// Print what was measured as one JSON object

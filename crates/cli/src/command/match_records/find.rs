@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use datafusion::dataframe::DataFrame;
-use mastic_find_matches::{Given, Joined, Matched, find_matches_with};
+use mastic_catalog::{CatalogError, MlTransform};
+use mastic_find_matches::{Given, Joined, Labels, Matched, Side, Transform, find_matches_with};
 use mastic_jobs::{JobOptions, Script, Source};
 use mastic_query::{QueryError, Session};
 
@@ -70,6 +71,7 @@ pub(super) async fn run(arguments: &Match, global: &Global, setting: &Setting) -
     let saved = transform.as_ref().map(|(_, learned)| &learned.settings);
     let mut settings = arguments.how.settings(saved, arguments.tables.one_to_one)?;
     settings.enforce_provided_labels = arguments.enforce_labels;
+    let labels = given_labels(arguments, &session, transform.as_ref()).await?;
     let there = match &transform {
         Some((kept, _)) if arguments.incremental => Some(transforms::entities(kept)?),
         _ => None,
@@ -88,10 +90,11 @@ pub(super) async fn run(arguments: &Match, global: &Global, setting: &Setting) -
     let line = Line::new("reading …");
     let input = arguments.tables.open(&session).await?;
     let given = Given {
-        labels: match &arguments.labels {
-            Some(file) => Some(labels::read(&session, file).await?),
-            None => None,
-        },
+        labels,
+        side: arguments.side.as_deref().map(|side| match side {
+            "right" => Side::Right,
+            _ => Side::Left,
+        }),
         existing: match there {
             Some(there) => Some(open(&session, there).await?),
             None => None,
@@ -175,6 +178,43 @@ pub(super) async fn run(arguments: &Match, global: &Global, setting: &Setting) -
         );
     }
     Ok(())
+}
+
+/// The labels of the file, or else those that the transform keeps that is to be replaced. What the transform keeps
+/// that is applied, it has by itself.
+async fn given_labels(
+    arguments: &Match,
+    session: &Session,
+    transform: Option<&(MlTransform, Transform)>,
+) -> Result<Option<Labels>> {
+    if let Some(file) = &arguments.labels {
+        return Ok(Some(labels::read(session, file).await?));
+    }
+    if let Some(name) = arguments.save.as_ref().filter(|_| arguments.replace) {
+        match session.catalog().get_transform(name).await {
+            Ok(kept) => {
+                let before = Transform::from_value(kept.model)?;
+                if before.labels.is_some() {
+                    let kept = labels::kept(session, name, &before)?;
+                    anstream::eprintln!(
+                        "by {} that transform {name} keeps",
+                        counted(before.label_count(), "labelled pair")
+                    );
+                    return Ok(Some(kept));
+                }
+            }
+            Err(CatalogError::TransformNotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match transform {
+        _ if !arguments.enforce_labels => Ok(None),
+        None => Err(CliError::Usage(
+            "--enforce-labels needs --labels, or a --transform that keeps some".into(),
+        )),
+        Some((kept, learned)) if learned.labels.is_none() => Err(labels::without(&kept.name)),
+        Some(_) => Ok(None),
+    }
 }
 
 /// Where a table of the catalog lies or is to lie, and in which format.
@@ -335,6 +375,21 @@ fn tell_joined(joined: &Joined) {
             n => format!("{} entities", count(n)),
         }
     );
+    for taken in joined.place_taken.iter().take(TOLD) {
+        anstream::eprintln!(
+            "place taken: the new record of entity {} matches entity {} ({:.0} % likely), which has its partner{}",
+            taken.match_id,
+            taken.entity,
+            100.0 * taken.match_probability,
+            match taken.present {
+                Some(present) => format!(" ({:.0} %)", 100.0 * present),
+                None => String::new(),
+            }
+        );
+    }
+    if joined.place_taken.len() > TOLD {
+        anstream::eprintln!("… and {} more", joined.place_taken.len() - TOLD);
+    }
     for (a, b, chance) in joined.perhaps_one.iter().take(TOLD) {
         anstream::eprintln!(
             "perhaps one: the entities {a} and {b}, which a new record both matches ({:.0} % likely)",

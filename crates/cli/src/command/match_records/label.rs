@@ -8,8 +8,8 @@ use mastic_find_matches::{BATCH, LABEL, LABELING_SET_ID, Labelling, Question, Se
 use mastic_query::Session;
 
 use super::arguments::Label;
-use super::labels::{self, Sheet};
-use super::say;
+use super::labels::{self, Place, Sheet};
+use super::{say, transforms};
 use crate::config::Setting;
 use crate::error::{CliError, Result};
 use crate::format::{counted, cut};
@@ -20,18 +20,24 @@ const SHOWN: usize = 60;
 
 pub(super) async fn run(arguments: &Label, setting: &Setting) -> Result<()> {
     let session = arguments.tables.session(setting).await?;
-    let settings = arguments.how.settings(None, arguments.tables.one_to_one)?;
-    if let Some(file) = &arguments.import {
-        return import(arguments, &session, &settings, file).await;
-    }
-    let sheet = match arguments.labels.exists() {
-        true => Some(Sheet::read(&arguments.labels)?),
-        false => None,
-    };
-    let labels = match &sheet {
-        Some(sheet) if !sheet.rows.is_empty() => {
-            Some(labels::read(&session, &arguments.labels).await?)
+    let mut place = match (&arguments.labels, &arguments.transform) {
+        (Some(file), _) => Place::File(file),
+        (None, Some(name)) => Place::Transform(Box::new(transforms::get(&session, name).await?)),
+        (None, None) => {
+            return Err(CliError::Usage("say with --labels where labels go".into()));
         }
+    };
+    let saved = match &place {
+        Place::File(_) => None,
+        Place::Transform(of) => Some(&of.1.settings),
+    };
+    let settings = arguments.how.settings(saved, arguments.tables.one_to_one)?;
+    if let Some(file) = &arguments.import {
+        return import(arguments, &session, &settings, &mut place, file).await;
+    }
+    let sheet = place.sheet()?;
+    let labels = match &sheet {
+        Some(sheet) if !sheet.rows.is_empty() => Some(place.labels(&session).await?),
         _ => None,
     };
     let line = Line::new("reading …");
@@ -43,7 +49,7 @@ pub(super) async fn run(arguments: &Label, setting: &Setting) -> Result<()> {
     let sheet = sheet.unwrap_or_else(|| Sheet::new(labelling.columns()));
     match &arguments.export {
         Some(file) => export(arguments, &mut labelling, &sheet, file).await,
-        None => ask(arguments, &mut labelling, sheet).await,
+        None => ask(arguments, &session, &mut labelling, &mut place, sheet).await,
     }
 }
 
@@ -85,16 +91,14 @@ async fn import(
     arguments: &Label,
     session: &Session,
     settings: &Settings,
+    place: &mut Place<'_>,
     file: &Path,
 ) -> Result<()> {
     let new = Sheet::read(file)?;
-    let mut sheet = match arguments.labels.exists() {
-        true => Sheet::read(&arguments.labels)?,
-        false => Sheet {
-            columns: new.columns.clone(),
-            rows: Vec::new(),
-        },
-    };
+    let mut sheet = place.sheet()?.unwrap_or_else(|| Sheet {
+        columns: new.columns.clone(),
+        rows: Vec::new(),
+    });
     let sets: std::collections::HashSet<&str> = new
         .rows
         .iter()
@@ -123,19 +127,24 @@ async fn import(
     let labelling =
         Labelling::open(session.context(), input, settings, Some(&labels), &told).await?;
     drop(line);
-    sheet.write(&arguments.labels)?;
-    told_labelled(arguments, &labelling);
+    place.write(session, &sheet).await?;
+    told_labelled(place, &labelling);
     Ok(())
 }
 
-fn told_labelled(arguments: &Label, labelling: &Labelling) {
+fn told_labelled(place: &Place<'_>, labelling: &Labelling) {
     let [yes, no] = labelling.labelled();
     anstream::eprintln!(
-        "{} match and {} do not, of those that are compared, in {}",
+        "{} match and {} do not, of those that are compared, in {place}",
         counted(yes as u64, "labelled pair"),
         no,
-        arguments.labels.display()
     );
+    if let Place::Transform(of) = place {
+        anstream::eprintln!(
+            "next: mastic match TABLE --save {} --replace learns from them",
+            of.0.name
+        );
+    }
 }
 
 /// What was answered.
@@ -159,7 +168,13 @@ fn parse(text: &str) -> Option<Answer> {
 }
 
 /// Asks, and keeps each answer.
-async fn ask(arguments: &Label, labelling: &mut Labelling, mut sheet: Sheet) -> Result<()> {
+async fn ask(
+    arguments: &Label,
+    session: &Session,
+    labelling: &mut Labelling,
+    place: &mut Place<'_>,
+    mut sheet: Sheet,
+) -> Result<()> {
     let columns = labelling.columns().to_vec();
     let wanted = arguments.count as usize;
     let mut questions: Vec<Question> = Vec::new();
@@ -191,7 +206,7 @@ async fn ask(arguments: &Label, labelling: &mut Labelling, mut sheet: Sheet) -> 
                 if let Some(question) = questions.get(at) {
                     labelling.take_back(question);
                 }
-                sheet.write(&arguments.labels)?;
+                place.write(session, &sheet).await?;
                 continue;
             }
             Answer::Known(is_match) => Some(is_match),
@@ -211,10 +226,10 @@ async fn ask(arguments: &Label, labelling: &mut Labelling, mut sheet: Sheet) -> 
         for (record, label) in question.records.iter().zip(labels) {
             sheet.push(&set, label, &columns, record);
         }
-        sheet.write(&arguments.labels)?;
+        place.write(session, &sheet).await?;
         at += 1;
     }
-    told_labelled(arguments, labelling);
+    told_labelled(place, labelling);
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use mastic_find_matches::{LABEL, LABELING_SET_ID, Labels};
+use mastic_catalog::MlTransform;
+use mastic_find_matches::{KeptLabels, LABEL, LABELING_SET_ID, Labels, Transform};
 use mastic_lake::LakeError;
 use mastic_lake::format::{BadRecord, BadRecords};
 use mastic_query::Session;
@@ -57,7 +58,92 @@ pub(super) async fn read(session: &Session, file: &Path) -> Result<Labels> {
         name,
         rows,
         line: line.then(|| LINE.to_owned()),
+        partial: false,
     })
+}
+
+/// The labels that a transform keeps.
+pub(super) fn kept(session: &Session, name: &str, transform: &Transform) -> Result<Labels> {
+    match &transform.labels {
+        Some(kept) => Ok(kept.labels(session.context(), &format!("the labels of {name}"))?),
+        None => Err(without(name)),
+    }
+}
+
+/// That a transform keeps no labels.
+pub(super) fn without(name: &str) -> CliError {
+    CliError::hinted(
+        format!("transform {name} keeps no labels"),
+        Some(format!(
+            "give a label file with --labels, or add labels with mastic match label TABLE --transform {name}"
+        )),
+    )
+}
+
+/// Where labels are kept.
+pub(super) enum Place<'a> {
+    /// In a label file.
+    File(&'a Path),
+    /// With a transform.
+    Transform(Box<(MlTransform, Transform)>),
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::File(file) => write!(f, "{}", file.display()),
+            Place::Transform(of) => write!(f, "transform {}", of.0.name),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// The labels that are there.
+    pub(super) fn sheet(&self) -> Result<Option<Sheet>> {
+        match self {
+            Place::File(file) if !file.exists() => Ok(None),
+            Place::File(file) => Ok(Some(Sheet::read(file)?)),
+            Place::Transform(of) => Ok(of.1.labels.as_ref().map(|kept| Sheet {
+                columns: kept.columns.clone(),
+                rows: kept
+                    .rows
+                    .iter()
+                    .map(|row| row.iter().map(|v| v.clone().unwrap_or_default()).collect())
+                    .collect(),
+            })),
+        }
+    }
+
+    /// The labels that are there, to be tied to rows.
+    pub(super) async fn labels(&self, session: &Session) -> Result<Labels> {
+        match self {
+            Place::File(file) => read(session, file).await,
+            Place::Transform(of) => kept(session, &of.0.name, &of.1),
+        }
+    }
+
+    /// Keeps these, and no others.
+    pub(super) async fn write(&mut self, session: &Session, sheet: &Sheet) -> Result<()> {
+        match self {
+            Place::File(file) => sheet.write(file),
+            Place::Transform(of) => {
+                let (kept, learned) = of.as_mut();
+                let value = |v: &String| (!v.is_empty()).then(|| v.clone());
+                learned.labels = Some(KeptLabels {
+                    columns: sheet.columns.clone(),
+                    rows: sheet
+                        .rows
+                        .iter()
+                        .map(|row| row.iter().map(value).collect())
+                        .collect(),
+                });
+                kept.label_count = i64::try_from(learned.label_count()).unwrap_or(i64::MAX);
+                kept.model = learned.to_value()?;
+                session.catalog().put_transform(kept.clone(), true).await?;
+                Ok(())
+            }
+        }
+    }
 }
 
 /// A label file as it is written: its columns, and the rows.

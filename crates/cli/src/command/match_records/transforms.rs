@@ -53,7 +53,7 @@ pub(super) async fn save(
     let transform = MlTransform {
         name: name.to_owned(),
         record_count: i64::try_from(learned.rows).unwrap_or(i64::MAX),
-        label_count: i64::try_from(learned.labels()).unwrap_or(i64::MAX),
+        label_count: i64::try_from(learned.label_count()).unwrap_or(i64::MAX),
         entities: entities.map(str::to_owned),
         model: learned.to_value()?,
         ..MlTransform::default()
@@ -113,6 +113,8 @@ pub(super) async fn show(setting: &Setting, name: &str) -> Result<()> {
     if let Some(model) = kept.model.as_object_mut() {
         model.remove("frequencies");
         model.remove("grams");
+        // How many there are is said, and the rest is a file of its own.
+        model.remove("labels");
     }
     json(&kept)
 }

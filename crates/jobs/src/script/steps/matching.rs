@@ -1,6 +1,6 @@
 //! Reading the step that matches records.
 
-use mastic_find_matches::{Comparison, Kind as Likeness};
+use mastic_find_matches::{Comparison, Kind as Likeness, Side};
 
 use super::enrich::Pairs;
 use crate::script::enrich::{EnrichStep, MatchStep};
@@ -8,7 +8,7 @@ use crate::script::reader::{Reader, get};
 use crate::script::tree::{Kind, Node};
 use crate::source::Text;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "with",
     "one_to_one",
     "primary_key",
@@ -21,6 +21,7 @@ const KEYS: [&str; 13] = [
     "enforce_provided_labels",
     "transform",
     "existing",
+    "side",
     "keep",
 ];
 const LIKENESSES: [&str; 4] = ["string", "text", "number", "code"];
@@ -96,6 +97,13 @@ impl Reader {
                 _ => self.unknown(&keep, "choice of records", ["all", "best"]),
             }
         }
+        if let Some(side) = self.optional(&pairs, "side", "which table the records are of") {
+            match side.as_str() {
+                "left" => step.side = Some(Side::Left),
+                "right" => step.side = Some(Side::Right),
+                _ => self.unknown(&side, "side", ["left", "right"]),
+            }
+        }
         self.check_match(verb, &pairs, &step);
         Some(EnrichStep::Match(Box::new(step)))
     }
@@ -106,8 +114,12 @@ impl Reader {
         if settings.one_to_one && step.with.is_none() {
             self.error(verb.span(), "one_to_one is for linking: it needs 'with'");
         }
-        if settings.enforce_provided_labels && step.labels.is_none() {
-            self.error(verb.span(), "enforce_provided_labels needs 'labels'");
+        let has_labels = step.labels.is_some() || step.transform.is_some();
+        if settings.enforce_provided_labels && !has_labels {
+            self.error(
+                verb.span(),
+                "enforce_provided_labels needs 'labels', or a 'transform' that has some",
+            );
         }
         if let Some(existing) = &step.existing {
             if step.transform.is_none() {
@@ -120,12 +132,12 @@ impl Reader {
                         .to_owned(),
                 );
             }
-            if step.with.is_some() {
-                self.error(
-                    existing.span(),
-                    "new records join the entities of one frame, and are not linked with another",
-                );
-            }
+        }
+        if let (Some(_), true) = (step.side, step.with.is_some() || step.existing.is_none()) {
+            self.error(
+                verb.span(),
+                "side says which of two linked tables new records are of: it goes with 'existing', and not with 'with'",
+            );
         }
         if step.transform.is_some() {
             for (key, _) in pairs
