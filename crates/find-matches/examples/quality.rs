@@ -1,6 +1,7 @@
 //! Precision, recall and F1 against labelled data: `quality FOLDER`, where each folder below holds
 //! `left.csv`, perhaps `right.csv`, and `truth.csv` with the numbers of the rows, from 0, that are the same
-//! (the right table's follow the left one's). With a `right.csv`, and a file `one_to_one`, it links one to one.
+//! (the right table's follow the left one's). With a `right.csv`, and a file `one_to_one`, it links one to one. `PAIRS`
+//! names a folder that the pairs are written to; `WRONG` and `EXPLAIN` say more.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use std::collections::{HashMap, HashSet};
@@ -165,6 +166,12 @@ async fn main() {
             found - right,
             start.elapsed().as_secs_f64()
         );
+        if let Ok(folder) = std::env::var("PAIRS") {
+            let file =
+                std::fs::File::create(Path::new(&folder).join(format!("{name}.csv"))).unwrap();
+            let mut writer = arrow::csv::Writer::new(file);
+            pairs.iter().for_each(|batch| writer.write(batch).unwrap());
+        }
         if std::env::var("WRONG").is_ok() {
             wrong.sort_unstable();
             println!("wrong: {:?}", &wrong[..wrong.len().min(400)]);

@@ -7,6 +7,8 @@ pub(crate) mod relations;
 pub(crate) mod self_training;
 pub(crate) mod supervised;
 pub(crate) mod tf;
+mod together;
+mod transitive;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +30,21 @@ pub struct ComparisonModel {
     pub related: Vec<f64>,
     /// The mean of -ln of the frequency of values that agree exactly: rarer ones are worth more.
     pub rarity: Option<f64>,
+    /// How much of a weight against a match counts: columns that differ together, as the parts of an address do of who
+    /// moved, say it once.
+    #[serde(default = "whole")]
+    pub part: f64,
+}
+
+fn whole() -> f64 {
+    1.0
 }
 
 impl ComparisonModel {
     /// The weight of a level, in natural units of log odds.
     pub fn weight(&self, level: usize) -> f64 {
         match (self.m.get(level), self.u.get(level)) {
+            (Some(m), Some(u)) if m < u => (m / u).ln() * self.part,
             (Some(m), Some(u)) => (m / u).ln(),
             _ => 0.0,
         }

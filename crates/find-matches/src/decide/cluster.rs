@@ -129,7 +129,8 @@ fn speak_for(
     count == 0 || sum > 0.0
 }
 
-fn find(parent: &mut [u32], mut row: u32) -> u32 {
+/// The first of a row's group, and the way to it made shorter.
+pub(crate) fn find(parent: &mut [u32], mut row: u32) -> u32 {
     while parent[row as usize] != row {
         let above = parent[parent[row as usize] as usize];
         parent[row as usize] = above;

@@ -39,6 +39,38 @@ pub(super) async fn blocks(
     Ok((of(&values, &kinds), kinds.iter().all(|kind| *kind)))
 }
 
+/// For each column the bits of agreeing exactly: -log2 of how often two rows with a value do, of as many as there are
+/// rows at most.
+pub(super) async fn bits(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    columns: &[Column],
+) -> Result<Vec<f64>> {
+    let as_text = |c: &Column| Column {
+        kind: Kind::String,
+        ..c.clone()
+    };
+    let columns: Vec<Column> = columns.iter().map(as_text).collect();
+    let values = hashes(context, normal, &columns).await?;
+    let least = 1.0 / normal.rows().max(1) as f64;
+    Ok(values
+        .into_iter()
+        .map(|v| -repeats(v).max(least).log2())
+        .collect())
+}
+
+/// How often two of some values are the same; 0 stands for none.
+fn repeats(mut values: Vec<u32>) -> f64 {
+    values.retain(|v| *v != 0);
+    values.sort_unstable();
+    let pairs = |n: usize| n as f64 * n.saturating_sub(1) as f64;
+    let same: f64 = values
+        .chunk_by(|a, b| a == b)
+        .map(|equal| pairs(equal.len()))
+        .sum();
+    same / pairs(values.len()).max(1.0)
+}
+
 /// The hash of each value, or where among all a measured number lies, 0 where there is none, for each column.
 async fn hashes(
     context: &SessionContext,
@@ -214,6 +246,9 @@ mod tests {
         assert_eq!(found, [vec![0, 2], vec![1], vec![3]]);
         assert!(of(&[], &[]).is_empty());
         assert_eq!(of(&[Vec::new()], &[true]), [vec![0]]);
+        // Of 4 · 3 ordered pairs of values two are the same.
+        assert_eq!(repeats(vec![7, 0, 3, 7, 9]), 2.0 / 12.0);
+        assert_eq!(repeats(vec![0, 4]), 0.0);
         assert_eq!(steps(&[5.0, f64::NAN, 1.0, 5.0, 9.0]), [8, 0, 1, 8, 23]);
     }
 }

@@ -6,12 +6,13 @@ use datafusion::prelude::SessionContext;
 
 use super::learn::{Evidence, Learned, learn};
 use super::null::{self, Beyond};
-use super::{Stage, probe};
+use super::{Stage, dependence, probe};
 use crate::decide::gate::{self, Verdict};
 use crate::decide::groups::{CONVINCING, Groups, Tops};
+use crate::decide::identity::{Agreement, identified};
 use crate::error::Result;
 use crate::explain::Decision;
-use crate::settings::Settings;
+use crate::settings::{Kind, Settings};
 use crate::spool::Spool;
 
 /// From which share of closed groups that are pairs on an entity has two records, and for the most part two.
@@ -24,6 +25,9 @@ const GROUPS_SEEN: usize = 50;
 const GROUPS_A_PAIR: f64 = 0.1;
 /// Below which share of the records that could match few do, so that chance has a great part in it.
 const FEW: f64 = 0.15;
+/// The share of different values from which on nearly every row has its own, and of rows that have one.
+const OWN_VALUES: f64 = 0.95;
+const FILLED: f64 = 0.5;
 /// Up to how many rows a table has no structure.
 const SMALL: u32 = 30;
 
@@ -69,11 +73,11 @@ pub(super) async fn judge(
     let mut suspicious = is_doubtful(&learned) || few(&learned) || evidence.great_groups;
     let mut partners = Partners::Many;
     if !settings.one_to_one && sides.rows > SMALL {
-        let groups = match evidence.neighbours {
+        let (groups, most) = match evidence.neighbours {
             true => groups(evidence, &learned),
-            false => seen.map(|s| s.groups).unwrap_or_default(),
+            false => seen.map(|s| (s.groups, s.groups.all)).unwrap_or_default(),
         };
-        partners = told_by(groups, evidence, &learned);
+        partners = told_by(groups, most, evidence, &learned);
         // Where pairs that are related are a class of their own, a record's rivals are told already.
         if partners == Partners::MostlyOne && learned.model.related > 0.0 {
             partners = Partners::Many;
@@ -123,11 +127,52 @@ pub(super) async fn judge(
     if partners == Partners::MostlyOne {
         add_back(&mut learned, &leads, settings.shift());
     }
+    identify(context, normal, evidence, &mut learned).await?;
     Ok(learned)
 }
 
-/// The closed groups by the likeness of whole records or by the model, whichever is more of pairs.
-fn groups(evidence: &Evidence<'_>, learned: &Learned) -> Groups {
+/// Takes out of one table's matches what columns speak against of which nearly every row has its own value.
+async fn identify(
+    context: &SessionContext,
+    normal: &Arc<Spool>,
+    evidence: &Evidence<'_>,
+    learned: &mut Learned,
+) -> Result<()> {
+    let rows = evidence.sides.rows;
+    // What two sources say of one thing differs as their ways of writing do.
+    let several = evidence.sides.split.is_none() && evidence.columns.len() > 1;
+    if !several || rows <= SMALL || learned.accepted.is_empty() {
+        return Ok(());
+    }
+    // Measured numbers differ where the things are the same.
+    let own = evidence.columns.iter().map(|c| {
+        let values = c.fill * f64::from(rows);
+        c.kind != Kind::Number && c.fill >= FILLED && c.distinct as f64 >= OWN_VALUES * values
+    });
+    let own: Vec<bool> = own.collect();
+    if !own.contains(&true) {
+        return Ok(());
+    }
+    let count = own.len();
+    let of = Agreement {
+        levels: &evidence.compared.levels[..count],
+        same: &evidence.compared.rarity[..count],
+        bits: &dependence::bits(context, normal, evidence.columns).await?,
+        own: &own,
+        rows,
+    };
+    if let Some(kept) = identified(of, evidence.pairs().len(), &learned.accepted) {
+        learned.decision.refused += (learned.accepted.len() - kept.len()) as u64;
+        learned.decision.doubtful = true;
+        learned.decision.gate.push_str("; nearly every row has its own value of a column that matches would not agree on, so that only those count that agree on most of what identifies a record");
+        learned.accepted = kept;
+    }
+    Ok(())
+}
+
+/// The closed groups by the likeness of whole records or by the model, whichever is more of pairs; and how many there
+/// are by whichever finds more.
+fn groups(evidence: &Evidence<'_>, learned: &Learned) -> (Groups, f64) {
     let sides = evidence.sides;
     let of = |scores: &[f32]| {
         let found = Tops::new(evidence.pairs(), scores, sides).closed(0..sides.rows, sides);
@@ -138,13 +183,14 @@ fn groups(evidence: &Evidence<'_>, learned: &Learned) -> Groups {
         }
     };
     let (by_record, by_model) = (of(evidence.record()), of(&learned.plain));
+    let most = by_model.all.max(by_record.all);
     match by_model.share() > by_record.share() {
-        true => by_model,
-        false => by_record,
+        true => (by_model, most),
+        false => (by_record, most),
     }
 }
 
-fn told_by(groups: Groups, evidence: &Evidence<'_>, learned: &Learned) -> Partners {
+fn told_by(groups: Groups, most: f64, evidence: &Evidence<'_>, learned: &Learned) -> Partners {
     let accepted = learned.accepted.len() as f64;
     if !evidence.neighbours && groups.records < GROUPS_SEEN {
         return Partners::Many;
@@ -154,7 +200,7 @@ fn told_by(groups: Groups, evidence: &Evidence<'_>, learned: &Learned) -> Partne
     match groups.share() {
         share if share >= PAIRS => Partners::One,
         share if share >= MOSTLY_PAIRS => Partners::MostlyOne,
-        _ if evidence.neighbours && !great_groups && groups.all < GROUPS_A_PAIR * accepted => {
+        _ if evidence.neighbours && !great_groups && most < GROUPS_A_PAIR * accepted => {
             Partners::Unclear
         }
         _ => Partners::Many,

@@ -3,17 +3,22 @@
 //! Plain EM finds whatever two classes explain the pairs best, "the same brand" among them. Here only pairs
 //! that are the best of one of their records (one to one: that are assigned to each other) count as possible
 //! matches; all count as what chance makes. Each round is a sum over patterns, weighted by how many of a
-//! pattern's pairs are such best ones.
+//! pattern's pairs are such best ones. In the last rounds the other pairs of small groups of matches count, too
+//! ([`transitive`]): else only the likest two of three records that are one would say how much such records differ.
 
 use crate::blocking::{Sides, rows};
 use crate::compare::{NULL, levels_of};
 use crate::decide::assignment::greedy;
 use crate::model::patterns::Patterns;
-use crate::model::{ComparisonModel, Model, logit, sigmoid, tf};
+use crate::model::together::Together;
+use crate::model::{ComparisonModel, Model, logit, sigmoid, tf, transitive};
 use crate::settings::Kind;
 
 /// Rounds.
 const ROUNDS: usize = 12;
+/// In how many of them, the last, all pairs of a group of matches count as such; and at least for how much.
+const TRANSITIVE: usize = 4;
+const OF_GROUP: f64 = 0.8;
 
 /// What EM is told of the pairs.
 pub(crate) struct Input<'a> {
@@ -40,6 +45,8 @@ pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Mo
     let mut scores = scores.to_vec();
     let mut chances = chances;
     let mut model = Model::default();
+    // An entity of any number of records, and no other model of why pairs are alike.
+    let several = !input.one_to_one && !input.great_groups && !input.relations;
     let looks: Vec<Look> = (0..patterns.len()).map(|p| look(input, p)).collect();
     // How much of what is no match is related, for each pattern.
     let mut related: Vec<f64> = looks
@@ -61,14 +68,26 @@ pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Mo
             };
         }
     }
-    for _ in 0..ROUNDS {
+    let together = match several {
+        true => Some(Together::new(patterns, input.comparisons)),
+        false => None,
+    };
+    for round in 0..ROUNDS {
         let best = competitors(input, &scores);
+        let groups = match several && round + TRANSITIVE >= ROUNDS {
+            true => transitive::Groups::new(input.pairs, input.sides, &best, &chances),
+            false => transitive::Groups::default(),
+        };
         // For each pattern: how much of it is matches, and how much is not.
         let (mut matches, mut others) =
             (vec![0.0_f64; patterns.len()], vec![0.0_f64; patterns.len()]);
         for pair in 0..n {
             let (chance, pattern) = (f64::from(chances[pair]), patterns.of[pair] as usize);
-            if best[pair] {
+            if groups.hold(input.pairs[pair]) {
+                let chance = chance.max(OF_GROUP);
+                matches[pattern] += chance;
+                others[pattern] += 1.0 - chance;
+            } else if best[pair] {
                 matches[pattern] += chance;
                 others[pattern] += 1.0 - chance;
             } else {
@@ -96,6 +115,12 @@ pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Mo
                 )
             })
             .collect();
+        if let Some(together) = &together {
+            let parts = together.parts(&matches);
+            for (comparison, part) in model.comparisons.iter_mut().zip(parts) {
+                comparison.part = part;
+            }
+        }
         let worth: Vec<f32> = (0..patterns.len())
             .map(|p| score(&model, patterns, p) as f32)
             .collect();
@@ -184,6 +209,7 @@ fn maximise(
             Vec::new()
         },
         rarity,
+        part: 1.0,
     }
 }
 

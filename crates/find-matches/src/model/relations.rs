@@ -93,6 +93,7 @@ mod tests {
             u: vec![0.9, 0.1],
             related: vec![1.0 - related, related],
             rarity: None,
+            part: 1.0,
         }
     }
 
