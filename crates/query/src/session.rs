@@ -129,6 +129,7 @@ impl Session {
     /// When the catalog cannot be read.
     pub async fn refresh(&self) -> Result<Snapshot> {
         let snapshot = Snapshot::take(self.catalog.clone(), self.stores.clone()).await?;
+        let snapshot = snapshot.planned_by(&self.statements);
         self.context
             .register_catalog(CATALOG, Arc::new(snapshot.clone()));
         Ok(snapshot)

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableType;
+use datafusion::prelude::SessionContext;
 use mastic_catalog::{CatalogStore, Table};
 use mastic_lake::store::Stores;
 
@@ -17,10 +19,16 @@ use crate::table::LakeTable;
 /// Every table of a catalog in the version it had at one moment.
 #[derive(Clone)]
 pub struct Snapshot {
-    databases: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
+    databases: Arc<BTreeMap<String, BTreeMap<String, Arc<Table>>>>,
     catalog: Arc<dyn CatalogStore>,
     stores: Arc<Stores>,
+    /// What plans views. Its catalogs hold this snapshot, which must not hold them.
+    planner: Option<Planner>,
+    /// The views within which names are looked up, as `database.view`, the outermost first.
+    views: Vec<String>,
 }
+
+type Planner = Arc<dyn Fn() -> Option<SessionState> + Send + Sync>;
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,10 +51,37 @@ impl Snapshot {
             databases.insert(database.name, tables.collect());
         }
         Ok(Snapshot {
-            databases,
+            databases: Arc::new(databases),
             catalog,
             stores,
+            planner: None,
+            views: Vec::new(),
         })
+    }
+
+    /// The snapshot, whose views are planned as this context plans statements.
+    #[must_use]
+    pub fn planned_by(mut self, context: &SessionContext) -> Self {
+        let state = context.state_weak_ref();
+        self.planner = Some(Arc::new(move || Some(state.upgrade()?.read().clone())));
+        self
+    }
+
+    /// What plans views, while there is a session.
+    pub(crate) fn state(&self) -> Option<SessionState> {
+        self.planner.as_ref()?()
+    }
+
+    /// The views within which names are looked up, the outermost first.
+    pub(crate) fn views(&self) -> &[String] {
+        &self.views
+    }
+
+    /// The snapshot as it is seen within a view, named `database.view`.
+    pub(crate) fn within(&self, view: &str) -> Self {
+        let mut inner = self.clone();
+        inner.views.push(view.to_owned());
+        inner
     }
 
     /// The names of all tables, as `database.table`.
@@ -107,6 +142,12 @@ impl SchemaProvider for Database {
         let Some(table) = self.tables.get(&name.to_lowercase()) else {
             return Ok(None);
         };
+        if table.table_type.as_deref() == Some(crate::statement::VIRTUAL_VIEW) {
+            let view = crate::statement::provider(&self.snapshot, table).await;
+            return view
+                .map(Some)
+                .map_err(|e| DataFusionError::External(Box::new(e)));
+        }
         let provider = LakeTable::new(
             table.clone(),
             self.snapshot.catalog.clone(),
@@ -118,7 +159,11 @@ impl SchemaProvider for Database {
 
     /// Told without opening the table, so that one that cannot be read does not hide the others.
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        Ok(self.table_exist(name).then_some(TableType::Base))
+        let table = self.tables.get(&name.to_lowercase());
+        Ok(table.map(|table| match table.table_type.as_deref() {
+            Some(crate::statement::VIRTUAL_VIEW) => TableType::View,
+            _ => TableType::Base,
+        }))
     }
 
     fn table_exist(&self, name: &str) -> bool {

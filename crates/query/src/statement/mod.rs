@@ -1,24 +1,59 @@
 //! The statement layer: what a text asks for, and who answers it.
+//!
+//! [`parse`] reads what is no query, [`run`] does it, and everything else is planned by the engine.
+
+mod command;
+mod lexer;
+mod parse;
+mod run;
+mod view;
+mod words;
 
 use std::collections::HashSet;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFilterPosition};
+use datafusion::sql::sqlparser::ast;
 use mastic_functions::sql;
 
 use crate::error::{QueryError, Result};
 use crate::session::{CATALOG, Session};
 use crate::snapshot::Snapshot;
 
-/// Plans one statement over a snapshot.
+pub(crate) use self::view::{VIRTUAL_VIEW, provider};
+
+/// Answers one statement over a snapshot: a query is planned, and what changes the catalog is done.
 pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> Result<DataFrame> {
+    if let Some(command) = parse::parse(text)? {
+        let context = run::Context {
+            session,
+            snapshot,
+            text,
+        };
+        // The future of a statement that changes the catalog is large, and queries are many.
+        return Box::pin(run::run(&context, command)).await;
+    }
     if let Some(frame) = crate::statistics::answer(session, snapshot, text).await? {
         return Ok(frame);
     }
-    let mut statements = sql::parse(text).map_err(QueryError::from)?;
+    let state = session.statements().state();
+    let plan = plan_query(&state, snapshot, session.database(), text).await?;
+    Ok(DataFrame::new(state, plan))
+}
+
+/// Plans a query, and nothing else, over the catalogs of a state, which hold this snapshot. `database` is that of names
+/// without one, where it was chosen.
+async fn plan_query(
+    state: &SessionState,
+    snapshot: &Snapshot,
+    database: Option<&str>,
+    text: &str,
+) -> Result<LogicalPlan> {
+    let mut statements = sql::parse(text)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
         (None, _) => return Err(QueryError::Unsupported("there is no statement".into())),
@@ -28,24 +63,44 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
             ));
         }
     };
-    if let Some(query) = utility(session, snapshot, &statement)? {
-        return Ok(session.context().sql(&query).await?);
-    }
     refuse(&statement)?;
     name_columns(&mut statement);
     sql::rewrite(&mut statement);
-    let state = session.statements().state();
     let plan = state
         .statement_to_plan(statement)
         .await
-        .map_err(|e| explain(session, snapshot, e))?;
+        .map_err(|e| explain(state, snapshot, database, e))?;
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| refused("this statement"))?;
-    Ok(DataFrame::new(state, plan))
+    Ok(plan)
+}
+
+/// An error in a part of a statement that begins at a byte of it, with its place in the whole.
+fn shifted(text: &str, start: usize, error: QueryError) -> QueryError {
+    match error {
+        QueryError::Statement {
+            message,
+            place: Some((line, column)),
+            hint,
+        } => {
+            let (first_line, first_column) = lexer::place(text, start);
+            let column = if line == 1 {
+                column + first_column - 1
+            } else {
+                column
+            };
+            QueryError::Statement {
+                message,
+                place: Some((line + first_line - 1, column)),
+                hint,
+            }
+        }
+        other => other,
+    }
 }
 
 fn refused(what: &str) -> QueryError {
@@ -117,68 +172,15 @@ fn name_columns(statement: &mut Statement) {
     }
 }
 
-/// `SHOW DATABASES` and `SHOW TABLES`, as queries: DataFusion shows its own schemas among them.
-fn utility(
-    session: &Session,
-    snapshot: &Snapshot,
-    statement: &Statement,
-) -> Result<Option<String>> {
-    let Statement::Statement(inner) = statement else {
-        return Ok(None);
-    };
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let like = |filter: &Option<ShowStatementFilterPosition>, column: &str| match filter {
-        None => Ok(String::new()),
-        Some(
-            ShowStatementFilterPosition::Infix(ShowStatementFilter::Like(pattern))
-            | ShowStatementFilterPosition::Suffix(ShowStatementFilter::Like(pattern)),
-        ) => Ok(format!(" AND {column} LIKE {}", quoted(pattern))),
-        Some(_) => Err(refused("SHOW with a filter other than LIKE")),
-    };
-    Ok(match inner.as_ref() {
-        ast::Statement::ShowDatabases { show_options, .. }
-        | ast::Statement::ShowSchemas { show_options, .. } => Some(format!(
-            "SELECT schema_name AS database FROM information_schema.schemata \
-             WHERE catalog_name = '{CATALOG}' AND schema_name <> 'information_schema'{} ORDER BY 1",
-            like(&show_options.filter_position, "schema_name")?
-        )),
-        ast::Statement::ShowTables { show_options, .. } => {
-            let database = match &show_options.show_in {
-                Some(place) => place.parent_name.as_ref().map(|name| {
-                    let name = name.to_string();
-                    name.trim_matches(['"', '`']).to_lowercase()
-                }),
-                None => session.database().map(str::to_owned),
-            };
-            let condition = match &database {
-                Some(name) if snapshot.database_names().contains(name) => {
-                    format!("table_schema = {}", quoted(name))
-                }
-                Some(name) => {
-                    let known = snapshot.database_names();
-                    return Err(QueryError::Statement {
-                        message: format!("there is no database '{name}'"),
-                        place: None,
-                        hint: mastic_schema::names::closest(name, known.iter().map(String::as_str))
-                            .map(|n| format!("did you mean '{n}'?")),
-                    });
-                }
-                None => "table_schema <> 'information_schema'".to_owned(),
-            };
-            Some(format!(
-                "SELECT table_schema AS database, table_name AS \"table\" FROM information_schema.tables \
-                 WHERE table_catalog = '{CATALOG}' AND {condition}{} ORDER BY 1, 2",
-                like(&show_options.filter_position, "table_name")?
-            ))
-        }
-        _ => None,
-    })
-}
-
 /// A planning error, with "did you mean" for tables, which DataFusion does not have.
-fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> QueryError {
+fn explain(
+    state: &SessionState,
+    snapshot: &Snapshot,
+    database: Option<&str>,
+    error: DataFusionError,
+) -> QueryError {
     if let Some(name) = unknown_function(&error) {
-        return no_function(session, &name, error);
+        return no_function(state, &name, error);
     }
     let missing = match error.find_root() {
         DataFusionError::Plan(message) => message
@@ -195,7 +197,7 @@ fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> Qu
         _ => None,
     };
     let name = full.strip_prefix(&format!("{CATALOG}.")).unwrap_or(&full);
-    no_table(session, snapshot, name, place)
+    missing_table(snapshot, database, name, place)
 }
 
 fn unknown_function(error: &DataFusionError) -> Option<String> {
@@ -209,8 +211,7 @@ fn unknown_function(error: &DataFusionError) -> Option<String> {
 }
 
 /// A function that is not there, with the one that was meant among all that a statement can call.
-fn no_function(session: &Session, name: &str, error: DataFusionError) -> QueryError {
-    let state = session.context().state();
+fn no_function(state: &SessionState, name: &str, error: DataFusionError) -> QueryError {
     let known = state
         .scalar_functions()
         .keys()
@@ -241,9 +242,18 @@ pub(crate) fn no_table(
     name: &str,
     place: Option<(u64, u64)>,
 ) -> QueryError {
+    missing_table(snapshot, session.database(), name, place)
+}
+
+fn missing_table(
+    snapshot: &Snapshot,
+    chosen: Option<&str>,
+    name: &str,
+    place: Option<(u64, u64)>,
+) -> QueryError {
     let tables = snapshot.table_names();
     let (database, table) = name.split_once('.').unwrap_or(("", name));
-    let shown = if session.database().is_none() && database == "default" {
+    let shown = if chosen.is_none() && database == "default" {
         table
     } else {
         name
