@@ -57,6 +57,16 @@ pub(super) enum Command {
     Explain(Explain),
 }
 
+impl Command {
+    /// Whether it is about prepared statements.
+    pub(super) fn is_of_prepared(&self) -> bool {
+        matches!(
+            self,
+            Command::Prepare { .. } | Command::Execute { .. } | Command::Deallocate(_)
+        )
+    }
+}
+
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -275,7 +285,8 @@ pub(super) enum ExplainFormat {
 pub(super) struct Explain {
     pub(super) analyze: bool,
     pub(super) verbose: bool,
-    pub(super) kind: ExplainType,
+    /// What was asked for, if anything.
+    pub(super) kind: Option<ExplainType>,
     pub(super) format: ExplainFormat,
     /// What is to be explained.
     pub(super) statement: String,

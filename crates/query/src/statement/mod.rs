@@ -2,14 +2,18 @@
 //!
 //! [`parse`] reads what is no query, [`run`] does it, and everything else is planned by the engine.
 
+mod bounds;
 mod command;
+mod explain;
 mod lexer;
+mod names;
+mod parameters;
 mod parse;
 mod run;
 mod view;
+#[cfg(test)]
+mod tests;
 mod words;
-
-use std::collections::HashSet;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
@@ -24,6 +28,7 @@ use crate::error::{QueryError, Result};
 use crate::session::{CATALOG, Session};
 use crate::snapshot::Snapshot;
 
+use self::command::Command;
 pub(crate) use self::view::{VIRTUAL_VIEW, provider};
 
 /// Answers one statement over a snapshot: a query is planned, and what changes the catalog is done.
@@ -45,6 +50,33 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
     Ok(DataFrame::new(state, plan))
 }
 
+/// As [`plan`], with values for the question marks of the statement.
+pub(crate) async fn plan_with(
+    session: &Session,
+    snapshot: &Snapshot,
+    text: &str,
+    values: &[String],
+) -> Result<DataFrame> {
+    if values.is_empty() && parameters::marks(text).is_empty() {
+        return plan(session, snapshot, text).await;
+    }
+    if let Some(Command::Execute { name, arguments }) = parse::parse(text)?
+        && arguments.is_empty()
+    {
+        let context = run::Context {
+            session,
+            snapshot,
+            text,
+        };
+        let arguments = values.to_vec();
+        return Box::pin(run::run(&context, Command::Execute { name, arguments })).await;
+    }
+    let filled = parameters::fill(text, values)?;
+    plan(session, snapshot, &filled.text)
+        .await
+        .map_err(|e| filled.error(text, e))
+}
+
 /// Plans a query, and nothing else, over the catalogs of a state, which hold this snapshot. `database` is that of names
 /// without one, where it was chosen.
 async fn plan_query(
@@ -53,6 +85,7 @@ async fn plan_query(
     database: Option<&str>,
     text: &str,
 ) -> Result<LogicalPlan> {
+    bounds::check(text)?;
     let mut statements = sql::parse(text)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
@@ -64,7 +97,7 @@ async fn plan_query(
         }
     };
     refuse(&statement)?;
-    name_columns(&mut statement);
+    let names = names::name(&mut statement);
     sql::rewrite(&mut statement);
     let plan = state
         .statement_to_plan(statement)
@@ -76,7 +109,7 @@ async fn plan_query(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| refused("this statement"))?;
-    Ok(plan)
+    names.restore(plan)
 }
 
 /// An error in a part of a statement that begins at a byte of it, with its place in the whole.
@@ -131,44 +164,6 @@ fn refuse(statement: &Statement) -> Result<()> {
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
             Err(refused(&words.join(" ").to_uppercase()))
         }
-    }
-}
-
-/// Names every unnamed expression of the outermost SELECT after its text, as DuckDB does. DataFusion
-/// names a cast after what is cast, so that `SELECT CAST(a AS varchar) … ORDER BY a` and `SELECT 1, 1`
-/// would be ambiguous to it.
-fn name_columns(statement: &mut Statement) {
-    let Statement::Statement(inner) = statement else {
-        return;
-    };
-    let ast::Statement::Query(query) = inner.as_mut() else {
-        return;
-    };
-    let ast::SetExpr::Select(select) = query.body.as_mut() else {
-        return;
-    };
-    let mut taken = HashSet::new();
-    for item in &mut select.projection {
-        let ast::SelectItem::UnnamedExpr(expr) = item else {
-            continue;
-        };
-        if matches!(
-            expr,
-            ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)
-        ) {
-            continue;
-        }
-        let text = expr.to_string();
-        let mut name = text.clone();
-        let mut number = 1;
-        while !taken.insert(name.clone()) {
-            name = format!("{text}:{number}");
-            number += 1;
-        }
-        *item = ast::SelectItem::ExprWithAlias {
-            expr: expr.clone(),
-            alias: ast::Ident::with_quote('"', name),
-        };
     }
 }
 

@@ -11,11 +11,7 @@ pub(super) fn explain(words: &mut Words<'_>) -> Result<Command> {
     words.escaped(Escapes::Sql);
     let analyze = words.eat("ANALYZE");
     let verbose = words.eat("VERBOSE");
-    let mut kind = if analyze {
-        ExplainType::Distributed
-    } else {
-        ExplainType::Logical
-    };
+    let mut kind = None;
     let mut format = ExplainFormat::Text;
     let mut ahead = words.clone();
     ahead.advance();
@@ -24,7 +20,7 @@ pub(super) fn explain(words: &mut Words<'_>) -> Result<Command> {
         words.list(|words| {
             if words.eat("TYPE") {
                 let kinds = ["LOGICAL", "DISTRIBUTED", "VALIDATE", "IO"];
-                kind = match words.eat_any(&kinds) {
+                kind = Some(match words.eat_any(&kinds) {
                     Some("LOGICAL") => ExplainType::Logical,
                     Some("DISTRIBUTED") => ExplainType::Distributed,
                     Some("VALIDATE") => ExplainType::Validate,
@@ -32,7 +28,7 @@ pub(super) fn explain(words: &mut Words<'_>) -> Result<Command> {
                     None => {
                         return Err(words.expected("LOGICAL, DISTRIBUTED, VALIDATE or IO", &kinds));
                     }
-                };
+                });
             } else if words.eat("FORMAT") {
                 let formats = ["TEXT", "JSON", "GRAPHVIZ"];
                 format = match words.eat_any(&formats) {

@@ -6,10 +6,11 @@ mod database;
 mod describe;
 mod drop;
 mod partitions;
+mod prepare;
 mod repair;
 mod serde;
 mod show;
-mod show_create;
+pub(super) mod show_create;
 mod table;
 mod view;
 
@@ -21,7 +22,8 @@ use datafusion::dataframe::DataFrame;
 use mastic_catalog::{Change, ChangeSet, Expected, Partition, PartitionPredicate, Table, Value};
 
 use super::command::{Command, Kind, Spec};
-use super::lexer;
+use super::{lexer, parameters};
+pub(super) use self::prepare::prepared;
 use super::words::{Name, TableName};
 use crate::error::{QueryError, Result};
 use crate::session::{DEFAULT_DATABASE, Session};
@@ -64,7 +66,30 @@ pub(super) async fn run(context: &Context<'_>, command: Command) -> Result<DataF
         Command::Show(show) => show::show(context, show).await,
         Command::Describe(describe) => describe::describe(context, &describe).await,
         Command::CreateView(made) => view::create(context, made).await,
-        _ => Err(QueryError::Unsupported("not yet".into())),
+        Command::Prepare { name, statement } => prepare::prepare(context, &name, &statement).await,
+        Command::Execute { name, arguments } => {
+            let statement = prepare::prepared(context, &name).await?;
+            let filled = parameters::fill(&statement, &arguments)?;
+            let (session, snapshot) = (context.session, context.snapshot);
+            // A place in the prepared statement is none in this one.
+            super::plan(session, snapshot, &filled.text)
+                .await
+                .map_err(|e| without_place(e, &name))
+        }
+        Command::Deallocate(name) => prepare::deallocate(context, &name).await,
+        Command::Explain(explain) => super::explain::answer(context, &explain).await,
+    }
+}
+
+/// An error in a prepared statement.
+fn without_place(error: QueryError, name: &Name) -> QueryError {
+    match error {
+        QueryError::Statement { message, hint, .. } => QueryError::Statement {
+            message: format!("in the prepared statement {}: {message}", name.value),
+            place: None,
+            hint,
+        },
+        other => other,
     }
 }
 

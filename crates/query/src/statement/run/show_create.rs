@@ -71,7 +71,7 @@ pub(super) fn database(database: &Database) -> String {
 ///
 /// # Errors
 /// When it is a view that cannot be read.
-pub(super) fn statement(table: &Table) -> Result<String> {
+pub(in crate::statement) fn statement(table: &Table) -> Result<String> {
     if is_view(table) {
         return view(table);
     }
