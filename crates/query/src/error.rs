@@ -85,6 +85,9 @@ impl From<DataFusionError> for QueryError {
         if mastic_lake::error::find(&error).is_some() {
             return QueryError::Engine(error);
         }
+        if let Some(own) = own(&error) {
+            return own;
+        }
         let diagnostic = error.iter().find_map(|e| e.diagnostic().cloned());
         match error.find_root() {
             DataFusionError::SQL(parser, _) => {
@@ -112,6 +115,26 @@ impl From<DataFusionError> for QueryError {
             },
             _ => QueryError::Engine(error),
         }
+    }
+}
+
+/// What a table or a view said while it was looked up.
+fn own(error: &DataFusionError) -> Option<QueryError> {
+    let DataFusionError::External(inner) = error.find_root() else {
+        return None;
+    };
+    match inner.downcast_ref::<QueryError>()? {
+        QueryError::Statement {
+            message,
+            place,
+            hint,
+        } => Some(QueryError::Statement {
+            message: message.clone(),
+            place: *place,
+            hint: hint.clone(),
+        }),
+        QueryError::Unsupported(message) => Some(QueryError::Unsupported(message.clone())),
+        _ => None,
     }
 }
 

@@ -175,6 +175,7 @@ impl Session {
     pub fn refresh(&self) -> Snapshot {
         let (catalog, stores) = (self.catalog.clone(), self.stores.clone());
         let snapshot = Snapshot::planned_with(catalog, stores, self.opened.clone());
+        let snapshot = snapshot.planned_by(&self.statements);
         self.context
             .register_catalog(CATALOG, Arc::new(snapshot.clone()));
         snapshot
@@ -222,6 +223,16 @@ impl Session {
             Lists::Tables => snapshot.load().await?,
         }
         crate::statement::plan(self, &snapshot, text).await
+    }
+
+    /// As [`Session::sql`], with a value for each `?` of the statement, in their order. A value is written as in SQL: `5`,
+    /// `'text'`, `DATE '2024-01-31'`, `NULL`.
+    ///
+    /// # Errors
+    /// As [`Session::sql`], and when there are more or fewer values than question marks, or one is no value.
+    pub async fn sql_with(&self, text: &str, values: &[String]) -> Result<DataFrame> {
+        let snapshot = self.refresh();
+        crate::statement::plan_with(self, &snapshot, text, values).await
     }
 
     /// A table of the catalog, named `table` or `database.table`, under its own name.

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::TableType;
+use datafusion::prelude::SessionContext;
 use mastic_catalog::{CatalogStore, Table};
 use mastic_lake::store::Stores;
 
@@ -26,6 +28,10 @@ type Name = (String, String);
 #[derive(Clone)]
 pub struct Snapshot {
     inner: Arc<Inner>,
+    /// What plans views. Its catalogs hold this snapshot, which must not hold them.
+    planner: Option<Planner>,
+    /// The views within which names are looked up, as `database.view`, the outermost first.
+    views: Vec<String>,
 }
 
 struct Inner {
@@ -38,6 +44,8 @@ struct Inner {
     /// The names of all databases and tables.
     names: OnceLock<BTreeMap<String, BTreeSet<String>>>,
 }
+
+type Planner = Arc<dyn Fn() -> Option<SessionState> + Send + Sync>;
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,6 +75,8 @@ impl Snapshot {
                 tables: Mutex::default(),
                 names: OnceLock::new(),
             }),
+            planner: None,
+            views: Vec::new(),
         }
     }
 
@@ -166,6 +176,31 @@ impl Snapshot {
         tables.get(name).cloned()
     }
 
+    /// The snapshot, whose views are planned as this context plans statements.
+    #[must_use]
+    pub fn planned_by(mut self, context: &SessionContext) -> Self {
+        let state = context.state_weak_ref();
+        self.planner = Some(Arc::new(move || Some(state.upgrade()?.read().clone())));
+        self
+    }
+
+    /// What plans views, while there is a session.
+    pub(crate) fn state(&self) -> Option<SessionState> {
+        self.planner.as_ref()?()
+    }
+
+    /// The views within which names are looked up, the outermost first.
+    pub(crate) fn views(&self) -> &[String] {
+        &self.views
+    }
+
+    /// The snapshot as it is seen within a view, named `database.view`.
+    pub(crate) fn within(&self, view: &str) -> Self {
+        let mut inner = self.clone();
+        inner.views.push(view.to_owned());
+        inner
+    }
+
     /// The names of all tables, as `database.table`, once they were read.
     pub fn table_names(&self) -> Vec<String> {
         let names = self.inner.names.get().into_iter().flatten();
@@ -234,6 +269,12 @@ impl SchemaProvider for Database {
         let Some(table) = table.map_err(failed)? else {
             return Ok(None);
         };
+        if table.table_type.as_deref() == Some(crate::statement::VIRTUAL_VIEW) {
+            let view = crate::statement::provider(&self.snapshot, &table).await;
+            return view
+                .map(Some)
+                .map_err(|e| DataFusionError::External(Box::new(e)));
+        }
         let provider = LakeTable::new(
             table,
             self.snapshot.inner.catalog.clone(),
@@ -245,7 +286,12 @@ impl SchemaProvider for Database {
 
     /// Told without opening the table, so that one that cannot be read does not hide the others.
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        Ok(self.table_exist(name).then_some(TableType::Base))
+        let table = self.snapshot.table(&self.name, name).await;
+        let table = table.map_err(|e| DataFusionError::External(Box::new(e)))?;
+        Ok(table.map(|table| match table.table_type.as_deref() {
+            Some(crate::statement::VIRTUAL_VIEW) => TableType::View,
+            _ => TableType::Base,
+        }))
     }
 
     fn table_exist(&self, name: &str) -> bool {

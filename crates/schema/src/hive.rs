@@ -205,6 +205,13 @@ fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | '@' | ' ' | '/')
 }
 
+/// The name of a struct's field as it stands in a type string: in backticks where it is no plain word.
+pub fn format_name(name: &str) -> String {
+    let mut out = String::new();
+    write_name(name, &mut out);
+    out
+}
+
 fn write_name(name: &str, out: &mut String) {
     let plain = !name.is_empty()
         && name.chars().all(is_plain)

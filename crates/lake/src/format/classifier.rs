@@ -245,6 +245,7 @@ impl Classifier {
                         format: Some(FileFormat::Json(JsonOptions {
                             path: Some(path),
                             keyed: None,
+                            ..JsonOptions::default()
                         })),
                         certainty: 1.0,
                         reason,

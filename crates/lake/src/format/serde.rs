@@ -44,6 +44,11 @@ const JSON_PATH: &str = "jsonPath";
 /// The column that holds the keys of a map of records.
 const JSON_KEY: &str = "mastic.key_column";
 
+/// What `mapping.column` begins with, which says a column's key (the `openx` SerDe).
+const JSON_MAPPING: &str = "mapping.";
+/// Whether records that are no JSON are rows of nulls (the `openx` SerDe).
+const JSON_MALFORMED: &str = "ignore.malformed.json";
+
 const OPEN_CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 
 /// Null markers, as a JSON array.
@@ -73,6 +78,12 @@ const COMMENT: &str = "mastic.comment";
 const COLLAPSE: &str = "mastic.collapse";
 /// `false` where quotes are characters like any other.
 const QUOTED: &str = "mastic.quoted";
+/// `true` where an empty cell of a column of text is an empty text.
+const KEEP_EMPTY: &str = "mastic.keep_empty";
+/// What stands between the items of nested values, and between their keys and values (Hive). The levels below have
+/// the characters 4, 5 …
+const ITEMS: [&str; 2] = ["collection.delim", "colelction.delim"];
+const MAP_KEYS: &str = "mapkey.delim";
 /// `dmy`, `mdy` or `ymd`.
 const DATE_ORDER: &str = "mastic.date_order";
 
@@ -149,6 +160,12 @@ impl FileFormat {
                 }
                 if let Some(key) = &options.keyed {
                     parameters.insert(JSON_KEY.into(), key.clone());
+                }
+                for (column, key) in &options.mapping {
+                    parameters.insert(format!("{JSON_MAPPING}{column}"), key.clone());
+                }
+                if options.ignore_malformed {
+                    parameters.insert(JSON_MALFORMED.into(), "true".into());
                 }
             }
             FileFormat::Grok(options) if options.classification == REGEX_NAME => {
@@ -270,9 +287,15 @@ fn json_options(parameters: &BTreeMap<String, String>) -> Result<JsonOptions> {
         Some(path) => Some(JsonPath::parse(path).map_err(|e| LakeError::Option(e.to_string()))?),
         None => None,
     };
+    let mapping = parameters.iter().filter_map(|(name, key)| {
+        let column = name.strip_prefix(JSON_MAPPING)?;
+        Some((column.to_owned(), key.clone()))
+    });
     Ok(JsonOptions {
         path,
         keyed: parameters.get(JSON_KEY).cloned(),
+        mapping: mapping.collect(),
+        ignore_malformed: switch(parameters, JSON_MALFORMED)?.unwrap_or_default(),
     })
 }
 
@@ -461,6 +484,9 @@ fn csv_parameters(options: &CsvOptions) -> BTreeMap<String, String> {
     if !options.literal_columns.is_empty() {
         put(LITERAL_COLUMNS, json(&options.literal_columns));
     }
+    if options.keep_empty {
+        put(KEEP_EMPTY, "true".into());
+    }
     match options.text_nulls.as_slice() {
         [] => {}
         [one] => {
@@ -537,6 +563,19 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
     };
     let mut text_nulls = texts(parameters, TEXT_NULLS)?;
     text_nulls.extend(parameters.get(NULL_FORMAT).cloned());
+    let mut nested = Vec::new();
+    if lazy {
+        if text_nulls.is_empty() {
+            // Hive's own, where nothing else is said.
+            text_nulls.push("\\N".to_owned());
+        }
+        nested = vec![2, 3, 4, 5, 6, 7, 8];
+        for (at, keys) in [&ITEMS[..], &[MAP_KEYS]].into_iter().enumerate() {
+            if let (Some(own), Some(slot)) = (byte(parameters, keys)?, nested.get_mut(at)) {
+                *slot = own;
+            }
+        }
+    }
     Ok(CsvOptions {
         delimiter: delimiter.unwrap_or(if lazy { 1 } else { defaults.delimiter }),
         collapse: switch(parameters, COLLAPSE)?.unwrap_or_default(),
@@ -558,6 +597,8 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
         rare_markers: texts(parameters, RARE_MARKERS)?,
         literal_columns: texts(parameters, LITERAL_COLUMNS)?,
         text_nulls,
+        keep_empty: switch(parameters, KEEP_EMPTY)?.unwrap_or_default(),
+        nested,
     })
 }
 
@@ -596,6 +637,8 @@ mod tests {
                 rare_markers: Vec::new(),
                 literal_columns: Vec::new(),
                 text_nulls: vec!["NULL".into()],
+                keep_empty: true,
+                nested: Vec::new(),
             }),
             FileFormat::Csv(CsvOptions {
                 header: false,
@@ -607,6 +650,8 @@ mod tests {
             FileFormat::Json(JsonOptions {
                 path: Some(JsonPath::parse("$.a['b c'][*]").unwrap()),
                 keyed: Some("key_1".into()),
+                mapping: vec![("ts".into(), "Time Stamp".into())],
+                ignore_malformed: true,
             }),
             FileFormat::named("combined_apache").unwrap(),
             FileFormat::Grok(GrokOptions {

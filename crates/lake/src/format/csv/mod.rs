@@ -25,6 +25,7 @@ mod header;
 mod infer;
 mod layout;
 mod lexer;
+mod nested;
 mod options;
 mod plain;
 mod rows;

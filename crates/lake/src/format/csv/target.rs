@@ -14,6 +14,7 @@ use mastic_schema::names::column_names;
 use super::CsvOptions;
 use super::frame;
 use super::grid::Grid;
+use super::nested;
 use crate::error::{LakeError, Result};
 use crate::format::columns::{BLOCK, Column, Misfit, Reading};
 use crate::format::frame::{Wanted, odd_reason, set_aside, without};
@@ -93,6 +94,10 @@ pub(super) struct Target {
     /// How many values a row may have.
     width: usize,
     delimiter: u8,
+    /// Whether an empty text is one.
+    keep_empty: bool,
+    /// What stands between the parts of nested values, by level.
+    nested: Vec<u8>,
     /// Where a frame's bad records go.
     frame: Option<AsFrame>,
     /// The table's columns that files have: all but the one of lines.
@@ -138,6 +143,8 @@ impl Target {
             binding: Vec::new(),
             width: 0,
             delimiter: options.delimiter,
+            keep_empty: options.keep_empty,
+            nested: options.nested.clone(),
             frame: decode.frame.clone(),
             own: places.filter(|at| !decode.is_line(*at)).collect(),
             lines,
@@ -518,8 +525,14 @@ impl Target {
         (row, at): (usize, usize),
         odd: &mut BTreeMap<usize, String>,
     ) -> Result<()> {
-        let text = grid.cell(row, at).unwrap_or_default();
+        let cell = grid.cell(row, at);
         let rows = column.longest();
+        if self.keep_empty && cell == Some("") && column.is_text() && self.frame.is_none() {
+            return column
+                .append_text("")
+                .map_err(|misfit| self.misfit(number, grid.line(row), misfit));
+        }
+        let text = cell.unwrap_or_default();
         if let Err(error) = self.append_odd(number, column, text, || grid.line(row)) {
             let Some(reason) = self.why_aside(&error) else {
                 return Err(error);
@@ -562,9 +575,20 @@ impl Target {
             let name = self.schema.field(number).name();
             return frame::append(column, text, &self.file, line, name);
         }
+        let json = match self.nested.is_empty() || shown.starts_with(['{', '[']) {
+            true => None,
+            false => self.json(number, text),
+        };
         column
-            .append_text(shown)
+            .append_text(json.as_deref().unwrap_or(shown))
             .map_err(|misfit| self.misfit(number, line(), misfit))
+    }
+
+    /// A nested value between delimiters, as JSON.
+    fn json(&self, number: usize, text: &str) -> Option<String> {
+        let data_type = self.schema.field(number).data_type();
+        let nested = data_type.is_nested();
+        nested.then(|| nested::to_json(text, data_type, &self.nested))?
     }
 
     /// What is said of a cell in `line` that does not fit its column.

@@ -36,6 +36,8 @@ pub(in crate::format) struct Decoder<S> {
     /// How many lines that looked like records were none, before the first that was one.
     tried: u32,
     frame: Option<AsFrame>,
+    /// Whether what is no JSON is a row of nulls.
+    ignore: bool,
     schema: SchemaRef,
     batch_size: usize,
     done: bool,
@@ -107,6 +109,7 @@ impl<S: Source> Decoder<S> {
             .filter_map(|(_, wanted)| own.iter().position(|i| i == wanted))
             .collect();
         let own: Fields = own.iter().map(|i| all[*i].clone()).collect();
+        let own = options.keys_of(own);
         let mut columns = StructColumn::new(&own, &wanted, reading).map_err(bad)?;
         if let Some(names) = decode.frame.as_ref().and_then(|f| f.passed_over.as_ref()) {
             columns.pass_over(names);
@@ -126,6 +129,7 @@ impl<S: Source> Decoder<S> {
             tried: 0,
             try_lines: options.path.is_none() && options.keyed.is_none(),
             frame: decode.frame.clone(),
+            ignore: options.ignore_malformed,
             schema: Arc::new(decode.schema.project(&decode.projection)?),
             batch_size: decode.batch_size,
             done: false,
@@ -199,7 +203,8 @@ impl<S: Source> Decoder<S> {
                 // One that goes on in the lines below it, unless lines are records here.
                 let alone = self.records.stands_alone(length);
                 let alone = alone.map_err(|b| lake_error(&self.file, b))?;
-                if self.frame.is_none() || self.by_line == 0 || !alone {
+                let strict = self.frame.is_none() && !self.ignore;
+                if strict || self.by_line == 0 || !alone {
                     self.tried += 1;
                     self.try_lines = self.by_line > 0 || self.tried < LINES_TRIED;
                     return Ok(None);
@@ -271,7 +276,19 @@ impl<S: Source> Decoder<S> {
     /// Sets a record aside and goes to where the next one may be; without a frame it is an error.
     fn bad(&mut self, failed: Failed, error: LakeError) -> Result<()> {
         let Some(frame) = &self.frame else {
-            return Err(error);
+            if !self.ignore {
+                return Err(error);
+            }
+            let recovered = self.records.recover(failed);
+            recovered
+                .map_err(|b| lake_error(&self.file, b))?
+                .ok_or(error)?;
+            if failed == Failed::Cutting {
+                self.drop_row();
+            }
+            // The row that was begun stays, with nulls.
+            self.dropped.pop();
+            return Ok(());
         };
         let recovered = self.records.recover(failed);
         match recovered.map_err(|b| lake_error(&self.file, b))? {

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Fields};
 
 pub(super) use self::ahead::ParallelDecoder;
 pub(super) use self::decode::Decoder;
@@ -34,9 +34,30 @@ pub struct JsonOptions {
     /// The column that holds each record's key, where the records are the values of an object: a map of
     /// records, or a path with a wildcard over an object.
     pub keyed: Option<String>,
+    /// Columns that are other keys of the records than their names say: each with its key (`mapping.column` of the
+    /// `openx` SerDe).
+    pub mapping: Vec<(String, String)>,
+    /// Whether a record that is no JSON is a row of nulls, and no error (`ignore.malformed.json` of the `openx` SerDe).
+    pub ignore_malformed: bool,
 }
 
 impl JsonOptions {
+    /// The fields of a table by the keys that they are in the records.
+    pub(super) fn keys_of(&self, fields: Fields) -> Fields {
+        if self.mapping.is_empty() {
+            return fields;
+        }
+        let key = |field: &Arc<Field>| {
+            let mapped = self.mapping.iter();
+            let mut mapped = mapped.filter(|(column, _)| column.eq_ignore_ascii_case(field.name()));
+            match mapped.next() {
+                Some((_, key)) => Arc::new(field.as_ref().clone().with_name(key)),
+                None => field.clone(),
+            }
+        };
+        fields.iter().map(key).collect()
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         match (&self.path, &self.keyed) {
             (Some(path), _) => path.steps(),
@@ -119,6 +140,7 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<(JsonOptions, f32, String)> {
         let options = JsonOptions {
             path: None,
             keyed: Some(KEY.to_owned()),
+            ..JsonOptions::default()
         };
         let least = if all { "" } else { "at least " };
         let reason = format!("the text is one object that maps {least}{entries} keys to records");

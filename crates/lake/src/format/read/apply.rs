@@ -162,6 +162,7 @@ impl ReadOptions {
         let options = JsonOptions {
             path: Some(path.clone()),
             keyed: None,
+            ..JsonOptions::default()
         };
         Ok(Some(given(FileFormat::Json(options), reason)))
     }

@@ -1,12 +1,27 @@
 //! The statement layer: what a text asks for, and who answers it.
+//!
+//! [`parse`] reads what is no query, [`run`] does it, and everything else is planned by the engine.
 
-use std::collections::HashSet;
+mod bounds;
+mod command;
+mod explain;
+mod lexer;
+mod names;
+mod parameters;
+mod parse;
+mod run;
+mod view;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFilterPosition};
+use datafusion::sql::sqlparser::ast;
 use mastic_functions::sql;
 
 use crate::error::{QueryError, Result};
@@ -14,15 +29,68 @@ use crate::relation;
 use crate::session::{CATALOG, Session};
 use crate::snapshot::Snapshot;
 
-/// Plans one statement over a snapshot.
+use self::command::Command;
+pub(crate) use self::view::{VIRTUAL_VIEW, provider};
+
+/// Answers one statement over a snapshot: a query is planned, and what changes the catalog is done.
 pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> Result<DataFrame> {
+    if let Some(command) = parse::parse(text)? {
+        let context = run::Context {
+            session,
+            snapshot,
+            text,
+        };
+        // The future of a statement that changes the catalog is large, and queries are many.
+        return Box::pin(run::run(&context, command)).await;
+    }
     if let Some(frame) = crate::statistics::answer(session, snapshot, text).await? {
         return Ok(frame);
     }
     if let Some(frame) = crate::write::answer(session, snapshot, text).await? {
         return Ok(frame);
     }
-    let mut statements = sql::parse(text).map_err(QueryError::from)?;
+    let state = session.statements().state();
+    let plan = plan_query(&state, snapshot, session.database(), text).await?;
+    Ok(DataFrame::new(state, plan))
+}
+
+/// As [`plan`], with values for the question marks of the statement.
+pub(crate) async fn plan_with(
+    session: &Session,
+    snapshot: &Snapshot,
+    text: &str,
+    values: &[String],
+) -> Result<DataFrame> {
+    if values.is_empty() && parameters::marks(text).is_empty() {
+        return plan(session, snapshot, text).await;
+    }
+    if let Some(Command::Execute { name, arguments }) = parse::parse(text)?
+        && arguments.is_empty()
+    {
+        let context = run::Context {
+            session,
+            snapshot,
+            text,
+        };
+        let arguments = values.to_vec();
+        return Box::pin(run::run(&context, Command::Execute { name, arguments })).await;
+    }
+    let filled = parameters::fill(text, values)?;
+    plan(session, snapshot, &filled.text)
+        .await
+        .map_err(|e| filled.error(text, e))
+}
+
+/// Plans a query, and nothing else, over the catalogs of a state, which hold this snapshot. `database` is that of names
+/// without one, where it was chosen.
+async fn plan_query(
+    state: &SessionState,
+    snapshot: &Snapshot,
+    database: Option<&str>,
+    text: &str,
+) -> Result<LogicalPlan> {
+    bounds::check(text)?;
+    let mut statements = sql::parse(text)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
         (None, _) => return Err(QueryError::Unsupported("there is no statement".into())),
@@ -32,22 +100,17 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
             ));
         }
     };
-    if let Some(query) = utility(session, snapshot, &statement)? {
-        return Ok(session.context().sql(&query).await?);
-    }
     refuse(&statement)?;
-    name_columns(&mut statement);
-    let state = session.statements().state();
     // Until the statement is planned.
-    let database = session.database();
-    let _prepared = relation::prepare(&state, snapshot, database, &mut statement).await?;
+    let _prepared = relation::prepare(state, snapshot, database, &mut statement).await?;
+    let names = names::name(&mut statement);
     sql::rewrite(&mut statement);
     let plan = match state.statement_to_plan(statement).await {
         Ok(plan) => plan,
         Err(error) => {
             // What was meant is found among all names.
             snapshot.load_names().await?;
-            return Err(explain(session, snapshot, error));
+            return Err(explain(state, snapshot, database, error));
         }
     };
     SQLOptions::new()
@@ -56,7 +119,31 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| refused("this statement"))?;
-    Ok(DataFrame::new(state, plan))
+    names.restore(plan)
+}
+
+/// An error in a part of a statement that begins at a byte of it, with its place in the whole.
+fn shifted(text: &str, start: usize, error: QueryError) -> QueryError {
+    match error {
+        QueryError::Statement {
+            message,
+            place: Some((line, column)),
+            hint,
+        } => {
+            let (first_line, first_column) = lexer::place(text, start);
+            let column = if line == 1 {
+                column + first_column - 1
+            } else {
+                column
+            };
+            QueryError::Statement {
+                message,
+                place: Some((line + first_line - 1, column)),
+                hint,
+            }
+        }
+        other => other,
+    }
 }
 
 fn refused(what: &str) -> QueryError {
@@ -90,106 +177,15 @@ fn refuse(statement: &Statement) -> Result<()> {
     }
 }
 
-/// Names every unnamed expression of the outermost SELECT after its text, as DuckDB does. DataFusion
-/// names a cast after what is cast, so that `SELECT CAST(a AS varchar) … ORDER BY a` and `SELECT 1, 1`
-/// would be ambiguous to it.
-fn name_columns(statement: &mut Statement) {
-    let Statement::Statement(inner) = statement else {
-        return;
-    };
-    let ast::Statement::Query(query) = inner.as_mut() else {
-        return;
-    };
-    let ast::SetExpr::Select(select) = query.body.as_mut() else {
-        return;
-    };
-    let mut taken = HashSet::new();
-    for item in &mut select.projection {
-        let ast::SelectItem::UnnamedExpr(expr) = item else {
-            continue;
-        };
-        if matches!(
-            expr,
-            ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)
-        ) {
-            continue;
-        }
-        let text = expr.to_string();
-        let mut name = text.clone();
-        let mut number = 1;
-        while !taken.insert(name.clone()) {
-            name = format!("{text}:{number}");
-            number += 1;
-        }
-        *item = ast::SelectItem::ExprWithAlias {
-            expr: expr.clone(),
-            alias: ast::Ident::with_quote('"', name),
-        };
-    }
-}
-
-/// `SHOW DATABASES` and `SHOW TABLES`, as queries: DataFusion shows its own schemas among them.
-fn utility(
-    session: &Session,
-    snapshot: &Snapshot,
-    statement: &Statement,
-) -> Result<Option<String>> {
-    let Statement::Statement(inner) = statement else {
-        return Ok(None);
-    };
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let like = |filter: &Option<ShowStatementFilterPosition>, column: &str| match filter {
-        None => Ok(String::new()),
-        Some(
-            ShowStatementFilterPosition::Infix(ShowStatementFilter::Like(pattern))
-            | ShowStatementFilterPosition::Suffix(ShowStatementFilter::Like(pattern)),
-        ) => Ok(format!(" AND {column} LIKE {}", quoted(pattern))),
-        Some(_) => Err(refused("SHOW with a filter other than LIKE")),
-    };
-    Ok(match inner.as_ref() {
-        ast::Statement::ShowDatabases { show_options, .. }
-        | ast::Statement::ShowSchemas { show_options, .. } => Some(format!(
-            "SELECT schema_name AS database FROM information_schema.schemata \
-             WHERE catalog_name = '{CATALOG}' AND schema_name <> 'information_schema'{} ORDER BY 1",
-            like(&show_options.filter_position, "schema_name")?
-        )),
-        ast::Statement::ShowTables { show_options, .. } => {
-            let database = match &show_options.show_in {
-                Some(place) => place.parent_name.as_ref().map(|name| {
-                    let name = name.to_string();
-                    name.trim_matches(['"', '`']).to_lowercase()
-                }),
-                None => session.database().map(str::to_owned),
-            };
-            let condition = match &database {
-                Some(name) if snapshot.database_names().contains(name) => {
-                    format!("table_schema = {}", quoted(name))
-                }
-                Some(name) => {
-                    let known = snapshot.database_names();
-                    return Err(QueryError::Statement {
-                        message: format!("there is no database '{name}'"),
-                        place: None,
-                        hint: mastic_schema::names::closest(name, known.iter().map(String::as_str))
-                            .map(|n| format!("did you mean '{n}'?")),
-                    });
-                }
-                None => "table_schema <> 'information_schema'".to_owned(),
-            };
-            Some(format!(
-                "SELECT table_schema AS database, table_name AS \"table\" FROM information_schema.tables \
-                 WHERE table_catalog = '{CATALOG}' AND {condition}{} ORDER BY 1, 2",
-                like(&show_options.filter_position, "table_name")?
-            ))
-        }
-        _ => None,
-    })
-}
-
 /// A planning error, with "did you mean" for tables, which DataFusion does not have.
-fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> QueryError {
+fn explain(
+    state: &SessionState,
+    snapshot: &Snapshot,
+    database: Option<&str>,
+    error: DataFusionError,
+) -> QueryError {
     if let Some(name) = unknown_function(&error) {
-        return no_function(session, &name, error);
+        return no_function(state, &name, error);
     }
     let missing = match error.find_root() {
         DataFusionError::Plan(message) => message
@@ -206,7 +202,7 @@ fn explain(session: &Session, snapshot: &Snapshot, error: DataFusionError) -> Qu
         _ => None,
     };
     let name = full.strip_prefix(&format!("{CATALOG}.")).unwrap_or(&full);
-    no_table(session, snapshot, name, place)
+    missing_table(snapshot, database, name, place)
 }
 
 fn unknown_function(error: &DataFusionError) -> Option<String> {
@@ -220,8 +216,7 @@ fn unknown_function(error: &DataFusionError) -> Option<String> {
 }
 
 /// A function that is not there, with the one that was meant among all that a statement can call.
-fn no_function(session: &Session, name: &str, error: DataFusionError) -> QueryError {
-    let state = session.context().state();
+fn no_function(state: &SessionState, name: &str, error: DataFusionError) -> QueryError {
     let known = state
         .scalar_functions()
         .keys()
@@ -252,9 +247,18 @@ pub(crate) fn no_table(
     name: &str,
     place: Option<(u64, u64)>,
 ) -> QueryError {
+    missing_table(snapshot, session.database(), name, place)
+}
+
+fn missing_table(
+    snapshot: &Snapshot,
+    chosen: Option<&str>,
+    name: &str,
+    place: Option<(u64, u64)>,
+) -> QueryError {
     let tables = snapshot.table_names();
     let (database, table) = name.split_once('.').unwrap_or(("", name));
-    let shown = if session.database().is_none() && database == "default" {
+    let shown = if chosen.is_none() && database == "default" {
         table
     } else {
         name
