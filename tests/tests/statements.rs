@@ -88,7 +88,8 @@ fn mistakes_are_marked_where_they_are() {
 /// What the catalog has of a table, but for its times and its version.
 fn definition(lake: &Lake, table: &str) -> serde_json::Value {
     let shown = lake.ok(["catalog", "show", table, "-o", "json"]).stdout;
-    let mut table: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let mut shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let mut table = shown["Table"].take();
     let fields = table.as_object_mut().unwrap();
     fields.retain(|name, _| !["CreateTime", "UpdateTime", "VersionId"].contains(&name.as_str()));
     table
@@ -97,18 +98,32 @@ fn definition(lake: &Lake, table: &str) -> serde_json::Value {
 #[test]
 fn what_a_crawl_found_is_made_again_by_what_is_shown() {
     let lake = Lake::with([
-        ("all/csv/p=1/a.csv", "Id,some name,v\n1,x,2.5\n2,NA,3\n3,y,NA\n"),
+        (
+            "all/csv/p=1/a.csv",
+            "Id,some name,v\n1,x,2.5\n2,NA,3\n3,y,NA\n",
+        ),
         ("all/csv/p=2/a.csv", "Id,some name,v\n4,z,1\n"),
-        ("all/json/a.json", "{\"a\": {\"b-c\": [1]}, \"n\": 1}\n{\"a\": {\"b-c\": [2]}, \"n\": \"x\"}\n"),
-        ("all/xml/a.xml", "<all><row k='1'><v>1</v></row><row k='2'><v>x</v></row></all>"),
-        ("all/log/a.log", "127.0.0.1 - ann [10/Oct/2000:13:55:36 -0700] \"GET /a HTTP/1.0\" 200 2326\n"),
+        (
+            "all/json/a.json",
+            "{\"a\": {\"b-c\": [1]}, \"n\": 1}\n{\"a\": {\"b-c\": [2]}, \"n\": \"x\"}\n",
+        ),
+        (
+            "all/xml/a.xml",
+            "<all><row k='1'><v>1</v></row><row k='2'><v>x</v></row></all>",
+        ),
+        (
+            "all/log/a.log",
+            "127.0.0.1 - ann [10/Oct/2000:13:55:36 -0700] \"GET /a HTTP/1.0\" 200 2326\n",
+        ),
     ]);
     lake.crawl("all");
     let tables = lake.tables();
     assert!(tables.len() >= 4, "{tables:?}");
     for table in tables {
         let before = definition(&lake, &table);
-        let shown = lake.ok(["sql", &format!("SHOW CREATE TABLE {table}"), "-o", "json"]).stdout;
+        let shown = lake
+            .ok(["sql", &format!("SHOW CREATE TABLE {table}"), "-o", "json"])
+            .stdout;
         let row: serde_json::Value = serde_json::from_str(shown.trim()).unwrap();
         let statement = row["statement"].as_str().unwrap();
         lake.ok(["sql", &format!("DROP TABLE {table}")]);

@@ -34,8 +34,15 @@ pub(super) async fn answer(context: &Context<'_>, explain: &Explain) -> Result<D
         return of_command(context, explain, command, validate).await;
     }
     let writes = ["INSERT", "UNLOAD", "CREATE", "ANALYZE"];
-    let first = explain.statement.split_whitespace().next().unwrap_or_default();
-    if let Some(verb) = writes.into_iter().find(|verb| first.eq_ignore_ascii_case(verb)) {
+    let first = explain
+        .statement
+        .split_whitespace()
+        .next()
+        .unwrap_or_default();
+    if let Some(verb) = writes
+        .into_iter()
+        .find(|verb| first.eq_ignore_ascii_case(verb))
+    {
         if validate {
             return valid(context);
         }

@@ -76,7 +76,9 @@ pub(super) async fn find(plan: &LogicalPlan) -> Result<Vec<Scan>> {
 impl Scan {
     /// Whether its table has this name, in whatever database.
     pub(super) fn is_of(&self, table: &str) -> bool {
-        self.table.split_once('.').is_some_and(|(_, own)| own == table)
+        self.table
+            .split_once('.')
+            .is_some_and(|(_, own)| own == table)
     }
 }
 

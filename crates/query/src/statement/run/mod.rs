@@ -70,7 +70,8 @@ pub(super) async fn run(context: &Context<'_>, command: Command) -> Result<DataF
             name,
             statement,
             start,
-        } => prepare::prepare(context, &name, &statement, start).await,Command::Execute { name, arguments } => {
+        } => prepare::prepare(context, &name, &statement, start).await,
+        Command::Execute { name, arguments } => {
             let statement = prepare::prepared(context, &name).await?;
             let filled = parameters::fill(&statement, &arguments)?;
             let (session, snapshot) = (context.session, context.snapshot);
