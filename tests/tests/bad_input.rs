@@ -312,6 +312,7 @@ fn sql_with_mistakes() {
         ("sql_unknown_column", "SELECT id,\n       nmae\nFROM t.good"),
         ("sql_unknown_function", "SELECT lenght(name) FROM t.good"),
         ("sql_keyword", "SELEC * FROM t.good"),
+        ("sql_inner_keyword", "SELECT *\nFORM t.good"),
         ("sql_unfinished", "SELECT * FROM t.good WHERE"),
         ("sql_quote", "SELECT 'abc FROM t.good"),
         ("sql_types", "SELECT name + 1 FROM t.good"),
@@ -322,7 +323,7 @@ fn sql_with_mistakes() {
         ("sql_empty", ""),
         ("sql_two", "SELECT 1; SELECT 2"),
         ("sql_insert", "INSERT INTO t.good VALUES (3, 'x')"),
-        ("sql_drop", "DROP TABLE t.good"),
+        ("sql_drop", "DROP TABLE t.goood"),
         ("sql_create", "CREATE TABLE t.other AS SELECT 1"),
         ("sql_copy", "COPY t.good TO 'out.csv'"),
     ] {

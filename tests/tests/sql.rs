@@ -195,7 +195,7 @@ fn statements_that_ask_the_catalog() {
 #[test]
 fn a_plan_shows_that_only_partitions_that_are_asked_for_are_read() {
     let lake = lake();
-    let plan = |query: &str| lake.ok(["sql", &format!("EXPLAIN {query}")]).stdout;
+    let plan = |query: &str| lake.ok(["sql", &format!("EXPLAIN VERBOSE {query}")]).stdout;
     let all = plan("SELECT id FROM golden.orders");
     assert!(
         all.contains("region=eu") && all.contains("region=us"),

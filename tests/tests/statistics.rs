@@ -25,11 +25,15 @@ fn scans(plan: &str) -> Vec<&str> {
 }
 
 fn plan(lake: &Lake, query: &str) -> String {
-    let output = lake.ok(["sql", &format!("EXPLAIN {query}"), "-o", "json"]);
-    let last = output.stdout.lines().last().unwrap();
-    let row: serde_json::Value = serde_json::from_str(last).unwrap();
-    assert_eq!(row["plan_type"], "physical_plan", "{output}");
-    row["plan"].as_str().unwrap().to_owned()
+    let output = lake.ok(["sql", &format!("EXPLAIN VERBOSE {query}"), "-o", "json"]);
+    let rows = output
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let last = rows
+        .filter(|row| row["plan_type"] == "physical_plan")
+        .last();
+    last.unwrap()["plan"].as_str().unwrap().to_owned()
 }
 
 /// An answer of ANALYZE or SHOW STATS, by column.

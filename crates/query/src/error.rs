@@ -98,18 +98,18 @@ impl From<DataFusionError> for QueryError {
                         .unwrap_or(&message),
                 );
                 QueryError::Statement {
-                    message: format!("the statement is no SQL: {message}"),
+                    message: readable(format!("the statement is no SQL: {message}")),
                     place,
                     hint: None,
                 }
             }
             DataFusionError::Plan(message) => QueryError::Statement {
-                message: message.clone(),
+                message: readable(message.clone()),
                 place: diagnostic.as_ref().and_then(place),
                 hint: diagnostic.as_ref().and_then(notes),
             },
             DataFusionError::SchemaError(schema, _) => QueryError::Statement {
-                message: schema_message(schema),
+                message: readable(schema_message(schema)),
                 place: diagnostic.as_ref().and_then(place),
                 hint: meant_field(schema),
             },
@@ -185,9 +185,37 @@ fn meant_field(error: &SchemaError) -> Option<String> {
     meant(&field.name, &names)
 }
 
+/// The name that was meant by one that there is not, as far as anything can be meant by it.
+pub(crate) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    /// Longer ones are compared for too long, and nobody mistypes them.
+    const LONGEST: usize = 256;
+    (name.len() <= LONGEST).then(|| mastic_schema::names::closest(name, known))?
+}
+
+/// A message, without the middle of what is too long for anybody to read.
+fn readable(message: String) -> String {
+    const LONGEST: usize = 2_000;
+    const KEPT: usize = 500;
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let head = message.char_indices().nth(KEPT).map_or(0, |(at, _)| at);
+    let tail = message
+        .char_indices()
+        .rev()
+        .nth(KEPT)
+        .map_or(0, |(at, _)| at);
+    let (head, tail) = (message.get(..head), message.get(tail..));
+    format!(
+        "{} … {}",
+        head.unwrap_or_default(),
+        tail.unwrap_or_default()
+    )
+}
+
 /// Which of the columns there are was meant by a name that none has.
 pub(crate) fn meant(name: &str, names: &[&str]) -> Option<String> {
-    if let Some(close) = mastic_schema::names::closest(name, names.iter().copied()) {
+    if let Some(close) = closest(name, names.iter().copied()) {
         // A name that differs by its case only was written without quotes.
         return Some(
             if close

@@ -78,8 +78,8 @@ const COMMENT: &str = "mastic.comment";
 const COLLAPSE: &str = "mastic.collapse";
 /// `false` where quotes are characters like any other.
 const QUOTED: &str = "mastic.quoted";
-/// `true` where an empty cell of a column of text is an empty text.
-const KEEP_EMPTY: &str = "mastic.keep_empty";
+/// `true` where rows are read as Hive reads them: empty texts are texts, and cells beyond the columns are nothing.
+const AS_HIVE: &str = "mastic.as_hive";
 /// What stands between the items of nested values, and between their keys and values (Hive). The levels below have
 /// the characters 4, 5 …
 const ITEMS: [&str; 2] = ["collection.delim", "colelction.delim"];
@@ -484,8 +484,8 @@ fn csv_parameters(options: &CsvOptions) -> BTreeMap<String, String> {
     if !options.literal_columns.is_empty() {
         put(LITERAL_COLUMNS, json(&options.literal_columns));
     }
-    if options.keep_empty {
-        put(KEEP_EMPTY, "true".into());
+    if options.as_hive {
+        put(AS_HIVE, "true".into());
     }
     match options.text_nulls.as_slice() {
         [] => {}
@@ -597,7 +597,7 @@ fn csv_options(library: &str, parameters: &BTreeMap<String, String>) -> Result<C
         rare_markers: texts(parameters, RARE_MARKERS)?,
         literal_columns: texts(parameters, LITERAL_COLUMNS)?,
         text_nulls,
-        keep_empty: switch(parameters, KEEP_EMPTY)?.unwrap_or_default(),
+        as_hive: switch(parameters, AS_HIVE)?.unwrap_or_default(),
         nested,
     })
 }
@@ -637,7 +637,7 @@ mod tests {
                 rare_markers: Vec::new(),
                 literal_columns: Vec::new(),
                 text_nulls: vec!["NULL".into()],
-                keep_empty: true,
+                as_hive: true,
                 nested: Vec::new(),
             }),
             FileFormat::Csv(CsvOptions {

@@ -48,7 +48,12 @@ pub(super) enum Command {
     /// `CREATE VIEW`.
     CreateView(CreateView),
     /// `PREPARE name FROM statement`.
-    Prepare { name: Name, statement: String },
+    Prepare {
+        name: Name,
+        statement: String,
+        /// Where the statement begins.
+        start: usize,
+    },
     /// `EXECUTE name USING …`.
     Execute { name: Name, arguments: Vec<String> },
     /// `DEALLOCATE PREPARE name`.

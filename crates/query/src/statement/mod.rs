@@ -6,13 +6,14 @@ mod bounds;
 mod command;
 mod explain;
 mod lexer;
+mod misspelt;
 mod names;
 mod parameters;
 mod parse;
 mod run;
-mod view;
 #[cfg(test)]
 mod tests;
+mod view;
 mod words;
 
 use datafusion::dataframe::DataFrame;
@@ -89,8 +90,7 @@ async fn plan_query(
     database: Option<&str>,
     text: &str,
 ) -> Result<LogicalPlan> {
-    bounds::check(text)?;
-    let mut statements = sql::parse(text)?;
+    let mut statements = misspelt::parse(text)?;
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(one), true) => one,
         (None, _) => return Err(QueryError::Unsupported("there is no statement".into())),
@@ -148,7 +148,7 @@ fn shifted(text: &str, start: usize, error: QueryError) -> QueryError {
 
 fn refused(what: &str) -> QueryError {
     QueryError::Unsupported(format!(
-        "{what} is not built: `mastic sql` answers SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW and ANALYZE; tables come from `mastic crawl` and `mastic run`"
+        "{what} is not built; `docs/sql.md` lists the statements that there are"
     ))
 }
 
@@ -225,7 +225,7 @@ fn no_function(state: &SessionState, name: &str, error: DataFusionError) -> Quer
         .chain(state.higher_order_functions().keys())
         .map(String::as_str)
         .chain(sql::REWRITTEN);
-    let hint = match mastic_schema::names::closest(name, known) {
+    let hint = match crate::error::closest(name, known) {
         Some(close) => format!("did you mean '{close}'?"),
         None => "`docs/functions.md` lists the functions that there are".to_owned(),
     };
@@ -234,7 +234,7 @@ fn no_function(state: &SessionState, name: &str, error: DataFusionError) -> Quer
         _ => None,
     };
     QueryError::Statement {
-        message: format!("there is no function '{name}'"),
+        message: format!("there is no function '{}'", words::shortened(name)),
         place,
         hint: Some(hint),
     }
@@ -268,19 +268,19 @@ fn missing_table(
         .iter()
         .find(|t| t.split_once('.').is_some_and(|(_, t)| t == table))
         .cloned()
-        .or_else(|| mastic_schema::names::closest(name, tables.iter().map(String::as_str)))
+        .or_else(|| crate::error::closest(name, tables.iter().map(String::as_str)))
         .or_else(|| {
             let bare = tables
                 .iter()
                 .filter_map(|t| t.split_once('.').map(|(_, t)| t));
-            let bare = mastic_schema::names::closest(table, bare)?;
+            let bare = crate::error::closest(table, bare)?;
             tables
                 .iter()
                 .find(|t| t.ends_with(&format!(".{bare}")))
                 .cloned()
         });
     QueryError::Statement {
-        message: format!("there is no table '{shown}'"),
+        message: format!("there is no table '{}'", words::shortened(shown)),
         place,
         hint: Some(match close {
             Some(close) => format!("did you mean '{close}'?"),

@@ -52,7 +52,8 @@ pub(super) fn name(statement: &mut Statement) -> Names {
 
 fn name_all(select: &mut ast::Select, names: &mut Names) {
     let mut taken = HashSet::new();
-    let mut seen_columns: HashSet<String> = HashSet::new();
+    let mut columns: HashSet<String> = HashSet::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for item in &mut select.projection {
         match item {
             ast::SelectItem::UnnamedExpr(expr) if is_column(expr) => {
@@ -60,13 +61,16 @@ fn name_all(select: &mut ast::Select, names: &mut Names) {
                 let name = output_name(item).unwrap_or_default();
                 // Columns of several tables may share a name; the same column twice, and one that is called like another
                 // column's alias, may not.
-                let again = !seen_columns.insert(text);
+                let again = !seen.insert(text);
                 if again || taken.contains(&name) {
                     rename(item, &name, &mut taken, names);
+                } else {
+                    columns.insert(name);
                 }
             }
             ast::SelectItem::UnnamedExpr(expr) => {
                 let text = expr.to_string();
+                taken.extend(columns.iter().filter(|name| **name == text).cloned());
                 let name = unused(&text, &taken);
                 taken.insert(name.clone());
                 *item = ast::SelectItem::ExprWithAlias {
@@ -76,7 +80,7 @@ fn name_all(select: &mut ast::Select, names: &mut Names) {
             }
             ast::SelectItem::ExprWithAlias { .. } => {
                 let name = output_name(item).unwrap_or_default();
-                if taken.contains(&name) {
+                if taken.contains(&name) || columns.contains(&name) {
                     rename(item, &name, &mut taken, names);
                 } else {
                     taken.insert(name);
@@ -123,12 +127,7 @@ fn unused(name: &str, taken: &HashSet<String>) -> String {
     found
 }
 
-fn rename(
-    item: &mut ast::SelectItem,
-    name: &str,
-    taken: &mut HashSet<String>,
-    names: &mut Names,
-) {
+fn rename(item: &mut ast::SelectItem, name: &str, taken: &mut HashSet<String>, names: &mut Names) {
     let (ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) = item
     else {
         return;
@@ -195,14 +194,15 @@ impl Names {
                 continue;
             }
             let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-            exprs.push(match self.shown.get(field.name()) {
-                // A qualifier of its own tells it from the others of its name.
-                Some(shown) => column.alias_qualified(
-                    Some(TableReference::bare(format!("column {number}"))),
-                    shown,
-                ),
-                None => column,
-            });
+            let shown = self.shown.get(field.name());
+            if shown.is_none() && qualifier.is_some() {
+                exprs.push(column);
+                continue;
+            }
+            // A qualifier of its own tells it from the others of its name.
+            let own = TableReference::bare(format!("column {number}"));
+            let name = shown.unwrap_or(field.name()).clone();
+            exprs.push(column.alias_qualified(Some(own), name));
         }
         Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
     }

@@ -63,11 +63,11 @@ pub(super) fn fill(text: &str, values: &[String]) -> Result<Filled> {
     };
     let mut from = 0;
     for (number, (mark, value)) in marks.iter().zip(values).enumerate() {
-        filled.text.push_str(text.get(from..*mark).unwrap_or_default());
-        let value = format!("({})", one(value, number + 1)?);
         filled
-            .values
-            .push((filled.text.len(), value.len(), *mark));
+            .text
+            .push_str(text.get(from..*mark).unwrap_or_default());
+        let value = format!("({})", one(value, number + 1)?);
+        filled.values.push((filled.text.len(), value.len(), *mark));
         filled.text.push_str(&value);
         from = mark + 1;
     }
@@ -87,7 +87,10 @@ fn one(value: &str, number: usize) -> Result<String> {
         .map_err(|e| wrong(e.to_string()))?;
     let expr = parser.parse_expr().map_err(|e| wrong(e.to_string()))?;
     if parser.peek_token_ref().token != SqlToken::EOF {
-        return Err(wrong(format!("'{}' is more than one", super::words::shortened(value))));
+        return Err(wrong(format!(
+            "'{}' is more than one",
+            super::words::shortened(value)
+        )));
     }
     Ok(expr.to_string())
 }
@@ -152,7 +155,14 @@ mod tests {
 
     #[test]
     fn a_value_is_one_value() {
-        for value in ["1) OR (1 = 1", "1; DROP TABLE t", "", "1 2", "'open", "1, 2"] {
+        for value in [
+            "1) OR (1 = 1",
+            "1; DROP TABLE t",
+            "",
+            "1 2",
+            "'open",
+            "1, 2",
+        ] {
             assert!(filled("SELECT ?", &[value]).is_err(), "{value}");
         }
         // A comment does not reach beyond its value.

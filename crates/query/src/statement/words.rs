@@ -298,7 +298,7 @@ impl<'a> Words<'a> {
         let (found, hint) = match &self.next.token {
             Token::Word(word) => (
                 format!("'{}'", shortened(word)),
-                mastic_schema::names::closest(word, keywords.iter().copied())
+                crate::error::closest(word, keywords.iter().copied())
                     .map(|near| format!("did you mean {near}?")),
             ),
             Token::Quoted(value, quote) => (format!("{quote}{}{quote}", shortened(value)), None),

@@ -39,8 +39,9 @@ pub struct CsvOptions {
     pub literal_columns: Vec<String>,
     /// Cells that stand for null in every column.
     pub text_nulls: Vec<String>,
-    /// Whether an empty cell of a column of text is an empty text, as in Hive, and not null.
-    pub keep_empty: bool,
+    /// Whether rows are read as Hive reads them: an empty cell of a column of text is an empty text and not null, and cells
+    /// beyond the last column are passed over.
+    pub as_hive: bool,
     /// What stands between the parts of a nested value, by level, as in Hive's `LazySimpleSerDe`. Without it, and where a
     /// cell begins like JSON, nested values are JSON.
     pub nested: Vec<u8>,
@@ -64,7 +65,7 @@ impl Default for CsvOptions {
             rare_markers: Vec::new(),
             literal_columns: Vec::new(),
             text_nulls: Vec::new(),
-            keep_empty: false,
+            as_hive: false,
             nested: Vec::new(),
         }
     }

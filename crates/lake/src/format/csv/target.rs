@@ -94,8 +94,8 @@ pub(super) struct Target {
     /// How many values a row may have.
     width: usize,
     delimiter: u8,
-    /// Whether an empty text is one.
-    keep_empty: bool,
+    /// Whether an empty text is one, and cells beyond the columns are nothing.
+    as_hive: bool,
     /// What stands between the parts of nested values, by level.
     nested: Vec<u8>,
     /// Where a frame's bad records go.
@@ -143,7 +143,7 @@ impl Target {
             binding: Vec::new(),
             width: 0,
             delimiter: options.delimiter,
-            keep_empty: options.keep_empty,
+            as_hive: options.as_hive,
             nested: options.nested.clone(),
             frame: decode.frame.clone(),
             own: places.filter(|at| !decode.is_line(*at)).collect(),
@@ -392,7 +392,7 @@ impl Target {
             return Ok(false);
         }
         let (length, width) = (grid.width(row), self.width);
-        if length <= width {
+        if length <= width || self.as_hive && self.frame.is_none() {
             return Ok(true);
         }
         let cell = |column| grid.cell(row, column).unwrap_or_default();
@@ -527,7 +527,7 @@ impl Target {
     ) -> Result<()> {
         let cell = grid.cell(row, at);
         let rows = column.longest();
-        if self.keep_empty && cell == Some("") && column.is_text() && self.frame.is_none() {
+        if self.as_hive && cell == Some("") && column.is_text() && self.frame.is_none() {
             return column
                 .append_text("")
                 .map_err(|misfit| self.misfit(number, grid.line(row), misfit));

@@ -33,16 +33,30 @@ pub(super) async fn answer(context: &Context<'_>, explain: &Explain) -> Result<D
     if let Some(command) = parse::parse(&explain.statement).map_err(of_text)? {
         return of_command(context, explain, command, validate).await;
     }
+    let writes = ["INSERT", "UNLOAD", "CREATE", "ANALYZE"];
+    let first = explain
+        .statement
+        .split_whitespace()
+        .next()
+        .unwrap_or_default();
+    if let Some(verb) = writes
+        .into_iter()
+        .find(|verb| first.eq_ignore_ascii_case(verb))
+    {
+        if validate {
+            return valid(context);
+        }
+        return Err(context.wrong(
+            explain.start,
+            format!("EXPLAIN of {verb} is not built"),
+            Some("explain the query that it writes the rows of".to_owned()),
+        ));
+    }
     let state = context.session.statements().state();
     let database = context.session.database();
     let plan = plan_query(&state, context.snapshot, database, &explain.statement)
         .await
-        .map_err(|error| match error {
-            QueryError::Unsupported(why) => QueryError::Unsupported(format!(
-                "EXPLAIN is of queries; give it the query itself: {why}"
-            )),
-            other => of_text(other),
-        })?;
+        .map_err(of_text)?;
     if validate {
         return valid(context);
     }
@@ -106,7 +120,10 @@ async fn of_plan(
         }
         Some(ExplainType::Logical) if !explain.analyze => (Node::logical(&optimized, &scans), None),
         _ => {
-            let physical = state.query_planner().create_physical_plan(&optimized, state).await?;
+            let physical = state
+                .query_planner()
+                .create_physical_plan(&optimized, state)
+                .await?;
             let mut total = None;
             if explain.analyze {
                 let begun = Instant::now();
@@ -119,7 +136,10 @@ async fn of_plan(
                 total = Some((rows, begun.elapsed()));
             }
             let verbose = explain.verbose;
-            (Node::physical(&physical, &scans, explain.analyze, verbose), total)
+            (
+                Node::physical(&physical, &scans, explain.analyze, verbose),
+                total,
+            )
         }
     };
     let text = match explain.format {

@@ -68,7 +68,9 @@ impl Node {
     /// All that was measured below it and of it.
     pub(super) fn nanos(&self) -> usize {
         let own = self.measured.map_or(0, |m| m.nanos);
-        self.inputs.iter().fold(own, |all, input| all.saturating_add(input.nanos()))
+        self.inputs
+            .iter()
+            .fold(own, |all, input| all.saturating_add(input.nanos()))
     }
 
     /// The longest that any operator took.
@@ -87,13 +89,13 @@ fn logical(plan: &LogicalPlan, scans: &[Scan], used: &mut [bool], depth: usize) 
         ..Node::default()
     };
     if let LogicalPlan::TableScan(scan) = plan {
-        let full = scan.table_name.to_string();
+        let name = scan.table_name.table();
         let own = scans
             .iter()
             .zip(used.iter_mut())
-            .find(|(scan, used)| !**used && full.ends_with(&scan.table));
+            .find(|(scan, used)| !**used && scan.is_of(name));
         node.operator = "Scan".to_owned();
-        node.does = scan.table_name.table().to_owned();
+        name.clone_into(&mut node.does);
         if let Some((scan, used)) = own {
             *used = true;
             node.does.clone_from(&scan.table);
@@ -140,7 +142,9 @@ impl Builder<'_> {
         {
             self.scan(config, &mut node);
         }
-        let statistics = self.statistics.compute(plan.as_ref(), &StatisticsArgs::new());
+        let statistics = self
+            .statistics
+            .compute(plan.as_ref(), &StatisticsArgs::new());
         node.estimated = statistics.ok().and_then(|s| match s.num_rows {
             Precision::Exact(rows) => Some((rows, true)),
             Precision::Inexact(rows) => Some((rows, false)),
@@ -201,7 +205,11 @@ impl Builder<'_> {
 }
 
 fn measure(metrics: &MetricsSet) -> Measured {
-    let sum = |name: &str| metrics.sum_by_name(name).map_or(0, |value| value.as_usize());
+    let sum = |name: &str| {
+        metrics
+            .sum_by_name(name)
+            .map_or(0, |value| value.as_usize())
+    };
     let compute = metrics.elapsed_compute().unwrap_or_default();
     Measured {
         rows: metrics.output_rows(),
@@ -215,7 +223,10 @@ fn measure(metrics: &MetricsSet) -> Measured {
 /// An operator of the engine, as it writes itself, in words.
 fn in_words(line: &str) -> (String, String) {
     let (name, rest) = line.split_once(": ").unwrap_or((line, ""));
-    let rest = without_numbers(rest);
+    // As in SQL: nulls are last unless something else is said.
+    let rest = without_numbers(rest)
+        .replace("count(Int64(1))", "count(*)")
+        .replace(" NULLS LAST", "");
     let part = |key: &str| between(&rest, &format!("{key}=["), ']');
     let value = |key: &str| {
         let from = rest.find(&format!("{key}="))? + key.len() + 1;
@@ -227,11 +238,20 @@ fn in_words(line: &str) -> (String, String) {
             let condition = rest.split(", projection=[").next().unwrap_or_default();
             ("Filter".to_owned(), condition.to_owned())
         }
-        "ProjectionExec" => ("Project".to_owned(), named_once(&part("expr").unwrap_or(rest))),
+        "ProjectionExec" => (
+            "Project".to_owned(),
+            named_once(&part("expr").unwrap_or(rest)),
+        ),
         "AggregateExec" => {
             let mode = value("mode").unwrap_or_default();
-            let partial = if mode == "Partial" { " (each stream)" } else { "" };
-            let by = part("gby").map(|by| named_once(&by)).filter(|by| !by.is_empty());
+            let partial = if mode == "Partial" {
+                " (each stream)"
+            } else {
+                ""
+            };
+            let by = part("gby")
+                .map(|by| named_once(&by))
+                .filter(|by| !by.is_empty());
             let functions = part("aggr").unwrap_or_default();
             let does = match by {
                 Some(by) if functions.is_empty() => format!("by {by}"),
@@ -240,7 +260,10 @@ fn in_words(line: &str) -> (String, String) {
             };
             (format!("Aggregate{partial}"), does)
         }
-        join @ ("HashJoinExec" | "SortMergeJoinExec" | "NestedLoopJoinExec" | "SymmetricHashJoinExec") => {
+        join @ ("HashJoinExec"
+        | "SortMergeJoinExec"
+        | "NestedLoopJoinExec"
+        | "SymmetricHashJoinExec") => {
             let kind = value("join_type").unwrap_or_default();
             let way = match join {
                 "SortMergeJoinExec" => "sorted",
@@ -256,8 +279,15 @@ fn in_words(line: &str) -> (String, String) {
                 pairs.join(" AND ")
             });
             let filter = between(&rest, "filter=", ',').map(|f| format!("where {f}"));
-            let does: Vec<String> = on.map(|on| format!("on {on}")).into_iter().chain(filter).collect();
-            (format!("Join {} ({way})", kind.to_uppercase()), does.join(" "))
+            let does: Vec<String> = on
+                .map(|on| format!("on {on}"))
+                .into_iter()
+                .chain(filter)
+                .collect();
+            (
+                format!("Join {} ({way})", kind.to_uppercase()),
+                does.join(" "),
+            )
         }
         "CrossJoinExec" => ("Join CROSS".to_owned(), String::new()),
         "SortExec" | "PartialSortExec" => {
@@ -342,9 +372,9 @@ fn without_numbers(text: &str) -> String {
     while let Some(at) = rest.find('@') {
         let (before, behind) = rest.split_at(at);
         out.push_str(before);
-        let digits = behind
-            .get(1..)
-            .map_or(0, |b| b.find(|c: char| !c.is_ascii_digit()).unwrap_or(b.len()));
+        let digits = behind.get(1..).map_or(0, |b| {
+            b.find(|c: char| !c.is_ascii_digit()).unwrap_or(b.len())
+        });
         let follows = behind.get(digits + 1..).and_then(|b| b.chars().next());
         if digits == 0 || follows.is_some_and(char::is_alphanumeric) {
             out.push('@');
@@ -364,17 +394,53 @@ mod tests {
     #[test]
     fn operators_are_told_in_words() {
         for (line, operator, does) in [
-            ("FilterExec: a@0 > 5 AND b@1 = x, projection=[a@0]", "Filter", "a > 5 AND b = x"),
-            ("ProjectionExec: expr=[a@0 as a, b@1 + 1 as n]", "Project", "a, b + 1 as n"),
-            ("AggregateExec: mode=FinalPartitioned, gby=[name@0 as name], aggr=[count(Int64(1))]", "Aggregate", "by name: count(Int64(1))"),
-            ("AggregateExec: mode=Partial, gby=[], aggr=[sum(t.a)]", "Aggregate (each stream)", "sum(t.a)"),
-            ("HashJoinExec: mode=Partitioned, join_type=Inner, on=[(a@0, b@1), (c@2, d@0)], projection=[a@0]", "Join INNER (hash)", "on a = b AND c = d"),
-            ("SortExec: TopK(fetch=10), expr=[n@1 DESC], preserve_partitioning=[true]", "First 10", "by n DESC"),
-            ("RepartitionExec: partitioning=Hash([name@0], 2), input_partitions=2", "Exchange", "by name"),
-            ("GlobalLimitExec: skip=5, fetch=10", "Limit", "10 from row 5 on"),
+            (
+                "FilterExec: a@0 > 5 AND b@1 = x, projection=[a@0]",
+                "Filter",
+                "a > 5 AND b = x",
+            ),
+            (
+                "ProjectionExec: expr=[a@0 as a, b@1 + 1 as n]",
+                "Project",
+                "a, b + 1 as n",
+            ),
+            (
+                "AggregateExec: mode=FinalPartitioned, gby=[name@0 as name], aggr=[count(Int64(1))]",
+                "Aggregate",
+                "by name: count(*)",
+            ),
+            (
+                "AggregateExec: mode=Partial, gby=[], aggr=[sum(t.a)]",
+                "Aggregate (each stream)",
+                "sum(t.a)",
+            ),
+            (
+                "HashJoinExec: mode=Partitioned, join_type=Inner, on=[(a@0, b@1), (c@2, d@0)], projection=[a@0]",
+                "Join INNER (hash)",
+                "on a = b AND c = d",
+            ),
+            (
+                "SortExec: TopK(fetch=10), expr=[n@1 DESC], preserve_partitioning=[true]",
+                "First 10",
+                "by n DESC",
+            ),
+            (
+                "RepartitionExec: partitioning=Hash([name@0], 2), input_partitions=2",
+                "Exchange",
+                "by name",
+            ),
+            (
+                "GlobalLimitExec: skip=5, fetch=10",
+                "Limit",
+                "10 from row 5 on",
+            ),
             ("SomethingElseExec: x@y.de", "Something else", "x@y.de"),
         ] {
-            assert_eq!(in_words(line), (operator.to_owned(), does.to_owned()), "{line}");
+            assert_eq!(
+                in_words(line),
+                (operator.to_owned(), does.to_owned()),
+                "{line}"
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::run::counted;
 use super::node::{Measured, Node};
 use super::scans::bytes_shown;
 
@@ -17,14 +18,22 @@ pub(super) fn text(root: &Node, total: Option<(usize, Duration)>) -> Vec<String>
     if let Some((rows, time)) = total {
         lines.push(String::new());
         lines.push(format!(
-            "{rows} rows in {}; times are summed over threads",
+            "{} in {}; times of operators are summed over threads",
+            counted(rows, "row"),
             time_shown(time)
         ));
     }
     lines
 }
 
-fn write(node: &Node, first: &str, rest: &str, all: usize, longest: usize, lines: &mut Vec<String>) {
+fn write(
+    node: &Node,
+    first: &str,
+    rest: &str,
+    all: usize,
+    longest: usize,
+    lines: &mut Vec<String>,
+) {
     let mut line = format!("{first}{}", node.operator);
     if !node.does.is_empty() {
         let _ = write!(line, " {}", one_line(&node.does));
@@ -40,7 +49,11 @@ fn write(node: &Node, first: &str, rest: &str, all: usize, longest: usize, lines
         line.push_str("  ← most expensive");
     }
     lines.push(line);
-    let below = if node.inputs.is_empty() { "    " } else { "│   " };
+    let below = if node.inputs.is_empty() {
+        "    "
+    } else {
+        "│   "
+    };
     for (name, value) in &node.details {
         lines.push(format!("{rest}{below}{name}: {}", one_line(value)));
     }
@@ -76,7 +89,7 @@ fn notes(node: &Node, all: usize) -> Vec<String> {
                     Some((estimated, false)) => format!(" (≈ {estimated} expected)"),
                     _ => String::new(),
                 };
-                notes.push(format!("{rows} rows{estimate}"));
+                notes.push(format!("{}{estimate}", counted(rows, "row")));
             }
             notes.push(time_shown(nanos(measured)));
             notes.push(format!("{} %", share(measured.nanos, all)));
@@ -88,8 +101,8 @@ fn notes(node: &Node, all: usize) -> Vec<String> {
             }
         }
         None => match node.estimated {
-            Some((rows, true)) => notes.push(format!("{rows} rows")),
-            Some((rows, false)) => notes.push(format!("≈ {rows} rows")),
+            Some((rows, true)) => notes.push(counted(rows, "row")),
+            Some((rows, false)) => notes.push(format!("≈ {}", counted(rows, "row"))),
             None => {}
         },
     }
@@ -155,7 +168,10 @@ fn graph(node: &Node, above: Option<usize>, count: &mut usize, out: &mut String)
     for (name, value) in &node.details {
         let _ = write!(label, "\n{name}: {value}");
     }
-    let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let label = label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
     let _ = writeln!(out, "  n{own} [label = \"{label}\"];");
     if let Some(above) = above {
         let _ = writeln!(out, "  n{own} -> n{above};");

@@ -73,6 +73,15 @@ pub(super) async fn find(plan: &LogicalPlan) -> Result<Vec<Scan>> {
     Ok(scans)
 }
 
+impl Scan {
+    /// Whether its table has this name, in whatever database.
+    pub(super) fn is_of(&self, table: &str) -> bool {
+        self.table
+            .split_once('.')
+            .is_some_and(|(_, own)| own == table)
+    }
+}
+
 /// What is said of a scan.
 pub(super) fn details(scan: &Scan) -> Vec<(String, String)> {
     let mut details = Vec::new();
@@ -82,7 +91,11 @@ pub(super) fn details(scan: &Scan) -> Vec<(String, String)> {
     }
     push(
         "files",
-        format!("{}, {}", counted(scan.paths.len(), "file"), bytes_shown(scan.bytes)),
+        format!(
+            "{}, {}",
+            counted(scan.paths.len(), "file"),
+            bytes_shown(scan.bytes)
+        ),
     );
     if !scan.filters.is_empty() {
         push("filter", scan.filters.join(" AND "));

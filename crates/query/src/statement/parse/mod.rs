@@ -111,7 +111,7 @@ fn refuse(first: &str, words: &Words<'_>) -> Result<()> {
             Some("Athena has none either: drop the table or its partitions"),
         ),
         "GRANT" | "REVOKE" | "DENY" => named(
-            &format!("{first}"),
+            first,
             Some("who may read is said by the permissions of the files and of the catalog's store"),
         ),
         "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" => named(
@@ -131,8 +131,8 @@ fn refuse(first: &str, words: &Words<'_>) -> Result<()> {
         _ => {
             let known = STATEMENTS.iter().chain(&QUERIES).copied();
             let known = known.filter(|word| *word != "FROM" && *word != "TABLE");
-            let hint = mastic_schema::names::closest(first, known)
-                .map(|near| format!("did you mean {near}?"));
+            let hint =
+                crate::error::closest(first, known).map(|near| format!("did you mean {near}?"));
             Err(words.wrong(
                 words.at(),
                 format!("no statement begins with '{}'", super::words::shortened(first)),

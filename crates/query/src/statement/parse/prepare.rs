@@ -19,6 +19,7 @@ pub(super) fn prepare(words: &mut Words<'_>) -> Result<Command> {
     Ok(Command::Prepare {
         name,
         statement: trimmed(words.rest()),
+        start: words.at(),
     })
 }
 

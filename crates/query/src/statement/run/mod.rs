@@ -21,10 +21,10 @@ use arrow::error::ArrowError;
 use datafusion::dataframe::DataFrame;
 use mastic_catalog::{Change, ChangeSet, Expected, Partition, PartitionPredicate, Table, Value};
 
-use super::command::{Command, Kind, Spec};
-use super::{lexer, parameters};
 pub(super) use self::prepare::prepared;
+use super::command::{Command, Kind, Spec};
 use super::words::{Name, TableName};
+use super::{lexer, parameters};
 use crate::error::{QueryError, Result};
 use crate::session::{DEFAULT_DATABASE, Session};
 use crate::snapshot::Snapshot;
@@ -68,7 +68,11 @@ pub(super) async fn run(context: &Context<'_>, command: Command) -> Result<DataF
         Command::Show(show) => show::show(context, show).await,
         Command::Describe(describe) => describe::describe(context, &describe).await,
         Command::CreateView(made) => view::create(context, made).await,
-        Command::Prepare { name, statement } => prepare::prepare(context, &name, &statement).await,
+        Command::Prepare {
+            name,
+            statement,
+            start,
+        } => prepare::prepare(context, &name, &statement, start).await,
         Command::Execute { name, arguments } => {
             let statement = prepare::prepared(context, &name).await?;
             let filled = parameters::fill(&statement, &arguments)?;
@@ -125,11 +129,10 @@ impl Context<'_> {
         if known.contains(&lower) {
             return Ok(());
         }
-        let hint = mastic_schema::names::closest(&lower, known.iter().map(String::as_str))
-            .map_or_else(
-                || "`CREATE DATABASE` makes one".to_owned(),
-                |near| format!("did you mean '{near}'?"),
-            );
+        let hint = crate::error::closest(&lower, known.iter().map(String::as_str)).map_or_else(
+            || "`CREATE DATABASE` makes one".to_owned(),
+            |near| format!("did you mean '{near}'?"),
+        );
         Err(self.wrong(at, format!("there is no database '{name}'"), Some(hint)))
     }
 

@@ -22,27 +22,32 @@ pub(super) async fn prepare(
     context: &Context<'_>,
     name: &Name,
     statement: &str,
+    start: usize,
 ) -> Result<DataFrame> {
     if name.value.chars().count() > LONGEST_NAME {
         let message = format!("the name has more than {LONGEST_NAME} characters");
         return Err(context.wrong(name.start, message, None));
     }
-    let start = context.text.find(statement).unwrap_or_default();
     let marks = parameters::marks(statement).len();
     match parse::parse(statement) {
         Ok(Some(command)) if command.is_of_prepared() => {
-            let message = "a prepared statement cannot be prepared or executed by another".to_owned();
+            let message =
+                "a prepared statement cannot be prepared or executed by another".to_owned();
             return Err(context.wrong(start, message, None));
         }
         Ok(Some(_)) => {}
         Ok(None) => {
-            mastic_functions::sql::parse(statement)
-                .map_err(|e| super::super::shifted(context.text, start, e.into()))?;
+            super::super::misspelt::parse(statement)
+                .map_err(|e| super::super::shifted(context.text, start, e))?;
         }
         Err(error) => return Err(super::super::shifted(context.text, start, error)),
     }
     let item = (name.value.clone(), statement.as_bytes().to_vec());
-    context.session.catalog().remember(SCOPE, vec![item]).await?;
+    context
+        .session
+        .catalog()
+        .remember(SCOPE, vec![item])
+        .await?;
     context.status(format!(
         "prepared {} with {}",
         name.value,
@@ -58,7 +63,10 @@ pub(in crate::statement) async fn prepared(context: &Context<'_>, name: &Name) -
         .await?;
     match found.into_iter().next() {
         Some((_, statement)) => String::from_utf8(statement).map_err(|e| {
-            QueryError::Unsupported(format!("the prepared statement {} is no text: {e}", name.value))
+            QueryError::Unsupported(format!(
+                "the prepared statement {} is no text: {e}",
+                name.value
+            ))
         }),
         None => Err(missing(context, name).await?),
     }

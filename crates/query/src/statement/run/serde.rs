@@ -107,7 +107,7 @@ pub(super) fn descriptor(
                     ));
                 }
                 other => {
-                    let hint = mastic_schema::names::closest(other, NAMES)
+                    let hint = crate::error::closest(other, NAMES)
                         .map(|near| format!("did you mean {near}?"));
                     return Err(context.wrong(
                         name.start,
@@ -139,9 +139,11 @@ pub(super) fn descriptor(
         properties = delimiters(delimited);
     }
     properties.extend(table.serde_properties.iter().cloned());
-    properties
-        .entry("serialization.format".to_owned())
-        .or_insert_with(|| "1".to_owned());
+    // Hive's default; a SerDe that is named has the properties that it is given.
+    if !matches!(table.row_format, Some(RowFormat::Serde { .. })) {
+        let format = properties.entry("serialization.format".to_owned());
+        format.or_insert_with(|| "1".to_owned());
+    }
     let of_table: BTreeMap<String, String> = table.properties.iter().cloned().collect();
     let format = read_as(&of_table, &classes.serde, &properties).map_err(|e| {
         let at = match &table.row_format {
@@ -165,7 +167,7 @@ pub(super) fn descriptor(
 }
 
 /// Writes down that a text is read as Athena reads it, and not as a crawl finds it: lines that are skipped name no columns,
-/// which have their places in the table's order, and an empty text is no null. Of a table that a crawl or a run has
+/// which have their places in the table's order, an empty text is no null, and what is beyond the last column is nothing. Of a table that a crawl or a run has
 /// written, its own properties say how it is read.
 pub(super) fn as_athena(table: &mut BTreeMap<String, String>, library: &str, format: &FileFormat) {
     let written = table.contains_key(parameters::UPDATED_BY_CRAWLER)
@@ -179,7 +181,7 @@ pub(super) fn as_athena(table: &mut BTreeMap<String, String>, library: &str, for
                 .or_insert_with(|| value.to_owned());
         };
         put("mastic.header", "false");
-        put("mastic.keep_empty", "true");
+        put("mastic.as_hive", "true");
         if lower.ends_with("opencsvserde") {
             // The SerDe's own, where its properties say nothing ("OpenCSVSerDe for processing CSV", Athena user guide).
             put("escapeChar", "\\");

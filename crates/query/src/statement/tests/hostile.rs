@@ -9,12 +9,31 @@ use super::*;
 async fn names_are_names_whatever_they_hold() {
     let lake = Lake::new().await;
     lake.file("t/a.csv", "1\n");
-    for name in ["a;b", "it's", "q\"q", "back`tick", "new\nline", "ünï 😀", "drop table", "../x", "%s"] {
+    for name in [
+        "a;b",
+        "it's",
+        "q\"q",
+        "back`tick",
+        "ünï 😀",
+        "drop table",
+        "../x",
+        "%s",
+    ] {
         let hive = format!("`{}`", name.replace('`', "``"));
         let sql = format!("\"{}\"", name.replace('"', "\"\""));
-        lake.ok(&format!("CREATE EXTERNAL TABLE d.{hive} ({hive} int) LOCATION '{{dir}}/t'")).await;
-        assert_eq!(lake.rows(&format!("SELECT {sql} FROM d.{sql}")).await, ["1"], "{name}");
-        assert_eq!(lake.rows(&format!("SHOW COLUMNS IN d.{hive}")).await, [format!("{name}|int||NULL")]);
+        lake.ok(&format!(
+            "CREATE EXTERNAL TABLE d.{hive} ({hive} int) LOCATION '{{dir}}/t'"
+        ))
+        .await;
+        assert_eq!(
+            lake.rows(&format!("SELECT {sql} FROM d.{sql}")).await,
+            ["1"],
+            "{name}"
+        );
+        assert_eq!(
+            lake.rows(&format!("SHOW COLUMNS IN d.{hive}")).await,
+            [format!("{name}|int||NULL")]
+        );
         lake.ok(&format!("DROP TABLE d.{hive}")).await;
     }
 }
@@ -31,7 +50,10 @@ async fn statements_that_there_are_not() {
         ("VACUUM t", "VACUUM"),
         ("CREATE INDEX i ON t (a)", "CREATE INDEX"),
         ("CREATE UNIQUE INDEX i ON t (a)", "CREATE UNIQUE"),
-        ("CREATE FUNCTION f() RETURNS int RETURN 1", "CREATE FUNCTION"),
+        (
+            "CREATE FUNCTION f() RETURNS int RETURN 1",
+            "CREATE FUNCTION",
+        ),
         ("CREATE ROLE r", "CREATE ROLE"),
         ("START TRANSACTION", "transactions"),
         ("COMMIT", "transactions"),
@@ -42,7 +64,10 @@ async fn statements_that_there_are_not() {
         ("SHOW GRANTS", "SHOW GRANTS"),
     ] {
         let (message, _) = lake.refused(statement).await;
-        assert!(message.contains(wanted) && message.contains("not built"), "{statement}: {message}");
+        assert!(
+            message.contains(wanted) && message.contains("not built"),
+            "{statement}: {message}"
+        );
     }
     for (statement, wanted) in [
         ("SELCT 1", "did you mean SELECT?"),
@@ -56,7 +81,10 @@ async fn statements_that_there_are_not() {
         ("USE d", "--database"),
     ] {
         let (message, hint) = lake.refused(statement).await;
-        assert!(hint.clone().unwrap_or_default().contains(wanted), "{statement}: {message} {hint:?}");
+        assert!(
+            hint.clone().unwrap_or_default().contains(wanted),
+            "{statement}: {message} {hint:?}"
+        );
     }
     let (message, _) = lake.refused("DROP TABLE a; DROP TABLE b").await;
     assert!(message.contains("several statements"), "{message}");
@@ -70,11 +98,23 @@ async fn deep_and_long_texts_are_errors() {
         format!("SELECT {}1{}", "(".repeat(deep), ")".repeat(deep)),
         format!("SELECT {}1", "- ".repeat(deep)),
         format!("SELECT {}true", "NOT ".repeat(deep)),
-        format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(deep), " END".repeat(deep)),
+        format!(
+            "SELECT {}1{}",
+            "CASE WHEN true THEN ".repeat(deep),
+            " END".repeat(deep)
+        ),
         format!("SELECT {}1{}", "abs(".repeat(deep), ")".repeat(deep)),
         format!("SELECT {}1{}", "ARRAY[".repeat(deep), "]".repeat(deep)),
-        format!("{}SELECT 1{}", "SELECT * FROM (".repeat(deep), ")".repeat(deep)),
-        format!("CREATE EXTERNAL TABLE d.t (a {}int{}) LOCATION '/x'", "array<".repeat(deep), ">".repeat(deep)),
+        format!(
+            "{}SELECT 1{}",
+            "SELECT * FROM (".repeat(deep),
+            ")".repeat(deep)
+        ),
+        format!(
+            "CREATE EXTERNAL TABLE d.t (a {}int{}) LOCATION '/x'",
+            "array<".repeat(deep),
+            ">".repeat(deep)
+        ),
         format!("EXPLAIN {}SELECT 1", "EXPLAIN ".repeat(deep)),
         format!("SELECT {}1", "1 + ".repeat(200_000)),
         format!("SELECT {}", "x".repeat(1 << 20)),
@@ -86,7 +126,10 @@ async fn deep_and_long_texts_are_errors() {
         assert!(message.len() < 5_000, "{start}: {}", message.len());
     }
     let long = "x".repeat(1 << 20);
-    assert_eq!(lake.rows(&format!("SELECT length('{long}') AS n")).await, [(1 << 20).to_string()]);
+    assert_eq!(
+        lake.rows(&format!("SELECT length('{long}') AS n")).await,
+        [(1 << 20).to_string()]
+    );
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod hostile;
+mod page;
 mod prepared;
 mod round_trip;
 mod serdes;

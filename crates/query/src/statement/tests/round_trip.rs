@@ -13,11 +13,17 @@ use super::*;
 
 async fn again(lake: &Lake, name: &str) {
     let before = lake.table(name).await;
-    let text = lake.rows(&format!("SHOW CREATE TABLE d.{name}")).await.join("\n");
+    let text = lake
+        .rows(&format!("SHOW CREATE TABLE d.{name}"))
+        .await
+        .join("\n");
     lake.ok(&format!("DROP TABLE d.{name}")).await;
     lake.ok(&text).await;
     let after = lake.table(name).await;
-    assert!(before.same_definition(&after), "{text}\n{before:#?}\n{after:#?}");
+    assert!(
+        before.same_definition(&after),
+        "{text}\n{before:#?}\n{after:#?}"
+    );
 }
 
 #[tokio::test]
@@ -55,7 +61,9 @@ async fn a_crawled_table_keeps_its_parameters() {
         let name = format!("c{at}");
         let serde = FileFormat::named(format).unwrap().serde();
         let mut column = Column::new("Id", "struct<a-b:bigint,c d:string>");
-        column.parameters.insert("mastic.choice".into(), "choice<bigint,string>".into());
+        column
+            .parameters
+            .insert("mastic.choice".into(), "choice<bigint,string>".into());
         let mut table = Table::new("d", name.as_str());
         table.table_type = Some("EXTERNAL_TABLE".into());
         table.partition_keys = vec![Column::new("p", "int")];
@@ -87,7 +95,10 @@ async fn a_crawled_table_keeps_its_parameters() {
             expected: Expected::Absent,
             partitions: PartitionChanges::none(),
         };
-        lake.catalog().apply(ChangeSet::new("test").with(put)).await.unwrap();
+        lake.catalog()
+            .apply(ChangeSet::new("test").with(put))
+            .await
+            .unwrap();
         again(&lake, &name).await;
     }
 }
@@ -106,13 +117,20 @@ async fn views() {
         lake.ok(&format!("CREATE VIEW d.{name} {rest}")).await;
         let before = lake.table(&name).await;
         let rows = lake.rows(&format!("SELECT * FROM d.{name}")).await;
-        let text = lake.rows(&format!("SHOW CREATE VIEW d.{name}")).await.join("\n");
+        let text = lake
+            .rows(&format!("SHOW CREATE VIEW d.{name}"))
+            .await
+            .join("\n");
         lake.ok(&format!("DROP VIEW d.{name}")).await;
         lake.ok(&text).await;
         let after = lake.table(&name).await;
         assert_eq!(before.columns(), after.columns(), "{text}");
         assert_eq!(before.description, after.description, "{text}");
-        assert_eq!(lake.rows(&format!("SELECT * FROM d.{name}")).await, rows, "{text}");
+        assert_eq!(
+            lake.rows(&format!("SELECT * FROM d.{name}")).await,
+            rows,
+            "{text}"
+        );
     }
 }
 
