@@ -176,11 +176,56 @@ fn value(expr: &Expr, key: &Column) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use datafusion::prelude::{col, lit};
 
     fn keys() -> Vec<Column> {
         vec![Column::new("year", "int"), Column::new("origin", "string")]
+    }
+
+    #[test]
+    fn texts_times_and_patterns_translate() {
+        let keys = [
+            Column::new("name", "varchar(10)"),
+            Column::new("at", "timestamp"),
+        ];
+        let literal = |s: ScalarValue| Expr::Literal(s, None);
+        let view = ScalarValue::Utf8View(Some("x".into()));
+        assert_eq!(
+            translate(&col("name").eq(literal(view)), &keys),
+            Some(PartitionPredicate::eq("name", "x"))
+        );
+        assert_eq!(
+            translate(&col("name").not_like(lit("a%")), &keys),
+            Some(PartitionPredicate::Not(Box::new(
+                PartitionPredicate::Like {
+                    key: "name".into(),
+                    pattern: "a%".into(),
+                }
+            )))
+        );
+        // The engine escapes by a backslash.
+        assert_eq!(translate(&col("name").like(lit("a\\%")), &keys), None);
+        assert_eq!(translate(&col("name").ilike(lit("a%")), &keys), None);
+        // 1970-01-01 00:00:00.5, in any unit.
+        let half = DateTime::from_timestamp_millis(500).unwrap().naive_utc();
+        for scalar in [
+            ScalarValue::TimestampMillisecond(Some(500), None),
+            ScalarValue::TimestampMicrosecond(Some(500_000), None),
+            ScalarValue::TimestampNanosecond(Some(500_000_000), None),
+        ] {
+            assert_eq!(
+                translate(&col("at").lt(literal(scalar)), &keys),
+                Some(PartitionPredicate::compare(
+                    "at",
+                    CompareOp::Lt,
+                    Value::Timestamp(half)
+                ))
+            );
+        }
+        let zoned = ScalarValue::TimestampMillisecond(Some(500), Some("UTC".into()));
+        assert_eq!(translate(&col("at").lt(literal(zoned)), &keys), None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ enum KeyValues {
 }
 
 /// A partition that was computed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Projected {
     /// The keys' values as catalogs write them.
     pub(crate) values: Vec<String>,
@@ -174,7 +174,7 @@ impl Projection {
         }
     }
 
-    /// All combinations for which the predicate is true, each once.
+    /// All combinations for which the predicate is true.
     fn combined(
         &self,
         items: &[Vec<Item>],
@@ -185,7 +185,6 @@ impl Projection {
         if items.iter().any(Vec::is_empty) {
             return all;
         }
-        let mut seen = HashSet::new();
         let mut at = vec![0usize; items.len()];
         loop {
             let row: Vec<&Item> = items
@@ -196,13 +195,10 @@ impl Projection {
             let values: Vec<String> = row.iter().map(|item| item.value.clone()).collect();
             if predicate.is_none_or(|p| p.eval(&keys, &values) == Some(true)) {
                 let texts: Vec<&str> = row.iter().map(|item| item.text.as_str()).collect();
-                let one = Projected {
+                all.push(Projected {
                     values,
                     location: self.template.location(&texts),
-                };
-                if seen.insert(one.clone()) {
-                    all.push(one);
-                }
+                });
             }
             // The next combination, the last key's values turning fastest.
             let mut turned = false;

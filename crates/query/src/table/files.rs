@@ -1,33 +1,25 @@
 //! Which files a statement reads: partitions by its conditions, then what lies in their folders.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use datafusion::catalog::Session;
 use datafusion::logical_expr::Expr;
-use futures::{StreamExt, TryStreamExt};
 use mastic_catalog::parameters as names;
 use mastic_catalog::{Partition, PartitionPredicate};
-use mastic_lake::LakeError;
-use mastic_lake::list::{Exclusions, fits, list, stream};
+use mastic_lake::list::{Exclusions, fits};
 use mastic_lake::scan::ScanFile;
 use mastic_lake::store::Location;
 use object_store::ObjectMeta;
 
 use super::constant::{is_of, selected};
 use super::format::{About, Formats};
+use super::listing::common;
 use super::scan::scan_file;
 use super::{FileSet, LakeTable, hidden, record_count};
 use crate::error::{QueryError, Result};
 use crate::predicate::translate;
 use crate::projection::Projection;
-
-/// Above this many folders below the table's root, the folder they all lie in is listed once instead of each of them.
-const LIST_EACH: usize = 32;
-/// Where a statement reads a part of a table's partitions that is smaller than this, each is listed nonetheless: what
-/// lies in the others is more than what it costs to ask for each.
-const SMALL_PART: u64 = 50;
-/// How many listings run at once.
-const LISTINGS: usize = 16;
 
 /// The files that were listed for a statement.
 pub(crate) struct Listed {
@@ -41,27 +33,32 @@ pub(crate) struct Listed {
 }
 
 /// A folder of a partition.
-type Place = (Location, About);
+pub(super) type Place = (Location, About);
 
 /// The partitions that a statement reads.
-struct Chosen {
-    partitions: Vec<Partition>,
-    predicate: Option<PartitionPredicate>,
+pub(super) struct Chosen {
+    pub(super) partitions: Vec<Partition>,
+    pub(super) predicate: Option<PartitionPredicate>,
     /// The folder that they lie in, in general.
-    base: Option<Location>,
+    pub(super) base: Option<Location>,
     /// Whether they were computed: then their folders need not be there.
-    projected: bool,
-    pruned: bool,
+    pub(super) projected: bool,
+    pub(super) pruned: bool,
 }
 
 /// Which files of a folder are the table's.
-struct Wanted {
-    include: BTreeSet<String>,
-    exclusions: Exclusions,
+pub(super) struct Wanted {
+    pub(super) include: Arc<BTreeSet<String>>,
+    pub(super) exclusions: Exclusions,
 }
 
 impl Wanted {
-    fn has(&self, file: &ObjectMeta, place: &Location, include: &BTreeSet<String>) -> bool {
+    pub(super) fn has(
+        &self,
+        file: &ObjectMeta,
+        place: &Location,
+        include: &BTreeSet<String>,
+    ) -> bool {
         let (path, folder) = (file.location.as_ref(), place.path.as_ref());
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         // Globs are for the files of one folder: what lies deeper belongs to other tables.
@@ -88,7 +85,7 @@ impl LakeTable {
     ) -> Result<Listed> {
         let include = self.texts(&self.table.parameters, names::INCLUDE)?;
         let wanted = Wanted {
-            include: include.into_iter().collect(),
+            include: Arc::new(include.into_iter().collect()),
             exclusions: self.exclusions()?,
         };
         let root = self.table.location().unwrap_or_default();
@@ -239,16 +236,16 @@ impl LakeTable {
     }
 
     /// The files of partitions.
-    async fn of_partitions(&self, chosen: Chosen, wanted: &Wanted) -> Result<Listed> {
-        let partitions = &chosen.partitions;
-        let rows = partitions.iter().try_fold(0usize, |all, p| {
+    async fn of_partitions(&self, mut chosen: Chosen, wanted: &Wanted) -> Result<Listed> {
+        let rows = chosen.partitions.iter().try_fold(0usize, |all, p| {
             all.checked_add(record_count(&p.parameters)?)
         });
         let mut found = FileSet {
             rows,
             ..FileSet::default()
         };
-        let places = self.places(partitions, wanted)?;
+        let count = chosen.partitions.len();
+        let places = self.places(std::mem::take(&mut chosen.partitions), wanted)?;
         let below = |place: &Location| {
             chosen.base.as_ref().is_some_and(|base| {
                 place.store_url == base.store_url && place.path.prefix_matches(&base.path)
@@ -266,20 +263,20 @@ impl LakeTable {
         self.list_each(each, &chosen, wanted, &mut found).await?;
         Ok(Listed {
             found,
-            partitions: Some(partitions.len()),
+            partitions: Some(count),
             predicate: chosen.predicate,
             pruned: chosen.pruned,
         })
     }
 
     /// Where the partitions lie, each folder of a partition once.
-    fn places(&self, partitions: &[Partition], wanted: &Wanted) -> Result<Vec<Place>> {
+    fn places(&self, partitions: Vec<Partition>, wanted: &Wanted) -> Result<Vec<Place>> {
         let mut places = Vec::with_capacity(partitions.len());
         let mut formats = Formats::default();
         for partition in partitions {
             let values = self.values(&partition.values)?;
-            let about = self.describe(partition, values, &wanted.include, &mut formats)?;
-            let by_location = self.include_by_location(partition)?;
+            let about = self.describe(&partition, values, &wanted.include, &mut formats)?;
+            let by_location = self.include_by_location(&partition)?;
             let first = partition.location().unwrap_or_default().to_owned();
             let more = self.texts(&partition.parameters, names::MORE_LOCATIONS)?;
             let mut own: Vec<Location> = Vec::with_capacity(1);
@@ -287,7 +284,7 @@ impl LakeTable {
                 let mut about = about.clone();
                 if let Some(by_location) = &by_location {
                     let own = by_location.get(&location).cloned();
-                    about.include = own.unwrap_or_default();
+                    about.include = Arc::new(own.unwrap_or_default());
                 }
                 let place = self.stores.locate(&location)?;
                 if own.iter().any(|o| o.url == place.url) {
@@ -299,172 +296,4 @@ impl LakeTable {
         }
         Ok(places)
     }
-
-    /// Whether so many folders are better found in one listing of what they lie in.
-    async fn at_once(&self, chosen: &Chosen, folders: usize) -> Result<bool> {
-        if folders <= LIST_EACH {
-            return Ok(false);
-        }
-        if chosen.projected || !chosen.pruned {
-            return Ok(true);
-        }
-        let all = self.count_partitions().await?;
-        Ok((folders as u64).saturating_mul(SMALL_PART) >= all)
-    }
-
-    /// Lists one folder, and finds the files of all the places below it.
-    async fn list_together(
-        &self,
-        base: &Location,
-        places: &[Place],
-        chosen: &Chosen,
-        wanted: &Wanted,
-        found: &mut FileSet,
-    ) -> Result<()> {
-        let mut by_folder: HashMap<&str, Vec<usize>> = HashMap::with_capacity(places.len());
-        for (i, (place, _)) in places.iter().enumerate() {
-            by_folder.entry(place.path.as_ref()).or_default().push(i);
-        }
-        let files = match self.listed(base).await {
-            Err(error) if is_missing(&error) => return self.nothing_there(chosen).await,
-            files => files?,
-        };
-        for meta in files {
-            let mut folder = meta.location.as_ref();
-            loop {
-                for at in by_folder.get(folder).into_iter().flatten() {
-                    if let Some((place, about)) = places.get(*at)
-                        && wanted.has(&meta, place, &about.include)
-                    {
-                        found.add(place, self.file(&meta, place, about));
-                    }
-                }
-                match folder.rsplit_once('/') {
-                    Some((parent, _)) => folder = parent,
-                    None => break,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Lists each place. One that is not there holds no rows, as in Athena.
-    async fn list_each(
-        &self,
-        places: Vec<Place>,
-        chosen: &Chosen,
-        wanted: &Wanted,
-        found: &mut FileSet,
-    ) -> Result<()> {
-        let count = places.len();
-        let mut missing = 0;
-        let mut listings = futures::stream::iter(places.into_iter().map(async |(place, about)| {
-            let files = match self.listed(&place).await {
-                Err(error) if is_missing(&error) => None,
-                files => Some(files?),
-            };
-            Ok::<_, QueryError>((place, about, files))
-        }))
-        .buffered(LISTINGS);
-        while let Some((place, about, files)) = listings.try_next().await? {
-            missing += usize::from(files.is_none());
-            for meta in files.iter().flatten() {
-                if wanted.has(meta, &place, &about.include) {
-                    found.add(&place, self.file(meta, &place, &about));
-                }
-            }
-        }
-        if count > 0 && missing == count {
-            self.nothing_there(chosen).await?;
-        }
-        Ok(())
-    }
-
-    /// None of the places is there. Where nothing of the table is, that is no table without rows, but a disk that is not
-    /// mounted, say.
-    async fn nothing_there(&self, chosen: &Chosen) -> Result<()> {
-        let Some(base) = chosen.base.as_ref().filter(|_| !chosen.projected) else {
-            return Ok(());
-        };
-        match stream(base, &Exclusions::default()).next().await {
-            Some(Err(LakeError::NotFound { .. })) => Err(self.gone(&base.url)),
-            _ => Ok(()),
-        }
-    }
-
-    fn file(&self, meta: &ObjectMeta, place: &Location, about: &About) -> ScanFile {
-        let mut values = about.values.clone();
-        values.extend(hidden::values(
-            self.hidden(),
-            place,
-            meta,
-            Some(&about.name),
-        ));
-        scan_file(meta, &about.format, &values)
-    }
-
-    fn gone(&self, url: &str) -> QueryError {
-        QueryError::Statement {
-            message: format!(
-                "the files of {} are gone: {url} does not exist",
-                self.name()
-            ),
-            place: None,
-            hint: Some("crawl again to bring the catalog up to date".into()),
-        }
-    }
-
-    async fn listed(&self, place: &Location) -> Result<Vec<ObjectMeta>> {
-        match list(place).await {
-            Ok(listing) => match listing.hidden.first() {
-                None => Ok(listing.files),
-                // Rows that may lie there must not be missing silently.
-                Some((url, reason)) => Err(QueryError::Statement {
-                    message: format!(
-                        "the files of {} cannot all be read: {url}: {reason}",
-                        self.name()
-                    ),
-                    place: None,
-                    hint: None,
-                }),
-            },
-            // A run that wrote no rows made no file, and an object store has no empty folders.
-            Err(LakeError::NotFound { .. })
-                if self
-                    .table
-                    .parameters
-                    .get(names::OBJECT_COUNT)
-                    .is_some_and(|n| n == "0") =>
-            {
-                Ok(Vec::new())
-            }
-            Err(error) if !self.partition_fields.is_empty() => Err(error.into()),
-            Err(LakeError::NotFound { url }) => Err(self.gone(&url)),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn is_missing(error: &QueryError) -> bool {
-    matches!(error, QueryError::Lake(LakeError::NotFound { .. }))
-}
-
-/// The deepest folder that all places lie in.
-fn common(places: &[Place]) -> Option<Location> {
-    let (first, _) = places.first()?;
-    let mut shared: Vec<&str> = first.path.as_ref().split('/').collect();
-    for (place, _) in places {
-        let same = shared
-            .iter()
-            .zip(place.path.as_ref().split('/'))
-            .take_while(|(a, b)| **a == *b)
-            .count();
-        shared.truncate(same);
-    }
-    let path = object_store::path::Path::parse(shared.join("/")).ok()?;
-    Some(Location {
-        url: first.url_of(&path),
-        path,
-        ..first.clone()
-    })
 }

@@ -1,6 +1,7 @@
 //! How the files of a table and of its partitions are read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use mastic_catalog::parameters as names;
@@ -15,27 +16,27 @@ use crate::error::{QueryError, Result};
 /// How the files of a partition are told and read.
 #[derive(Clone)]
 pub(super) struct About {
-    pub(super) format: FileFormat,
+    pub(super) format: Arc<FileFormat>,
     pub(super) values: Vec<ScalarValue>,
     /// Globs for their names, where other files lie beside them.
-    pub(super) include: BTreeSet<String>,
+    pub(super) include: Arc<BTreeSet<String>>,
     /// What Hive names the partition's folder.
     pub(super) name: String,
 }
 
 /// The formats of partitions, most of which have the same.
 #[derive(Default)]
-pub(super) struct Formats(Vec<(Option<SerDeInfo>, FileFormat)>);
+pub(super) struct Formats(Vec<(Option<SerDeInfo>, Arc<FileFormat>)>);
 
 impl Formats {
-    fn of(&mut self, table: &LakeTable, partition: &Partition) -> Result<FileFormat> {
+    fn of(&mut self, table: &LakeTable, partition: &Partition) -> Result<Arc<FileFormat>> {
         let descriptor = partition.storage_descriptor.as_ref();
         let serde = descriptor.and_then(|d| d.serde_info.as_ref());
         let known = self.0.iter().find(|(known, _)| known.as_ref() == serde);
         if let Some((_, format)) = known {
             return Ok(format.clone());
         }
-        let format = table.format(descriptor)?;
+        let format = Arc::new(table.format(descriptor)?);
         // Partitions of ever other formats are not remembered for ever.
         self.0.truncate(64);
         self.0.push((serde.cloned(), format.clone()));
@@ -162,14 +163,14 @@ impl LakeTable {
         &self,
         partition: &Partition,
         values: Vec<ScalarValue>,
-        include: &BTreeSet<String>,
+        include: &Arc<BTreeSet<String>>,
         formats: &mut Formats,
     ) -> Result<About> {
         let own = self.texts(&partition.parameters, names::INCLUDE)?;
         let include = if own.is_empty() {
             include.clone()
         } else {
-            own.into_iter().collect()
+            Arc::new(own.into_iter().collect())
         };
         Ok(About {
             format: formats.of(self, partition)?,

@@ -4,6 +4,7 @@ mod constant;
 mod files;
 mod format;
 pub(crate) mod hidden;
+mod listing;
 mod scan;
 #[cfg(test)]
 mod tests;

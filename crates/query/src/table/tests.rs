@@ -328,6 +328,49 @@ async fn a_partition_of_null_is_null_everywhere() {
 }
 
 #[tokio::test]
+async fn keys_of_other_types_are_pruned_and_compared_as_what_they_are() {
+    let lake = Lake::new().await;
+    for (folder, n) in [("a", 1), ("b", 2), ("c", 3)] {
+        lake.write(&format!("t/{folder}/a.csv"), format!("{n}\n"));
+    }
+    let keys = [
+        ("at", "timestamp"),
+        ("price", "decimal(5,2)"),
+        ("name", "varchar(5)"),
+    ];
+    let table = lake.table("t", "csv", &[("n", "int")], &keys);
+    let partitions = [
+        ("2024-01-31 00:00:00", "1.50", "ab", "t/a"),
+        ("2024-01-31 12:30:00.5", "10", "a_c", "t/b"),
+        ("2024-02-01", "-3", "zz", "t/c"),
+    ]
+    .map(|(at, price, name, folder)| {
+        let mut partition = lake.partition(at, folder, None);
+        partition.values.extend([price.to_owned(), name.to_owned()]);
+        partition
+    });
+    lake.put(table, partitions.to_vec()).await;
+    for (condition, expected) in [
+        ("at >= TIMESTAMP '2024-01-31 12:30:00.500'", vec!["2", "3"]),
+        ("at = TIMESTAMP '2024-01-31 00:00:00'", vec!["1"]),
+        ("CAST(at AS date) = DATE '2024-01-31'", vec!["1", "2"]),
+        ("price > 1.5", vec!["2"]),
+        ("price = 1.5", vec!["1"]),
+        ("price IN (-3.00, 10)", vec!["2", "3"]),
+        ("name LIKE 'a%'", vec!["1", "2"]),
+        ("name LIKE 'a\\_%' ESCAPE '\\'", vec!["2"]),
+        ("name NOT LIKE 'a_'", vec!["2", "3"]),
+        (
+            "name < 'b' AND at < TIMESTAMP '2024-01-31 12:00:00'",
+            vec!["1"],
+        ),
+    ] {
+        let sql = format!("SELECT n FROM t WHERE {condition} ORDER BY n");
+        assert_eq!(lake.rows(&sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn what_lies_about_in_folders_is_no_data() {
     let lake = Lake::new().await;
     lake.write("t/k=1/a.csv", "1\n");
