@@ -461,7 +461,7 @@ Examples:
   mastic sql --database shop -f report.sql --output csv
   mastic sql 'SELECT * FROM shop.orders' --to orders.parquet
   mastic sql 'SHOW TABLES'
-  mastic sql --reuse 60 'SELECT …'     the result of an hour ago, if nothing that it reads has changed since
+  mastic sql --reuse 60 'SELECT …'     an hour-old result, while what it read is unchanged
   mastic sql --timeout 30s --memory-limit 1GB 'SELECT …'
   mastic sql                           a prompt with history and completion")]
 pub(crate) struct Sql {

@@ -133,7 +133,9 @@ impl Setting {
         let results = match self.results.as_deref() {
             Some("none") => Results::none(),
             Some(location) => Results::at(location),
-            None if path.contains(':') => Results::none(),
+            None if path.starts_with("postgres:") || path.starts_with("postgresql:") => {
+                Results::none()
+            }
             None => Results::by_default(format!("{path}.results")),
         };
         Results {

@@ -9,7 +9,7 @@ use mastic_catalog::CatalogError;
 use mastic_crawler::CrawlError;
 use mastic_lake::LakeError;
 use mastic_query::QueryError;
-use mastic_query::execution::Part;
+use mastic_query::execution::{Part, ROWS_ENDED};
 
 /// A result of the command.
 pub(crate) type Result<T, E = CliError> = std::result::Result<T, E>;
@@ -96,6 +96,12 @@ impl CliError {
         // Where the error itself has no place, the statement's tells which of them it was.
         let place = place.or(several.then_some((part.line, part.column)));
         CliError::at(error, place, whole, file.map(str::to_owned))
+    }
+
+    /// Whether it only tells that a query's rows ended before their end: why is for the query to tell.
+    pub(crate) fn is_of_query(&self) -> bool {
+        matches!(self, CliError::Failed(mistakes)
+            if mistakes.iter().any(|mistake| mistake.message.ends_with(ROWS_ENDED)))
     }
 
     /// Tells the error; the exit code that it means.

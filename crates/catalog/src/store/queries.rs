@@ -243,6 +243,8 @@ impl QueryStore for SqlStore {
             let mut left = query.clone();
             left.result_configuration.files.clear();
             left.result_configuration.bytes = None;
+            left.result_configuration.output_location = None;
+            left.result_configuration.arrow_location = None;
             left.result_configuration.not_kept =
                 Some("it is no longer kept: newer results took its place".to_owned());
             left.reuse_key = None;

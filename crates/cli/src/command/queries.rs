@@ -11,7 +11,7 @@ use crate::args::{Global, Output};
 use crate::command::catalog::json;
 use crate::command::runs::{lines, time};
 use crate::config::Setting;
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::format::{bytes, count, counted, cut, duration};
 use crate::output::{self, Listing};
 
@@ -327,11 +327,4 @@ fn show(query: &QueryExecution, output: Output) -> Result<()> {
     writeln!(out, "\n{}", query.query)?;
     out.flush()?;
     Ok(())
-}
-
-impl CliError {
-    /// Whether it is about the query itself, told only that it failed.
-    pub(crate) fn is_of_query(&self) -> bool {
-        matches!(self, CliError::Failed(mistakes) if mistakes.iter().any(|m| m.message == "the query failed"))
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::physical_plan::ExecutionPlan;
-use mastic_catalog::{CatalogError, CatalogStore, QUERY_BEAT_SECONDS, QueryExecution, QueryState};
+use mastic_catalog::{CatalogStore, QUERY_BEAT_SECONDS, QueryExecution, QueryState};
 use tokio::sync::watch;
 
 use super::measure::{bytes_scanned, measure};
@@ -77,8 +77,12 @@ pub(super) struct Control {
     /// When it began to plan.
     begun: Mutex<Option<Instant>>,
     stop: watch::Sender<Option<Stop>>,
+    /// Whether it has ended, also where its task does not let go.
+    over: watch::Sender<bool>,
     /// Whether all rows were given.
     whole: AtomicBool,
+    /// Whether the history has it.
+    recorded: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -95,7 +99,9 @@ impl Control {
             peak: Mutex::default(),
             begun: Mutex::default(),
             stop: watch::Sender::new(None),
+            over: watch::Sender::new(false),
             whole: AtomicBool::new(false),
+            recorded: AtomicBool::new(false),
         }
     }
 
@@ -128,6 +134,17 @@ impl Control {
 
     pub(super) fn hold(&self, pool: Arc<PeakPool>) {
         *lock(&self.peak) = Some(pool);
+    }
+
+    /// Whether somebody has written it into the history; whoever asks does from now on.
+    pub(super) fn recorded_before(&self) -> bool {
+        self.recorded.swap(true, Ordering::AcqRel)
+    }
+
+    /// How many bytes of files were read so far.
+    pub(super) fn bytes_scanned(&self) -> u64 {
+        let plans = lock(&self.plans).clone();
+        bytes_scanned(&plans)
     }
 
     /// All rows were given.
@@ -171,6 +188,17 @@ impl Control {
             .unwrap_or(Stop::Cancelled)
     }
 
+    /// It has ended, whatever its task still does.
+    pub(super) fn end(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn ended(&self) {
+        // This holds the sender, so that there is always an answer.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+    }
+
     /// Looks after limits, says in the history that the query lives, and hears there that it is to be stopped. It never
     /// ends by itself.
     pub(super) async fn watch(
@@ -179,8 +207,8 @@ impl Control {
         limits: Limits,
     ) {
         let mut told = Instant::now();
-        let mut recorded = false;
         let mut every = BRIEF;
+        let mut look = Instant::now();
         loop {
             tokio::time::sleep(LOOK).await;
             let begun = *lock(&self.begun);
@@ -189,11 +217,16 @@ impl Control {
             {
                 self.stop(Stop::Timeout(limit));
             }
-            if let Some(limit) = limits.bytes_scanned {
-                let read = bytes_scanned(&lock(&self.plans));
+            if let Some(limit) = limits.bytes_scanned
+                && Instant::now() >= look
+            {
+                let began = Instant::now();
+                let read = self.bytes_scanned();
                 if read > limit {
                     self.stop(Stop::Bytes { limit, read });
                 }
+                // Of very many files there is much to add up: a twentieth of the time at most.
+                look = Instant::now() + began.elapsed() * 20;
             }
             let Some(catalog) = &catalog else { continue };
             if told.elapsed() < every {
@@ -202,19 +235,16 @@ impl Control {
             told = Instant::now();
             every = Duration::from_secs(QUERY_BEAT_SECONDS);
             let id = lock(&self.query).query_execution_id.clone();
-            let heard = if recorded {
+            let heard = if self.recorded_before() {
                 catalog.beat_query(&id).await
             } else {
                 self.measure();
                 let written = catalog.record_query(&self.query()).await;
-                recorded = written.is_ok();
                 written.map(|()| false)
             };
             match heard {
                 Ok(true) => self.stop(Stop::Cancelled),
                 Ok(false) => {}
-                // One that waits was written already, and may have been stopped since.
-                Err(CatalogError::QueryEnded { .. }) => recorded = true,
                 Err(error) => log::debug!("the history of queries: {error}"),
             }
         }

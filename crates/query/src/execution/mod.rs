@@ -48,7 +48,7 @@ mod work;
 
 pub use self::request::{Limits, Request};
 pub use self::result::{KEPT_RESULT_BYTES, KEPT_RESULTS, Results, read_result, retain};
-pub use self::run::Execution;
+pub use self::run::{Execution, ROWS_ENDED};
 pub use self::size::{Size, SizeError, Span, SpanError};
 pub use self::split::{Part, split};
 

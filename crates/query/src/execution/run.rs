@@ -22,6 +22,9 @@ use crate::session::Session;
 
 /// How long a query that was stopped may take to let go, before it is left to itself.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// What the error says that [`Execution::rows`] end with where the query fails: [`Execution::finish`] says why.
+pub const ROWS_ENDED: &str = "the query failed";
+
 /// Batches that wait to be read.
 const AHEAD: usize = 2;
 
@@ -92,6 +95,7 @@ impl Execution {
                 writer.abort().await;
             }
             let query = end(&session, &own, error.as_ref(), recorded, &results).await;
+            own.end();
             // Nobody may be waiting.
             let _ = ended.send((query, error));
         });
@@ -131,21 +135,29 @@ impl Execution {
     /// The rows as they come, once, of a request that was to be `streamed`. Where the query fails, the stream ends with an
     /// error, and [`finish`](Self::finish) says which. `None`: it failed before there were any, or they were taken already.
     pub async fn rows(&mut self) -> Option<SendableRecordBatchStream> {
-        let schema = self.ready.take()?.await.ok()?;
-        let rows = self.rows.take()?;
         let control = self.control.clone();
+        let ready = self.ready.take()?;
+        let schema = tokio::select! {
+            biased;
+            schema = ready => schema.ok()?,
+            () = control.ended() => return None,
+        };
+        let rows = self.rows.take()?;
         let stream = futures::stream::unfold(Some(rows), move |rows| {
             let control = control.clone();
             async move {
                 let mut rows = rows?;
-                match rows.recv().await {
+                let batch = tokio::select! {
+                    biased;
+                    batch = rows.recv() => batch,
+                    // A task that computes without a pause holds on to its end.
+                    () = control.ended() => None,
+                };
+                match batch {
                     Some(batch) => Some((Ok(batch), Some(rows))),
                     // The last word comes with the end.
                     None if control.is_whole() => None,
-                    None => Some((
-                        Err(DataFusionError::Execution("the query failed".to_owned())),
-                        None,
-                    )),
+                    None => Some((Err(DataFusionError::Execution(ROWS_ENDED.to_owned())), None)),
                 }
             }
         });

@@ -107,6 +107,8 @@ impl Work {
         let began = Instant::now();
         let query = self.control.query();
         let catalog = self.session.catalog();
+        // From here on it is this, and not the watch, that says in the history what it is.
+        self.control.recorded_before();
         catalog.record_query(&query).await?;
         while !catalog
             .admit_query(&query.query_execution_id, limit)
@@ -228,6 +230,13 @@ impl Work {
             self.keep(&batch).await?;
             writing += began.elapsed();
             self.give(batch).await;
+        }
+        // What was read between two looks counts as well.
+        let read = self.control.bytes_scanned();
+        if let Some(limit) = self.settled.limits.bytes_scanned
+            && read > limit
+        {
+            return Err(too_many_bytes(limit, read, "has read"));
         }
         let began = Instant::now();
         let done = self.close().await;

@@ -129,17 +129,19 @@ pub async fn read_result(
     let mut decoder = StreamDecoder::new();
     let mut left = Buffer::from(Vec::<u8>::new());
     let mut first = None;
+    let mut tail = Vec::new();
     while decoder.schema().is_none() {
         let Some(chunk) = bytes.try_next().await? else {
             return Err(cut_short(url).into());
         };
+        remember(&mut tail, &chunk);
         left = Buffer::from(chunk);
         first = decoder.decode(&mut left).map_err(DataFusionError::from)?;
     }
     let schema = decoder
         .schema()
         .unwrap_or_else(|| Arc::new(Schema::empty()));
-    let rows = decode(decoder, left, first, bytes, url.clone());
+    let rows = decode(decoder, left, first, tail, bytes, url.clone());
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
@@ -147,10 +149,20 @@ fn cut_short(url: &str) -> DataFusionError {
     DataFusionError::Execution(format!("the kept result {url} is cut short"))
 }
 
+/// What a stream that is whole ends with (Arrow columnar format, "IPC Streaming Format": EOS).
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
+/// Keeps the last bytes of a stream that comes in pieces.
+fn remember(tail: &mut Vec<u8>, piece: &[u8]) {
+    tail.extend_from_slice(&piece[piece.len().saturating_sub(END.len())..]);
+    tail.drain(..tail.len().saturating_sub(END.len()));
+}
+
 struct Decoding {
-    decoder: Option<StreamDecoder>,
+    decoder: StreamDecoder,
     left: Buffer,
     first: Option<arrow::array::RecordBatch>,
+    tail: Vec<u8>,
     bytes: BoxStream<'static, Result<bytes::Bytes, DataFusionError>>,
     url: String,
 }
@@ -159,13 +171,15 @@ fn decode(
     decoder: StreamDecoder,
     left: Buffer,
     first: Option<arrow::array::RecordBatch>,
+    tail: Vec<u8>,
     bytes: BoxStream<'static, Result<bytes::Bytes, DataFusionError>>,
     url: String,
 ) -> impl futures::Stream<Item = Result<arrow::array::RecordBatch, DataFusionError>> + Send {
     let begun = Decoding {
-        decoder: Some(decoder),
+        decoder,
         left,
         first,
+        tail,
         bytes,
         url,
     };
@@ -174,20 +188,16 @@ fn decode(
             return Ok(Some((batch, at)));
         }
         loop {
-            let Some(decoder) = &mut at.decoder else {
-                return Ok(None);
-            };
-            if let Some(batch) = decoder.decode(&mut at.left)? {
+            if let Some(batch) = at.decoder.decode(&mut at.left)? {
                 return Ok(Some((batch, at)));
             }
             match at.bytes.try_next().await? {
-                Some(chunk) => at.left = Buffer::from(chunk),
-                None => {
-                    if let Some(mut decoder) = at.decoder.take() {
-                        decoder.finish().map_err(|_| cut_short(&at.url))?;
-                    }
-                    return Ok(None);
+                Some(chunk) => {
+                    remember(&mut at.tail, &chunk);
+                    at.left = Buffer::from(chunk);
                 }
+                None if at.tail == END => return Ok(None),
+                None => return Err(cut_short(&at.url)),
             }
         }
     })
@@ -230,5 +240,86 @@ async fn remove(stores: &Stores, id: &str, url: &str) {
         .is_some_and(|name| name.starts_with(id));
     if own && let Err(error) = place.store.delete(&place.path).await {
         log::warn!("the result {url} is too old to be kept, and cannot be removed: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
+
+    use super::super::kind::Kept;
+    use super::*;
+
+    fn batch() -> RecordBatch {
+        let columns: [(&str, ArrayRef); 2] = [
+            ("n", Arc::new(Int64Array::from_iter_values(0..1000))),
+            (
+                "long",
+                Arc::new(StringViewArray::from_iter_values(
+                    (0..1000).map(|n| format!("a text that is not in its view: {n}")),
+                )),
+            ),
+        ];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    async fn written(folder: &std::path::Path, most: u64) -> (Stores, Option<QueryExecution>) {
+        let stores = Stores::default();
+        let mut query = QueryExecution::new("SELECT", "primary", None);
+        let id = query.query_execution_id.clone();
+        let batch = batch();
+        let (location, schema) = (folder.display().to_string(), batch.schema());
+        let mut writer =
+            ResultWriter::new(&stores, &location, &id, Kept::Csv, schema, most).unwrap();
+        // A slice of what a filter has left keeps no more than it shows.
+        let kept = writer.write(&batch.slice(10, 2)).await.unwrap();
+        assert!(!folder.join(format!("{id}.csv")).exists());
+        if !kept || !writer.write(&batch).await.unwrap() {
+            writer.abort().await;
+            return (stores, None);
+        }
+        let whole = writer.finish(&[]).await.unwrap();
+        query.result_configuration.arrow_location = Some(whole.arrow);
+        query.result_configuration.files = whole.files;
+        query.result_configuration.bytes = Some(whole.bytes);
+        (stores, Some(query))
+    }
+
+    #[tokio::test]
+    async fn rows_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stores, query) = written(folder.path(), u64::MAX).await;
+        let query = query.unwrap();
+        let rows = read_result(&stores, &query).await.unwrap();
+        assert_eq!(rows.schema(), batch().schema());
+        let rows: Vec<RecordBatch> = rows.try_collect().await.unwrap();
+        assert_eq!(rows, [batch().slice(10, 2), batch()]);
+        let sizes = query.result_configuration.files.iter();
+        let sizes: u64 = sizes.map(|f| std::fs::metadata(f).unwrap().len()).sum();
+        assert_eq!(query.result_configuration.bytes, Some(sizes));
+
+        // One that is cut anywhere is an error, and never fewer rows.
+        let path = query.result_configuration.arrow_location.clone().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in [0, 1, 100, whole.len() / 2, whole.len() - 8, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let read = match read_result(&stores, &query).await {
+                Ok(rows) => rows.try_collect::<Vec<_>>().await.map(drop).is_ok(),
+                Err(_) => false,
+            };
+            assert!(!read, "{length} bytes");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let gone = read_result(&stores, &query).await.err().unwrap();
+        assert!(gone.to_string().contains("does not exist"), "{gone}");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, query) = written(folder.path(), 10).await;
+        assert!(query.is_none());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -124,7 +124,8 @@ impl ResultWriter {
         .map_err(DataFusionError::from)?;
         self.encoder.write(&batch).map_err(DataFusionError::from)?;
         self.hand_on(PIECE).await?;
-        Ok(self.text.bytes + self.arrow.bytes <= self.most)
+        let pending = self.pending.len() + self.encoder.get_ref().len();
+        Ok(self.text.bytes + self.arrow.bytes + pending as u64 <= self.most)
     }
 
     /// Hands on what is ready, where it is at least so many bytes.
