@@ -315,7 +315,9 @@ mod tests {
 
     fn rows_of_text() -> RecordBatch {
         let each = || (0..ROWS).map(u64::from);
-        let text = |row: u64| (!row.is_multiple_of(9)).then(|| format!("a name {}", sample_number(row) % 700));
+        let text = |row: u64| {
+            (!row.is_multiple_of(9)).then(|| format!("a name {}", sample_number(row) % 700))
+        };
         let columns: [(&str, ArrayRef); 4] = [
             ("row", Arc::new(UInt32Array::from_iter_values(0..ROWS))),
             ("v0", Arc::new(each().map(text).collect::<StringArray>())),
