@@ -459,7 +459,7 @@ mod tests {
             values in 1_u64..9000,
         ) {
             let numbers: Vec<u64> = (0..rows as u64)
-                .map(|row| mastic_functions::sample_number(row ^ seed) % values << 32 | row)
+                .map(|row| (mastic_functions::sample_number(row ^ seed) % values) << 32 | row)
                 .collect();
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let blocks = |bytes: usize| {

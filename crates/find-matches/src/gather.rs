@@ -297,3 +297,80 @@ impl PartitionStream for Pairs {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float64Array, StringArray};
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::logical_expr::SortExpr;
+    use datafusion::prelude::SessionConfig;
+    use mastic_functions::sample_number;
+
+    use crate::blocking::pair;
+    use crate::normalise::column;
+
+    const ROWS: u32 = 20_000;
+
+    fn rows_of_text() -> RecordBatch {
+        let each = || (0..ROWS).map(u64::from);
+        let text = |row: u64| {
+            (!row.is_multiple_of(9)).then(|| format!("a name {}", sample_number(row) % 700))
+        };
+        let columns: [(&str, ArrayRef); 4] = [
+            ("row", Arc::new(UInt32Array::from_iter_values(0..ROWS))),
+            ("v0", Arc::new(each().map(text).collect::<StringArray>())),
+            (
+                "v1",
+                Arc::new(each().map(|row| text(row / 3)).collect::<StringArray>()),
+            ),
+            (
+                "x1",
+                Arc::new(each().map(|row| Some(row as f64)).collect::<Float64Array>()),
+            ),
+        ];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    // Held or joined, the table is the same to the last bit.
+    #[tokio::test]
+    async fn what_is_joined_is_what_would_be_held() {
+        let number = |at: u64| (sample_number(at) % u64::from(ROWS)) as u32;
+        let all: Vec<u64> = (0..50_000)
+            .map(|at| pair(number(2 * at), number(2 * at + 1)))
+            .collect();
+        let all = Arc::new(all);
+        let mut expected: Option<RecordBatch> = None;
+        for (bytes, spills) in [(1 << 30, false), (2 << 20, true)] {
+            let pool = Arc::new(GreedyMemoryPool::new(bytes));
+            let env = RuntimeEnvBuilder::new().with_memory_pool(pool);
+            let mut config = SessionConfig::new().with_batch_size(1024);
+            config.options_mut().execution.sort_spill_reservation_bytes = 1 << 16;
+            let context = SessionContext::new_with_config_rt(config, env.build_arc().unwrap());
+            let frame = context.read_batch(rows_of_text()).unwrap();
+            let normal = Spool::keep(&context, vec![frame], false).await.unwrap();
+            let found = pairs(&context, &normal, all.clone(), None).await.unwrap();
+            assert_eq!(found.spilled > 0, spills);
+            // The memory is for what is tested.
+            let other = SessionContext::new();
+            let schema = Arc::new(found.pairs.schema().as_arrow().clone());
+            let found = found.pairs.collect().await.unwrap();
+            let found: Vec<RecordBatch> = found.iter().map(|b| views(b).unwrap()).collect();
+            let sorted = other.read_batches(found).unwrap();
+            let sorted = sorted
+                .sort(vec![SortExpr::new(column("p"), true, false)])
+                .unwrap();
+            let found = sorted.collect().await.unwrap();
+            let found = concat_batches(&found[0].schema(), &found).unwrap();
+            assert_eq!(
+                (found.num_rows(), schema.fields().len()),
+                (50_000, 3 + 2 * 5)
+            );
+            match &expected {
+                None => expected = Some(found),
+                Some(expected) => assert!(*expected == found),
+            }
+        }
+    }
+}

@@ -176,7 +176,7 @@ async fn little_memory_finds_the_same_persons() {
     let much = matched(&rows, None, &settings).await.unwrap();
     assert!(much.matched.explanation.blocking.neighbours.is_none());
     assert!(much.matched.summary.duplicates > 3000);
-    let little = matched(&rows, Some(16 << 20), &settings).await.unwrap();
+    let little = matched(&rows, Some(20 << 20), &settings).await.unwrap();
     same(&much, &little);
 }
 

@@ -154,7 +154,7 @@ mod tests {
         let plan = plan.create_physical_plan().await.unwrap();
         let found = pairs_of(plan, &context.task_ctx()).await.unwrap();
         assert!(found.numbers == expected && found.spilled == 0);
-        let (even, odd) = (0..1000).partition(|n: &u64| n % 3 == 0);
+        let (even, odd) = (0..1000).partition(|n: &u64| n.is_multiple_of(3));
         let of = |numbers: Vec<u64>| Pairs {
             share: Share::new("pairs", context.task_ctx().memory_pool()),
             numbers,
