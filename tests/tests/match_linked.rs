@@ -123,37 +123,40 @@ fn new_records_join_what_was_linked() {
     }
     assert!(sizes.values().all(|n| *n == 1), "{sizes:?}");
 
-    // Each table by itself comes to the same as both at once do: the name says which it is, or --side does. The
-    // transform knows where the entities went.
-    lake.file("late.csv", table(RIGHT, new_right));
-    let late = [
+    // Each table by itself, one after the other: the name says which it is, or --side does. The transform knows where the
+    // entities are.
+    lake.ok([
         "match",
-        "late.csv",
-        "--transform",
-        "linked",
-        "--incremental",
-    ];
+        "left.csv",
+        "right.csv",
+        "--one-to-one",
+        "--save",
+        "steps",
+        "-o",
+        "steps.csv",
+    ]);
+    lake.file("late.csv", table(RIGHT, new_right));
+    let late = ["match", "late.csv", "--transform", "steps", "--incremental"];
     lake.fails(
         late,
-        "is 'late' of the left table, which was 'left', or of the right one",
+        "is 'late' of the left table, which was 'left', or of the right one, which was 'right'?",
     );
     lake.ok([
         "match",
         "new/left.csv",
         "--transform",
-        "linked",
+        "steps",
         "--incremental",
-        "-o",
-        "step.csv",
     ]);
-    let told = lake.ok(late.into_iter().chain(["--side", "right", "--json"]));
-    assert_eq!(
-        json(&told)["joined"]["already_there"],
-        new_right.len(),
-        "{told}"
-    );
+    lake.ok(late.into_iter().chain(["--side", "right"]));
+    let steps = entities(&lake.read("steps.csv"));
+    assert!(before.iter().all(|(key, id)| steps[key] == *id));
+    assert!(figure(&steps, &tables) > whole - 0.02);
     // What is there already adds nothing.
-    assert_eq!(entities(&lake.read("step.csv")), both);
+    let told = lake.ok(late.into_iter().chain(["--side", "right", "--json"]));
+    let joined = &json(&told)["joined"];
+    assert_eq!(joined["already_there"], new_right.len(), "{told}");
+    assert_eq!(entities(&lake.read("steps.csv")), steps);
 }
 
 // By hand: a copy of a record that has its partner is nobody's, and that is told.
@@ -205,7 +208,7 @@ fn a_place_that_is_taken_stays_taken() {
     assert!(before.iter().all(|(key, entity)| after[key] == *entity));
 
     // What is not of these tables is told.
-    lake.file("odd.csv", format!("id,name\n1,{copy}\n"));
+    lake.file("odd.csv", "id,name\n1,x\n2,y\n");
     let odd = [
         "match",
         "odd.csv",

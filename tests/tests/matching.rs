@@ -326,31 +326,46 @@ fn a_column_of_nulls_is_left_out_and_said() {
     assert!(told.stderr.contains("note: it has no values"), "{told}");
 }
 
-/// Half of the lines are in Latin-1: no value is lost, and nobody becomes somebody else.
+/// Half of the lines are in Latin-1: each is read for itself, so that it is as if all were in UTF-8.
 #[test]
-fn mixed_encodings_are_told() {
+fn mixed_encodings_are_read_line_by_line() {
     let lake = Lake::new();
-    let (text, _) = persons(200, false);
-    let mut bytes = Vec::new();
+    let (text, truth) = persons(200, true);
+    let (mut mixed, mut plain) = (Vec::new(), String::new());
     for (at, line) in text.lines().enumerate() {
         let line = match at {
             0 => line.to_owned(),
-            _ => line.replacen("a", "\u{e9}", 1),
+            _ => line.replacen('a', "\u{e9}", 1),
         };
         match at % 2 {
-            0 => bytes.extend(line.as_bytes()),
-            _ => bytes.extend(line.chars().map(|c| c as u32 as u8)),
+            0 => mixed.extend(line.as_bytes()),
+            _ => mixed.extend(line.chars().map(|c| c as u32 as u8)),
         }
-        bytes.push(b'\n');
+        mixed.push(b'\n');
+        plain.push_str(&line);
+        plain.push('\n');
     }
-    lake.file("people.csv", bytes);
-    let told = lake.mastic(["match", "people.csv", "--output", "out.csv"]);
-    match told.code {
-        0 => assert_eq!(
-            column(&lake.read("out.csv"), "match_id").len(),
-            200,
-            "{told}"
-        ),
-        _ => assert!(told.stderr.contains("encoding"), "{told}"),
+    lake.file("mixed.csv", mixed);
+    lake.file("plain.csv", plain);
+    for name in ["mixed", "plain"] {
+        let (table, out) = (format!("{name}.csv"), format!("{name}_out.csv"));
+        lake.ok(["match", table.as_str(), "--output", out.as_str()]);
     }
+    let out = lake.read("mixed_out.csv");
+    assert_eq!(out, lake.read("plain_out.csv"));
+    assert!(out.contains('\u{e9}') && !out.contains('\u{fffd}'));
+    assert!(f1(&column(&out, "match_id"), &truth) > 0.97);
+}
+
+/// What was broken before it came here, nobody is told apart by.
+#[test]
+fn text_that_is_broken_is_told() {
+    let lake = Lake::new();
+    let (text, _) = persons(200, false);
+    lake.file("people.csv", text.replace("an", "\u{fffd}"));
+    lake.fails(
+        ["match", "people.csv", "--output", "out.csv"],
+        "holds text in an encoding that was not recognised",
+    );
+    assert!(!lake.join("out.csv").exists());
 }
