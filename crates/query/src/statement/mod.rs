@@ -35,6 +35,9 @@ pub(crate) use self::view::{VIRTUAL_VIEW, provider};
 
 /// Answers one statement over a snapshot: a query is planned, and what changes the catalog is done.
 pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> Result<DataFrame> {
+    if let Some(frame) = crate::write::answer(session, snapshot, text).await? {
+        return Ok(frame);
+    }
     if let Some(command) = parse::parse(text)? {
         let context = run::Context {
             session,
@@ -45,9 +48,6 @@ pub(crate) async fn plan(session: &Session, snapshot: &Snapshot, text: &str) -> 
         return Box::pin(run::run(&context, command)).await;
     }
     if let Some(frame) = crate::statistics::answer(session, snapshot, text).await? {
-        return Ok(frame);
-    }
-    if let Some(frame) = crate::write::answer(session, snapshot, text).await? {
         return Ok(frame);
     }
     let state = session.statements().state();
