@@ -321,7 +321,6 @@ fn sql_with_mistakes() {
         ("sql_divide", "SELECT 1 / (id - id) FROM t.good"),
         ("sql_subquery", "SELECT (SELECT id FROM t.good) AS x"),
         ("sql_empty", ""),
-        ("sql_two", "SELECT 1; SELECT 2"),
         ("sql_insert", "INSERT INTO t.good VALUES (3, 'x')"),
         ("sql_drop", "DROP TABLE t.goood"),
         ("sql_create", "CREATE TABLE t.other AS SELECT 1"),

@@ -140,8 +140,8 @@ impl Asking {
             Some(rows) => self.show(rows, line).await,
             None => Ok(()),
         };
-        if shown.is_err() {
-            // Nobody reads the rest. Where the query itself failed, this comes too late to matter.
+        if shown.as_ref().is_err_and(|error| !error.is_of_query()) {
+            // Nobody reads the rest.
             execution.cancel();
         }
         let done = execution.finish().await;

@@ -81,6 +81,8 @@ pub(super) struct Control {
     over: watch::Sender<bool>,
     /// Whether all rows were given.
     whole: AtomicBool,
+    /// Whether its result is being made visible.
+    closing: AtomicBool,
     /// Whether the history has it.
     recorded: AtomicBool,
 }
@@ -101,6 +103,7 @@ impl Control {
             stop: watch::Sender::new(None),
             over: watch::Sender::new(false),
             whole: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             recorded: AtomicBool::new(false),
         }
     }
@@ -145,6 +148,16 @@ impl Control {
     pub(super) fn bytes_scanned(&self) -> u64 {
         let plans = lock(&self.plans).clone();
         bytes_scanned(&plans)
+    }
+
+    /// Its result is being made visible from here on.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Whether its result is being made visible.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// All rows were given.

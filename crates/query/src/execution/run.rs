@@ -189,10 +189,13 @@ async fn attend(work: Work, control: &Arc<Control>) -> Result<()> {
         biased;
         done = &mut task => done,
         why = control.stopped() => {
-            task.abort();
+            // One whose result is about to be visible is let go on.
+            if !control.is_closing() {
+                task.abort();
+            }
             match tokio::time::timeout(PATIENCE, &mut task).await {
-                // It ended in the meantime.
-                Ok(Ok(Ok(()))) => return Ok(()),
+                // It ended by itself in the meantime, well or not.
+                Ok(Ok(done)) => return done,
                 _ => return Err(why.into_error()),
             }
         }

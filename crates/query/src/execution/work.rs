@@ -239,6 +239,7 @@ impl Work {
             return Err(too_many_bytes(limit, read, "has read"));
         }
         let began = Instant::now();
+        self.control.close();
         let done = self.close().await;
         writing += began.elapsed();
         self.control

@@ -29,6 +29,8 @@ pub(in crate::execution) struct ResultWriter {
     arrow: Out,
     encoder: StreamWriter<Vec<u8>>,
     pending: String,
+    /// Whether the columns may have been described.
+    described: bool,
     /// More bytes than this are not kept.
     most: u64,
 }
@@ -51,6 +53,8 @@ struct Out {
     url: String,
     writer: BufWriter,
     bytes: u64,
+    /// Whether its end has begun, from which on it cannot be aborted.
+    ending: bool,
 }
 
 impl Out {
@@ -60,6 +64,7 @@ impl Out {
             url: place.url,
             writer: BufWriter::new(place.store, place.path),
             bytes: 0,
+            ending: false,
         }
     }
 
@@ -70,6 +75,7 @@ impl Out {
     }
 
     async fn end(&mut self) -> Result<()> {
+        self.ending = true;
         self.writer.shutdown().await.map_err(|source| {
             let source = object_store::Error::Generic {
                 store: "result",
@@ -109,6 +115,7 @@ impl ResultWriter {
             kept,
             schema,
             pending,
+            described: false,
             most,
         })
     }
@@ -153,14 +160,10 @@ impl ResultWriter {
         }
         // What is empty is an object nonetheless.
         self.hand_on(0).await?;
-        let name = match self.kept {
-            Kept::Csv => format!("{}.csv.metadata", self.id),
-            Kept::Txt => format!("{}.txt.metadata", self.id),
-            Kept::Manifest => format!("{}.metadata", self.id),
-        };
-        let about = self.root.child(&name);
+        let about = self.about();
         let metadata = rows::metadata(&self.schema).into_bytes();
         let size = metadata.len() as u64;
+        self.described = true;
         let put = about.store.put(&about.path, metadata.into());
         put.await.map_err(|e| failed(&about.url, "write", e))?;
         self.arrow.end().await?;
@@ -176,14 +179,30 @@ impl ResultWriter {
     /// Leaves nothing behind.
     pub(in crate::execution) async fn abort(mut self) {
         for out in [&mut self.text, &mut self.arrow] {
-            // What cannot be aborted was never visible.
-            let _ = out.writer.abort().await;
+            if out.ending {
+                // It may be there already.
+                let Some(name) = out.url.rsplit('/').next() else {
+                    continue;
+                };
+                let _ = self.root.store.delete(&self.root.child(name).path).await;
+            } else {
+                // What cannot be aborted was never visible.
+                let _ = out.writer.abort().await;
+            }
         }
-        let _ = self
-            .root
-            .store
-            .delete(&self.root.child(&format!("{}.arrows", self.id)).path)
-            .await;
+        if self.described {
+            let _ = self.root.store.delete(&self.about().path).await;
+        }
+    }
+
+    /// Where the columns are described.
+    fn about(&self) -> Location {
+        let name = match self.kept {
+            Kept::Csv => format!("{}.csv.metadata", self.id),
+            Kept::Txt => format!("{}.txt.metadata", self.id),
+            Kept::Manifest => format!("{}.metadata", self.id),
+        };
+        self.root.child(&name)
     }
 }
 
