@@ -305,11 +305,13 @@ mod tests {
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::logical_expr::SortExpr;
+    use datafusion::physical_plan::collect;
     use datafusion::prelude::SessionConfig;
     use mastic_functions::sample_number;
 
     use crate::blocking::pair;
     use crate::normalise::column;
+    use crate::operator::spilled;
 
     const ROWS: u32 = 20_000;
 
@@ -351,11 +353,12 @@ mod tests {
             let frame = context.read_batch(rows_of_text()).unwrap();
             let normal = Spool::keep(&context, vec![frame], false).await.unwrap();
             let found = pairs(&context, &normal, all.clone(), None).await.unwrap();
-            assert_eq!(found.spilled > 0, spills);
+            let plan = found.pairs.create_physical_plan().await.unwrap();
+            let schema = plan.schema();
+            let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+            assert_eq!(spilled(plan.as_ref()) > 0, spills);
             // The memory is for what is tested.
             let other = SessionContext::new();
-            let schema = Arc::new(found.pairs.schema().as_arrow().clone());
-            let found = found.pairs.collect().await.unwrap();
             let found: Vec<RecordBatch> = found.iter().map(|b| views(b).unwrap()).collect();
             let sorted = other.read_batches(found).unwrap();
             let sorted = sorted
