@@ -302,7 +302,7 @@ impl PartitionStream for Pairs {
 mod tests {
     use super::*;
     use arrow::array::{Float64Array, StringArray};
-    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::memory_pool::FairSpillPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::logical_expr::SortExpr;
     use datafusion::physical_plan::collect;
@@ -313,7 +313,7 @@ mod tests {
     use crate::normalise::column;
     use crate::operator::spilled;
 
-    const ROWS: u32 = 20_000;
+    const ROWS: u32 = 60_000;
 
     fn rows_of_text() -> RecordBatch {
         let each = || (0..ROWS).map(u64::from);
@@ -344,10 +344,11 @@ mod tests {
             .collect();
         let all = Arc::new(all);
         let mut expected: Option<RecordBatch> = None;
-        for (bytes, spills) in [(1 << 30, false), (2 << 20, true)] {
-            let pool = Arc::new(GreedyMemoryPool::new(bytes));
+        for (bytes, spills) in [(1 << 30, false), (6 << 20, true)] {
+            let pool = Arc::new(FairSpillPool::new(bytes));
             let env = RuntimeEnvBuilder::new().with_memory_pool(pool);
-            let mut config = SessionConfig::new().with_batch_size(1024);
+            let config = SessionConfig::new().with_batch_size(1024);
+            let mut config = config.with_target_partitions(2);
             config.options_mut().execution.sort_spill_reservation_bytes = 1 << 16;
             let context = SessionContext::new_with_config_rt(config, env.build_arc().unwrap());
             let frame = context.read_batch(rows_of_text()).unwrap();
