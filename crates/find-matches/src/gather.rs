@@ -302,16 +302,18 @@ impl PartitionStream for Pairs {
 mod tests {
     use super::*;
     use arrow::array::{Float64Array, StringArray};
-    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::memory_pool::FairSpillPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::logical_expr::SortExpr;
+    use datafusion::physical_plan::collect;
     use datafusion::prelude::SessionConfig;
     use mastic_functions::sample_number;
 
     use crate::blocking::pair;
     use crate::normalise::column;
+    use crate::operator::spilled;
 
-    const ROWS: u32 = 20_000;
+    const ROWS: u32 = 60_000;
 
     fn rows_of_text() -> RecordBatch {
         let each = || (0..ROWS).map(u64::from);
@@ -342,20 +344,22 @@ mod tests {
             .collect();
         let all = Arc::new(all);
         let mut expected: Option<RecordBatch> = None;
-        for (bytes, spills) in [(1 << 30, false), (2 << 20, true)] {
-            let pool = Arc::new(GreedyMemoryPool::new(bytes));
+        for (bytes, spills) in [(1 << 30, false), (6 << 20, true)] {
+            let pool = Arc::new(FairSpillPool::new(bytes));
             let env = RuntimeEnvBuilder::new().with_memory_pool(pool);
-            let mut config = SessionConfig::new().with_batch_size(1024);
+            let config = SessionConfig::new().with_batch_size(1024);
+            let mut config = config.with_target_partitions(2);
             config.options_mut().execution.sort_spill_reservation_bytes = 1 << 16;
             let context = SessionContext::new_with_config_rt(config, env.build_arc().unwrap());
             let frame = context.read_batch(rows_of_text()).unwrap();
             let normal = Spool::keep(&context, vec![frame], false).await.unwrap();
             let found = pairs(&context, &normal, all.clone(), None).await.unwrap();
-            assert_eq!(found.spilled > 0, spills);
+            let plan = found.pairs.create_physical_plan().await.unwrap();
+            let schema = plan.schema();
+            let found = collect(plan.clone(), context.task_ctx()).await.unwrap();
+            assert_eq!(spilled(plan.as_ref()) > 0, spills);
             // The memory is for what is tested.
             let other = SessionContext::new();
-            let schema = Arc::new(found.pairs.schema().as_arrow().clone());
-            let found = found.pairs.collect().await.unwrap();
             let found: Vec<RecordBatch> = found.iter().map(|b| views(b).unwrap()).collect();
             let sorted = other.read_batches(found).unwrap();
             let sorted = sorted
