@@ -18,7 +18,6 @@ mod register;
 mod run;
 mod unload;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,9 +33,6 @@ use self::parse::{Command, told};
 use crate::error::Result;
 use crate::session::{CATALOG, DEFAULT_DATABASE, Session};
 use crate::snapshot::Snapshot;
-
-/// In the metadata of an answer's schema: the URLs of the files that were written, as a JSON array.
-const FILES: &str = "mastic.files";
 
 /// Carries out a statement that writes; none where the text is another statement.
 ///
@@ -129,9 +125,8 @@ fn answered(
     columns: Vec<ArrayRef>,
     files: &[String],
 ) -> Result<DataFrame> {
-    let files = serde_json::Value::from(files).to_string();
-    let metadata = HashMap::from([(FILES.to_owned(), files)]);
-    let schema = Arc::new(Schema::new(fields).with_metadata(metadata));
+    crate::execution::wrote(files.iter().cloned());
+    let schema = Arc::new(Schema::new(fields));
     let batch =
         RecordBatch::try_new(schema, columns).map_err(datafusion::error::DataFusionError::from)?;
     Ok(session.context().read_batch(batch)?)

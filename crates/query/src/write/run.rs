@@ -30,6 +30,7 @@ pub(super) async fn stage(frame: DataFrame, mut spec: SinkSpec) -> Result<(Stage
         spec.memory_bytes = spec.memory_bytes.min(bytes / SINKS_PART);
     }
     let plan = frame.create_physical_plan().await?;
+    crate::execution::observe(&plan);
     let staged = sink::write(plan, context, &spec, None).await;
     Ok((staged.map_err(of_lake)?, spec))
 }
