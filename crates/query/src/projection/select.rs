@@ -15,7 +15,7 @@ pub(super) struct Numbers(Vec<Range<u64>>);
 
 impl Numbers {
     pub(super) fn all(len: u64) -> Self {
-        Numbers::of(Vec::from([0..len]))
+        Numbers::of(std::iter::once(0..len).collect())
     }
 
     fn of(mut ranges: Vec<Range<u64>>) -> Self {
@@ -155,13 +155,14 @@ impl Values<'_> {
             ));
         }
         let first = |op: CompareOp| self.first_that_is_not(op, value);
-        Some(Numbers::of(vec![match op {
+        let found = match op {
             CompareOp::Lt => 0..first(CompareOp::Lt)?,
             CompareOp::Le => 0..first(CompareOp::Le)?,
             CompareOp::Gt => first(CompareOp::Le)?..len,
             CompareOp::Ge => first(CompareOp::Lt)?..len,
             CompareOp::Eq | CompareOp::Ne => first(CompareOp::Lt)?..first(CompareOp::Le)?,
-        }]))
+        };
+        Some(Numbers::of(std::iter::once(found).collect()))
     }
 
     /// Of a sequence that ascends, the first value that is not less (or not less or equal) than a literal.
