@@ -140,6 +140,8 @@ fn misfit(read: Result<Frame>) -> String {
 const JSON: FileFormat = FileFormat::Json(JsonOptions {
     path: None,
     keyed: None,
+    mapping: Vec::new(),
+    ignore_malformed: false,
 });
 
 #[test]
