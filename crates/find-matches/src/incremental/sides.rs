@@ -12,11 +12,11 @@ pub(crate) struct New {
 
 /// The two tables that the transform linked, and the new records of each. Of one table with new records, its name says
 /// which it is, where nobody else does.
-pub(crate) fn sides<'a>(
-    transform: &'a Transform,
+pub(crate) fn sides(
+    transform: &Transform,
     new: MatchInput,
     side: Option<Side>,
-) -> Result<(&'a Linked, New)> {
+) -> Result<(&Linked, New)> {
     let Some(linked) = &transform.between else {
         return Err(MatchError::Transform(
             "the transform was saved by an earlier version, which did not keep how the two tables were linked: save it again"
