@@ -7,6 +7,7 @@ use datafusion::prelude::SessionContext;
 use super::learn::{Evidence, Learned, learn};
 use super::null::{self, Beyond};
 use super::{Stage, dependence, probe};
+use crate::compare::NULL;
 use crate::decide::gate::{self, Verdict};
 use crate::decide::groups::{CONVINCING, Groups, Tops};
 use crate::decide::identity::{Agreement, identified};
@@ -78,6 +79,11 @@ pub(super) async fn judge(
             false => seen.map(|s| (s.groups, s.groups.all)).unwrap_or_default(),
         };
         partners = told_by(groups, most, evidence, &learned);
+        // Groups of many records have few closed groups to a pair. What has much in common, and stands out, is no
+        // neighbour for that.
+        if partners == Partners::Unclear && !suspicious && !is_thin(evidence, &learned.accepted) {
+            partners = Partners::Many;
+        }
         // Where pairs that are related are a class of their own, a record's rivals are told already.
         if partners == Partners::MostlyOne && learned.model.related > 0.0 {
             partners = Partners::Many;
@@ -205,6 +211,16 @@ fn told_by(groups: Groups, most: f64, evidence: &Evidence<'_>, learned: &Learned
         }
         _ => Partners::Many,
     }
+}
+
+/// Whether pairs have hardly more than one column in common that both have a value of.
+fn is_thin(evidence: &Evidence<'_>, accepted: &[usize]) -> bool {
+    let levels = &evidence.compared.levels[..evidence.columns.len()];
+    let given: usize = levels
+        .iter()
+        .map(|of| accepted.iter().filter(|at| of[**at] != NULL).count())
+        .sum();
+    given < 2 * accepted.len()
 }
 
 /// The gate for a table of which chance was not asked.
