@@ -705,6 +705,9 @@ mod tests {
                 quote: None,
                 escape: None,
                 header: false,
+                // Hive's own, where nothing else is said (`LazySerDeParameters`).
+                text_nulls: vec!["\\N".into()],
+                nested: vec![2, 3, 4, 5, 6, 7, 8],
                 ..CsvOptions::default()
             })
         );
