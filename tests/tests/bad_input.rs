@@ -321,7 +321,7 @@ fn sql_with_mistakes() {
         ("sql_divide", "SELECT 1 / (id - id) FROM t.good"),
         ("sql_subquery", "SELECT (SELECT id FROM t.good) AS x"),
         ("sql_empty", ""),
-        ("sql_insert", "INSERT INTO t.good VALUES (3, 'x')"),
+        ("sql_insert", "INSERT INTO t.good VALUES (3)"),
         ("sql_drop", "DROP TABLE t.goood"),
         ("sql_create", "CREATE TABLE t.other AS SELECT 1"),
         ("sql_copy", "COPY t.good TO 'out.csv'"),

@@ -1,6 +1,9 @@
 //! What can be wrong with a table, or with what is asked of it.
 
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryPool;
+
+use crate::memory::limit;
 
 /// Why no matches were looked for.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +100,14 @@ pub enum MatchError {
         /// The limit, if it is known.
         limit: String,
     },
+    /// An operator of the engine has less memory than it must have.
+    #[error("matching needs more memory than the limit{limit} leaves: {why}")]
+    Limit {
+        /// The limit, if it is known.
+        limit: String,
+        /// Which operator, and how much it asked for.
+        why: String,
+    },
     /// The hard disk, or wherever intermediate rows lie.
     #[error("cannot keep intermediate rows: {0}")]
     Spool(String),
@@ -114,6 +125,22 @@ impl MatchError {
         }
     }
 
+    /// The engine's error where a limit is too low, as one of ours.
+    pub(crate) fn within(self, pool: &dyn MemoryPool) -> MatchError {
+        let MatchError::Engine(error) = &self else {
+            return self;
+        };
+        let DataFusionError::ResourcesExhausted(why) = error.find_root() else {
+            return self;
+        };
+        // Only its first sentence is about the operator; the others name settings that nobody can set here.
+        let why = why.lines().next().unwrap_or_default();
+        MatchError::Limit {
+            limit: limit(pool),
+            why: why.split(" - ").next().unwrap_or(why).to_owned(),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -127,7 +154,7 @@ impl MatchError {
             MatchError::Label(_) => Some(
                 "correct the label file, or empty the label of the rows that are not to be used".into(),
             ),
-            MatchError::Memory { .. } => Some(
+            MatchError::Memory { .. } | MatchError::Limit { .. } => Some(
                 "give it more with --memory-limit, or compare fewer pairs or columns: a lower --accuracy-cost, --ignore COLUMN"
                     .into(),
             ),

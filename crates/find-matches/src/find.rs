@@ -141,6 +141,17 @@ pub async fn find_matches_with(
     given: Given,
     tell: &(dyn Fn(Stage) + Send + Sync),
 ) -> Result<Matched> {
+    let found = matched(context, input, settings, given, tell).await;
+    found.map_err(|error| error.within(context.runtime_env().memory_pool.as_ref()))
+}
+
+async fn matched(
+    context: &SessionContext,
+    input: MatchInput,
+    settings: &Settings,
+    given: Given,
+    tell: &(dyn Fn(Stage) + Send + Sync),
+) -> Result<Matched> {
     let transform = given.transform.as_ref();
     let (input, join) = match given.existing {
         None => (

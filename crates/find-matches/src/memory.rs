@@ -71,11 +71,16 @@ impl Share {
             what,
             needs: human_readable_size(needs),
             others: human_readable_size(others),
-            limit: match self.pool.memory_limit() {
-                MemoryLimit::Finite(bytes) => format!(" of {}", human_readable_size(bytes)),
-                _ => String::new(),
-            },
+            limit: limit(self.pool.as_ref()),
         }
+    }
+}
+
+/// A pool's limit, as messages continue with it; nothing where there is none.
+pub(crate) fn limit(pool: &dyn MemoryPool) -> String {
+    match pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => format!(" of {}", human_readable_size(bytes)),
+        _ => String::new(),
     }
 }
 

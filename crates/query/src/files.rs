@@ -306,6 +306,7 @@ impl TableProvider for FilesTable {
             FileSet {
                 places: vec![(self.root.clone(), self.files.clone())],
                 rows: Some(self.rows),
+                late: true,
                 ..FileSet::default()
             },
             projection,

@@ -158,7 +158,7 @@ async fn what_cannot_be_is_told_before_a_run() {
         .find_matches(frames, &FindMatches::default())
         .unwrap_err();
     assert!(
-        error.to_string().contains("has no column 'match_id'"),
+        error.to_string().contains("it takes a saved transform"),
         "{error}"
     );
     let twice = people.find_matches(own(), &FindMatches::default()).unwrap();

@@ -121,8 +121,13 @@ pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Mo
                 comparison.part = part;
             }
         }
+        let table = Table::new(&model);
         let worth: Vec<f32> = (0..patterns.len())
-            .map(|p| score(&model, patterns, p) as f32)
+            .map(|p| table.score(&model, patterns, p) as f32)
+            .collect();
+        let likely: Vec<f32> = worth
+            .iter()
+            .map(|score| sigmoid(f64::from(*score)) as f32)
             .collect();
         if input.relations {
             for (pattern, related) in related.iter_mut().enumerate() {
@@ -132,8 +137,9 @@ pub(crate) fn learn(input: &Input<'_>, scores: &[f32], chances: Vec<f32>) -> (Mo
             }
         }
         for pair in 0..n {
-            scores[pair] = worth[patterns.of[pair] as usize];
-            chances[pair] = sigmoid(f64::from(scores[pair])) as f32;
+            let pattern = patterns.of[pair] as usize;
+            scores[pair] = worth[pattern];
+            chances[pair] = likely[pattern];
         }
     }
     (model, scores)
@@ -245,20 +251,78 @@ pub(crate) fn parts<'a>(
             level => {
                 let level = usize::from(level);
                 let extra = tf::adjustment(patterns.rarity(pattern, k), comparison.rarity);
-                let far = (1.0 - related) * comparison.weight(level);
-                far + related * comparison.weight_of_related(level) + extra
+                let weights = [
+                    comparison.weight(level),
+                    comparison.weight_of_related(level),
+                ];
+                part(related, weights, extra)
             }
         })
+}
+
+/// What a level adds to a score, by what it weighs against each class of what is no match.
+fn part(related: f64, [far, near]: [f64; 2], extra: f64) -> f64 {
+    (1.0 - related) * far + related * near + extra
+}
+
+/// What [`parts`] says of each level and rarity, worked out once for all patterns: their logarithms take the time.
+struct Table {
+    /// For each comparison and level.
+    weights: Vec<Vec<[f64; 2]>>,
+    /// For each comparison and rarity.
+    extra: Vec<Vec<f64>>,
+}
+
+impl Table {
+    fn new(model: &Model) -> Table {
+        let each = model.comparisons.iter();
+        let weights = each.clone().map(|c| {
+            let levels = 0..=usize::from(u8::MAX);
+            levels
+                .map(|level| [c.weight(level), c.weight_of_related(level)])
+                .collect()
+        });
+        let extra = each.map(|c| {
+            (0..=u8::MAX)
+                .map(|rarity| tf::adjustment(rarity, c.rarity))
+                .collect()
+        });
+        Table {
+            weights: weights.collect(),
+            extra: extra.collect(),
+        }
+    }
+
+    /// As [`score`].
+    fn score(&self, model: &Model, patterns: &Patterns, pattern: usize) -> f64 {
+        let related = share_of_related(model, patterns, pattern);
+        let each = self.weights.iter().zip(&self.extra).enumerate();
+        let sum = each
+            .map(|(k, (weights, extra))| match patterns.level(pattern, k) {
+                NULL => 0.0,
+                level => {
+                    let rarity = usize::from(patterns.rarity(pattern, k));
+                    part(related, weights[usize::from(level)], extra[rarity])
+                }
+            })
+            .sum();
+        odds(model, related, sum)
+    }
 }
 
 /// A pattern's score: the log odds that a pair of it is a match.
 pub(crate) fn score(model: &Model, patterns: &Patterns, pattern: usize) -> f64 {
     let sum = parts(model, patterns, pattern).sum::<f64>();
+    odds(model, share_of_related(model, patterns, pattern), sum)
+}
+
+/// The log odds of a match, by the sum of the parts.
+fn odds(model: &Model, related: f64, sum: f64) -> f64 {
     if model.related == 0.0 {
         return logit(model.prior) + sum;
     }
     // ln Σ x = Σ ρ ln x - Σ ρ ln ρ, for the classes of what is no match and their shares ρ.
-    let related = share_of_related(model, patterns, pattern).clamp(1e-12, 1.0 - 1e-12);
+    let related = related.clamp(1e-12, 1.0 - 1e-12);
     let entropy = -(related * related.ln() + (1.0 - related) * (1.0 - related).ln());
     let near = related * model.related.ln();
     let far = (1.0 - related) * (1.0 - model.prior - model.related).max(1e-6).ln();
@@ -349,6 +413,14 @@ mod tests {
             .filter(|at| (scores[*at] > 0.0) == (*at < 100))
             .count();
         assert!(right > 1070, "{right}");
+        let table = Table::new(&model);
+        for pattern in 0..patterns.len() {
+            let (fast, slow) = (
+                table.score(&model, &patterns, pattern),
+                score(&model, &patterns, pattern),
+            );
+            assert_eq!(fast, slow);
+        }
         // The parts and the prior make the score.
         let whole = score(&model, &patterns, 0);
         let sum: f64 = parts(&model, &patterns, 0).sum();

@@ -188,11 +188,16 @@ impl TableProvider for FrameTable {
                 .map(|at| self.position(at))
                 .collect(),
         };
+        let found = FileSet {
+            // A script's filter is there to leave out most of what is read.
+            late: true,
+            ..self.selected(session, filters)?
+        };
         scan_all(
             session,
             &self.file_schema,
             &self.constant,
-            self.selected(session, filters)?,
+            found,
             Some(&projection),
             limit.filter(|_| filters.is_empty()),
             Some(&self.as_frame),
