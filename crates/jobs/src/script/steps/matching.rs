@@ -121,17 +121,17 @@ impl Reader {
                 "enforce_provided_labels needs 'labels', or a 'transform' that has some",
             );
         }
-        if let Some(existing) = &step.existing {
-            if step.transform.is_none() {
-                self.error(
-                    existing.span(),
-                    "new records join entities by a transform that was saved with them",
-                )
-                .hint = Some(
-                    "save one with mastic match TABLE --save NAME, and name it with 'transform'"
-                        .to_owned(),
-                );
-            }
+        if let Some(existing) = &step.existing
+            && step.transform.is_none()
+        {
+            self.error(
+                existing.span(),
+                "new records join entities by a transform that was saved with them",
+            )
+            .hint = Some(
+                "save one with mastic match TABLE --save NAME, and name it with 'transform'"
+                    .to_owned(),
+            );
         }
         if let (Some(_), true) = (step.side, step.with.is_some() || step.existing.is_none()) {
             self.error(
