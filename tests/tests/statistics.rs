@@ -26,13 +26,11 @@ fn scans(plan: &str) -> Vec<&str> {
 
 fn plan(lake: &Lake, query: &str) -> String {
     let output = lake.ok(["sql", &format!("EXPLAIN VERBOSE {query}"), "-o", "json"]);
-    let rows = output
+    let mut rows = output
         .stdout
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let last = rows
-        .filter(|row| row["plan_type"] == "physical_plan")
-        .last();
+    let last = rows.rfind(|row| row["plan_type"] == "physical_plan");
     last.unwrap()["plan"].as_str().unwrap().to_owned()
 }
 
