@@ -29,8 +29,8 @@ pub(crate) const VIRTUAL_VIEW: &str = "VIRTUAL_VIEW";
 const BEFORE: &str = "/* Presto View: ";
 const BEHIND: &str = " */";
 
-/// How many views may lie over each other.
-const MAX_DEPTH: usize = 24;
+/// How many views may lie over each other: each is planned within the one above it, on the same stack.
+const MAX_DEPTH: usize = 12;
 
 /// A view as the catalog keeps it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
