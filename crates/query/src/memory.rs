@@ -12,6 +12,7 @@ use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 
+use crate::execution::Size;
 use crate::pool::SharePool;
 
 /// The most memory, in bytes, that the operators of a session may hold between them: sorts, groups, joins, open
@@ -123,35 +124,15 @@ impl fmt::Display for MemoryLimit {
     }
 }
 
-/// A number and a unit: `B`, `kB`, `MB`, `GB`, `TB` are powers of 1000, `KiB`, `MiB`, `GiB`, `TiB` of 1024.
+/// As a [`Size`] is written.
 impl FromStr for MemoryLimit {
     type Err = MemoryLimitError;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        let no_size = || MemoryLimitError::NotASize {
+        let Size(bytes) = text.parse().map_err(|_| MemoryLimitError::NotASize {
             text: text.to_owned(),
-        };
-        let trimmed = text.trim();
-        let end = trimmed
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(trimmed.len());
-        let (number, unit) = trimmed.split_at(end);
-        let number: f64 = number.parse().map_err(|_| no_size())?;
-        let factor: f64 = match unit.trim().to_ascii_lowercase().as_str() {
-            "" | "b" => 1.0,
-            "k" | "kb" => 1e3,
-            "m" | "mb" => 1e6,
-            "g" | "gb" => 1e9,
-            "t" | "tb" => 1e12,
-            "kib" => 1024.0,
-            "mib" => 1024.0 * 1024.0,
-            "gib" => 1024.0 * 1024.0 * 1024.0,
-            "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-            _ => return Err(no_size()),
-        };
-        // As many bytes as a number of this size can say; a larger one is as good as the largest.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let bytes = (number * factor) as usize;
+        })?;
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if bytes < LEAST {
             return Err(MemoryLimitError::TooLittle {
                 text: text.to_owned(),
